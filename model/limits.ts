@@ -1,0 +1,36 @@
+/** Every limit of the edge and the wire, in one place, with the unit in the name. All are checked before acting. */
+
+/** A request's body as it arrives. */
+export const MAX_BODY_BYTES = 16 * 1024 * 1024;
+/** A request's body after decompression. */
+export const MAX_DECOMPRESSED_BYTES = 16 * 1024 * 1024;
+/** One span's OTLP bytes; a log row and a block hold at most 2 MB in one value. */
+export const MAX_SPAN_BYTES = 1024 * 1024;
+/** One trace's share of one append; larger ones are cut into several slices. */
+export const MAX_SLICE_BYTES = 1024 * 1024;
+/** One row of a shard's log (the platform's limit is 2 MB a value). */
+export const MAX_LOG_ROW_BYTES = 1_900_000;
+/** A log bucket closes at this age or this size, whichever comes first. */
+export const BUCKET_MAX_AGE_MS = 60_000;
+export const BUCKET_MAX_BYTES = 64 * 1024 * 1024;
+/** How long a closed bucket stays readable; what is unsettled in it then moves to the current one. */
+export const BUCKET_KEEP_MS = 600_000;
+/** A shard's log beyond this refuses with 429. */
+export const MAX_LOG_BYTES = 2 * 1024 * 1024 * 1024;
+/** A trace is decided at this age at the latest. */
+export const MAX_TRACE_AGE_MS = 60_000;
+/** One R2 block before compression, and the traces in it. */
+export const MAX_BLOCK_BYTES = 8 * 1024 * 1024;
+export const MAX_BLOCK_TRACES = 1_000;
+/** Service and operation pairs a summary is searchable by. */
+export const MAX_OPERATIONS_PER_TRACE = 128;
+/** Services and operations a shard's catalog remembers. */
+export const MAX_OPERATIONS_PER_SERVICE = 2_000;
+export const MAX_SERVICES = 1_000;
+/** Query API. */
+export const MAX_SEARCH_LIMIT = 1_000;
+export const DEFAULT_SEARCH_LIMIT = 20;
+/** A shard that has not answered by then makes the whole request fail with 503. */
+export const SHARD_TIMEOUT_MS = 2_000;
+/** Slots of the routing table. */
+export const ROUTING_SLOTS = 4_096;

@@ -1,0 +1,44 @@
+/**
+ * The closed lists of why something was rejected, dropped or decided. Counters in `/metrics` are generated
+ * from them, so nothing can be lost for a reason that has no counter.
+ */
+
+/** Why a span was refused at the door. It was never acknowledged. */
+export const REJECTION_REASONS = [
+  'invalid_trace_id',
+  'invalid_span_id',
+  'invalid_parent_span_id',
+  'invalid_time',
+  'invalid_utf8',
+  'malformed_span',
+  'span_too_large',
+] as const;
+export type RejectionReason = (typeof REJECTION_REASONS)[number];
+
+/** Why a whole request was refused; its spans could not be counted. */
+export const REQUEST_REJECTION_REASONS = [
+  'unauthorized',
+  'unsupported_media_type',
+  'unsupported_encoding',
+  'body_too_large',
+  'malformed_body',
+  'overloaded',
+  'unavailable',
+] as const;
+export type RequestRejectionReason = (typeof REQUEST_REJECTION_REASONS)[number];
+
+/** Why a page lost a span before it was sent. Carried to the edge with each batch. */
+export const CLIENT_DROP_REASONS = [
+  'ring_full',
+  'span_too_large',
+  'exit_budget',
+  'offline_cap',
+  'rejected',
+  'not_sampled',
+  'encode_failed',
+] as const;
+export type ClientDropReason = (typeof CLIENT_DROP_REASONS)[number];
+
+/** Why a trace was kept or dropped at the tail. */
+export const DECISION_REASONS = ['error', 'slow', 'probability', 'not_sampled', 'manual'] as const;
+export type DecisionReason = (typeof DECISION_REASONS)[number];
