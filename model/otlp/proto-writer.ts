@@ -1,0 +1,156 @@
+/**
+ * Writes the protobuf wire format (https://protobuf.dev/programming-guides/encoding/) into one growing buffer.
+ * A nested message is begun, filled and ended; its length is put in place at the end, so nothing is encoded twice.
+ */
+
+const encoder = new TextEncoder();
+
+export const VARINT = 0;
+export const FIXED64 = 1;
+export const BYTES = 2;
+export const FIXED32 = 5;
+
+export class ProtoWriter {
+  private buffer: Uint8Array;
+  private view: DataView;
+  private position = 0;
+
+  constructor(initialBytes = 4096) {
+    this.buffer = new Uint8Array(initialBytes);
+    this.view = new DataView(this.buffer.buffer);
+  }
+
+  get length(): number {
+    return this.position;
+  }
+
+  /** A copy of what was written. */
+  finish(): Uint8Array {
+    return this.buffer.slice(0, this.position);
+  }
+
+  /** Forgets what was written and keeps the buffer. */
+  reset(): void {
+    this.position = 0;
+  }
+
+  /** Forgets what was written after `length`, to take back a message that turned out to be wrong. */
+  truncate(length: number): void {
+    this.position = length;
+  }
+
+  /** Begins a nested message; pass the result to `end`. */
+  begin(field: number): number {
+    this.varint((field << 3) | BYTES);
+    this.reserve(1);
+    return ++this.position;
+  }
+
+  end(start: number): void {
+    const length = this.position - start;
+    const extra = varintLength(length) - 1;
+    if (extra > 0) {
+      this.reserve(extra);
+      this.buffer.copyWithin(start + extra, start, this.position);
+    }
+    this.position = start - 1;
+    this.varint(length);
+    this.position += length;
+  }
+
+  bytesField(field: number, bytes: Uint8Array): void {
+    this.varint((field << 3) | BYTES);
+    this.varint(bytes.length);
+    this.raw(bytes);
+  }
+
+  stringField(field: number, text: string): void {
+    const start = this.begin(field);
+    this.reserve(text.length * 3);
+    const { written } = encoder.encodeInto(text, this.buffer.subarray(this.position));
+    this.position += written;
+    this.end(start);
+  }
+
+  /** `value` is an unsigned integer up to 2^53. */
+  varintField(field: number, value: number): void {
+    this.varint(field << 3);
+    this.varint(value);
+  }
+
+  /** Any 64-bit integer, negative ones in two's complement as protobuf's int64 has it. */
+  int64Field(field: number, value: bigint): void {
+    this.varint(field << 3);
+    let rest = BigInt.asUintN(64, value);
+    this.reserve(10);
+    while (rest > 0x7fn) {
+      this.buffer[this.position++] = Number(rest & 0x7fn) | 0x80;
+      rest >>= 7n;
+    }
+    this.buffer[this.position++] = Number(rest);
+  }
+
+  doubleField(field: number, value: number): void {
+    this.varint((field << 3) | FIXED64);
+    this.reserve(8);
+    this.view.setFloat64(this.position, value, true);
+    this.position += 8;
+  }
+
+  fixed32Field(field: number, value: number): void {
+    this.varint((field << 3) | FIXED32);
+    this.reserve(4);
+    this.view.setUint32(this.position, value, true);
+    this.position += 4;
+  }
+
+  fixed64Field(field: number, value: bigint): void {
+    this.varint((field << 3) | FIXED64);
+    this.reserve(8);
+    this.view.setBigUint64(this.position, value, true);
+    this.position += 8;
+  }
+
+  /** Writes microseconds (fractions allowed, at least 0) as a fixed64 number of nanoseconds, in 32-bit halves. */
+  microsField(field: number, us: number): void {
+    const whole = Math.floor(us);
+    const low = (whole % 4294967296) * 1000 + Math.floor((us - whole) * 1000);
+    this.varint((field << 3) | FIXED64);
+    this.reserve(8);
+    this.view.setUint32(this.position, low % 4294967296, true);
+    this.view.setUint32(this.position + 4, Math.floor(whole / 4294967296) * 1000 + Math.floor(low / 4294967296), true);
+    this.position += 8;
+  }
+
+  /** Appends bytes that are already encoded. */
+  raw(bytes: Uint8Array): void {
+    this.reserve(bytes.length);
+    this.buffer.set(bytes, this.position);
+    this.position += bytes.length;
+  }
+
+  varint(value: number): void {
+    this.reserve(8);
+    let rest = value;
+    while (rest > 0x7f) {
+      this.buffer[this.position++] = (rest % 128) | 0x80;
+      rest = Math.floor(rest / 128);
+    }
+    this.buffer[this.position++] = rest;
+  }
+
+  private reserve(bytes: number): void {
+    if (this.position + bytes <= this.buffer.length) return;
+    const grown = new Uint8Array(Math.max(this.buffer.length * 2, this.position + bytes));
+    grown.set(this.buffer.subarray(0, this.position));
+    this.buffer = grown;
+    this.view = new DataView(grown.buffer);
+  }
+}
+
+/** Bytes a varint of `value` takes. */
+export function varintLength(value: number): number {
+  let length = 1;
+  for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 128)) length++;
+  return length;
+}
