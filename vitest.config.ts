@@ -1,0 +1,50 @@
+import { mkdirSync } from 'node:fs';
+import { cloudflareTest } from '@cloudflare/vitest-plugin';
+import { defineConfig } from 'vitest/config';
+
+// wrangler.toml names the built site as its assets folder, and refuses to load when it is not there.
+mkdirSync('dist/site', { recursive: true });
+
+/**
+ * Three kinds of test:
+ * - `unit`: pure code, in Node;
+ * - `workerd`: what needs Durable Objects, D1 or R2, inside the real runtime;
+ * - `e2e`: the built edge, real browsers and real senders, one file at a time.
+ */
+export default defineConfig({
+  test: {
+    // One reporter line a file; a failing test still shows everything it printed.
+    silent: 'passed-only',
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          environment: 'node',
+          include: ['test/{model,client,ui,scripts}/**/*.test.{ts,tsx}'],
+          exclude: ['test/client/edge/**'],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        plugins: [cloudflareTest({ wrangler: { configPath: './wrangler.toml' } })],
+        test: {
+          name: 'workerd',
+          include: ['test/{store,durable-objects,worker,client/edge}/**/*.test.ts'],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          environment: 'node',
+          include: ['test/{pipeline,browser}/**/*.test.ts'],
+          fileParallelism: false,
+          // After the others: its timings are about the product, not about what else the machine does.
+          sequence: { groupOrder: 1 },
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
