@@ -114,7 +114,7 @@ export class ProtoWriter {
   /** Writes microseconds (fractions allowed, at least 0) as a fixed64 number of nanoseconds, in 32-bit halves. */
   microsField(field: number, us: number): void {
     const whole = Math.floor(us);
-    const low = (whole % 4294967296) * 1000 + Math.floor((us - whole) * 1000);
+    const low = (whole % 4294967296) * 1000 + Math.round((us - whole) * 1000);
     this.varint((field << 3) | FIXED64);
     this.reserve(8);
     this.view.setUint32(this.position, low % 4294967296, true);

@@ -1,0 +1,46 @@
+/**
+ * Span identity. Every hop may resend and open spans arrive again when they have ended, so one span may be in a
+ * trace's bytes several times: of its versions the ended one wins over the open one, then the one with more content,
+ * then the one that came first.
+ */
+
+import { formatHex } from '../ids.ts';
+import { ProtoWriter } from './proto-writer.ts';
+import { scanTraces } from './scan.ts';
+import { writeRows } from './slice.ts';
+import type { SpanTable } from './span-table.ts';
+
+/** True when row `b` of a table should stand in for row `a` of the same span. */
+export function isBetterVersion(table: SpanTable, a: number, b: number): boolean {
+  const aEnded = table.endUs[a]! > 0;
+  const bEnded = table.endUs[b]! > 0;
+  if (aEnded !== bEnded) return bEnded;
+  return table.end[b]! - table.start[b]! > table.end[a]! - table.start[a]!;
+}
+
+/** Identity of row `i` within its trace: its span id as 16 hex digits. */
+export function spanKey(table: SpanTable, i: number): string {
+  return formatHex(table.bytes, table.spanIdAt[i]!, 8);
+}
+
+/** Rows that stand after merging, ascending. All good rows must be of one trace. */
+export function mergedRows(table: SpanTable): number[] {
+  const best = new Map<string, number>();
+  for (let i = 0; i < table.count; i++) {
+    if (table.rejection(i) !== null) continue;
+    const key = spanKey(table, i);
+    const current = best.get(key);
+    if (current === undefined || isBetterVersion(table, current, i)) best.set(key, i);
+  }
+  return [...best.values()].sort((a, b) => a - b);
+}
+
+/** One trace's `TracesData` with one version of each span; the same bytes when nothing repeats. */
+export function mergeTrace(otlp: Uint8Array): Uint8Array {
+  const table = scanTraces(otlp);
+  const rows = mergedRows(table);
+  if (rows.length === table.count) return otlp;
+  const writer = new ProtoWriter(otlp.length);
+  writeRows(writer, table, rows);
+  return writer.finish();
+}

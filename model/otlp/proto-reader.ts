@@ -1,0 +1,99 @@
+/**
+ * Walks the protobuf wire format in place, bounds-checked: every read names what it wanted and where.
+ * Only what the scanner needs; whole messages are decoded by @bufbuild/protobuf.
+ */
+
+import { BYTES, FIXED32, FIXED64, VARINT } from './proto-writer.ts';
+
+/** The bytes are not what they should be. `offset` counts from the start of the message that was given. */
+export class ProtoError extends Error {
+  override readonly name = 'ProtoError';
+  readonly offset: number;
+
+  constructor(message: string, offset: number) {
+    super(`${message} at byte ${offset}`);
+    this.offset = offset;
+  }
+}
+
+/**
+ * A cursor over fields. `next(end)` reads one field's tag and finds its value; then `field`, `wireType`, and either
+ * `valueStart`/`valueEnd` (length-delimited and fixed fields) or `varint` (varint fields) describe it.
+ */
+export class ProtoReader {
+  readonly bytes: Uint8Array;
+  private readonly view: DataView;
+  position: number;
+  field = 0;
+  wireType = 0;
+  valueStart = 0;
+  valueEnd = 0;
+  /** Value of a varint field, exact up to 2^53 and rounded beyond. */
+  varint = 0;
+
+  constructor(bytes: Uint8Array, position = 0) {
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.position = position;
+  }
+
+  /** Reads the next field of a message that ends at `end`; false when the message is over. */
+  next(end: number): boolean {
+    if (this.position >= end) return false;
+    const at = this.position;
+    const tag = this.readVarint(end);
+    if (tag > 0xffffffff) throw new ProtoError('tag is larger than 32 bits', at);
+    this.field = Math.floor(tag / 8);
+    this.wireType = tag % 8;
+    if (this.field === 0) throw new ProtoError('field number is 0', at);
+    switch (this.wireType) {
+      case VARINT:
+        this.valueStart = this.position;
+        this.varint = this.readVarint(end);
+        break;
+      case FIXED64:
+        this.valueStart = this.position;
+        this.position += 8;
+        break;
+      case BYTES: {
+        const length = this.readVarint(end);
+        this.valueStart = this.position;
+        this.position += length;
+        break;
+      }
+      case FIXED32:
+        this.valueStart = this.position;
+        this.position += 4;
+        break;
+      default:
+        throw new ProtoError(`field ${this.field} has unsupported wire type ${this.wireType}`, at);
+    }
+    if (this.position > end) {
+      throw new ProtoError(`field ${this.field} ends ${this.position - end} bytes after its message`, at);
+    }
+    this.valueEnd = this.position;
+    return true;
+  }
+
+  /** The current fixed64 value in microseconds, rounded down from nanoseconds. */
+  fixed64Micros(): number {
+    const low = this.view.getUint32(this.valueStart, true);
+    const high = this.view.getUint32(this.valueStart + 4, true);
+    const highQuotient = Math.floor(high / 1000);
+    return highQuotient * 4294967296 + Math.floor(((high - highQuotient * 1000) * 4294967296 + low) / 1000);
+  }
+
+  private readVarint(end: number): number {
+    const at = this.position;
+    let value = 0;
+    let scale = 1;
+    for (let i = 0; i < 10; i++) {
+      if (this.position >= end) throw new ProtoError('number is cut off', at);
+      const byte = this.bytes[this.position++]!;
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+      scale *= 128;
+    }
+    throw new ProtoError('number is longer than 10 bytes', at);
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * One pass over OTLP protobuf that finds where each span is and what the edge must know of it - ids, times, kind,
+ * status, name, service - without decoding attributes. The result is a table with a column for each field, not an
+ * object for each span; its offsets point into the scanned bytes.
+ */
+
+import { isZero } from '../ids.ts';
+import { MAX_SPAN_BYTES } from '../limits.ts';
+import type { RejectionReason } from '../reasons.ts';
+import {
+  ANY_VALUE,
+  EVENT,
+  KEY_VALUE,
+  LINK,
+  RESOURCE,
+  RESOURCE_SPANS,
+  SCOPE_SPANS,
+  SPAN,
+  STATUS,
+  TRACES_DATA,
+} from './fields.ts';
+import { ProtoError, ProtoReader } from './proto-reader.ts';
+import { BYTES, FIXED32, FIXED64, VARINT } from './proto-writer.ts';
+import { type Envelope, type ScannedResource, SpanTable, textAt } from './span-table.ts';
+import { EVENT_TYPES, expect, LINK_TYPES, walkChild, walkKeyValue } from './walk.ts';
+
+/** 9999-12-31 in microseconds. Later times are impossible, and would leave the range of a JSON number. */
+const MAX_TIME_US = 253_402_300_800_000_000 / 1000;
+
+/**
+ * Scans `TracesData` or `ExportTraceServiceRequest` bytes. A span that is wrong in itself is marked in the table;
+ * where the message around the spans is broken, throws ProtoError.
+ */
+export function scanTraces(bytes: Uint8Array): SpanTable {
+  const table = new SpanTable(bytes);
+  const reader = new ProtoReader(bytes);
+  while (reader.next(bytes.length)) {
+    if (reader.field === TRACES_DATA.resourceSpans) {
+      expect(reader, BYTES, 'resource_spans');
+      scanResourceSpans(table, reader, reader.valueStart, reader.valueEnd);
+    }
+  }
+  return table;
+}
+
+function scanResourceSpans(table: SpanTable, reader: ProtoReader, start: number, end: number): void {
+  const resource: ScannedResource = { ranges: [], service: 'unknown_service' };
+  table.resources.push(resource);
+  reader.position = start;
+  while (true) {
+    const fieldStart = reader.position;
+    if (!reader.next(end)) break;
+    if (reader.field === RESOURCE_SPANS.scopeSpans) {
+      expect(reader, BYTES, 'scope_spans');
+      const next = reader.valueEnd;
+      scanScopeSpans(table, reader, reader.valueStart, next);
+      reader.position = next;
+      continue;
+    }
+    resource.ranges.push({ start: fieldStart, end: reader.valueEnd });
+    if (reader.field === RESOURCE_SPANS.resource) {
+      expect(reader, BYTES, 'resource');
+      const next = reader.valueEnd;
+      resource.service = scanServiceName(reader, reader.valueStart, next) ?? resource.service;
+      reader.position = next;
+    }
+  }
+}
+
+function scanScopeSpans(table: SpanTable, reader: ProtoReader, start: number, end: number): void {
+  const scope = table.scopes.length;
+  const ranges: Envelope['ranges'] = [];
+  table.scopes.push({ resource: table.resources.length - 1, ranges });
+  reader.position = start;
+  while (true) {
+    const fieldStart = reader.position;
+    if (!reader.next(end)) break;
+    if (reader.field !== SCOPE_SPANS.spans) {
+      ranges.push({ start: fieldStart, end: reader.valueEnd });
+      if (reader.field === SCOPE_SPANS.scope) expect(reader, BYTES, 'scope');
+      continue;
+    }
+    expect(reader, BYTES, 'spans');
+    const next = reader.valueEnd;
+    scanSpan(table, reader, scope, reader.valueStart, next);
+    reader.position = next;
+  }
+}
+
+function scanSpan(table: SpanTable, reader: ProtoReader, scope: number, start: number, end: number): void {
+  const i = table.addRow();
+  table.start[i] = start;
+  table.end[i] = end;
+  table.scope[i] = scope;
+  reader.position = start;
+  try {
+    const reason = end - start > MAX_SPAN_BYTES ? 'span_too_large' : scanSpanFields(table, reader, i, end);
+    if (reason !== null) table.reject(i, reason);
+  } catch (error) {
+    if (!(error instanceof ProtoError)) throw error;
+    table.reject(i, 'malformed_span');
+  }
+}
+
+function scanSpanFields(table: SpanTable, reader: ProtoReader, i: number, end: number): RejectionReason | null {
+  let reason: RejectionReason | null = null;
+  while (reader.next(end)) {
+    const length = reader.valueEnd - reader.valueStart;
+    switch (reader.field) {
+      case SPAN.traceId:
+        expect(reader, BYTES, 'trace_id');
+        if (length !== 16) reason ??= 'invalid_trace_id';
+        else table.traceIdAt[i] = reader.valueStart;
+        break;
+      case SPAN.spanId:
+        expect(reader, BYTES, 'span_id');
+        if (length !== 8) reason ??= 'invalid_span_id';
+        else table.spanIdAt[i] = reader.valueStart;
+        break;
+      case SPAN.parentSpanId:
+        expect(reader, BYTES, 'parent_span_id');
+        if (length !== 8 && length !== 0) reason ??= 'invalid_parent_span_id';
+        else if (length === 8 && !isZero(reader.bytes, reader.valueStart, 8)) table.parentIdAt[i] = reader.valueStart;
+        break;
+      case SPAN.name:
+        expect(reader, BYTES, 'name');
+        table.nameStart[i] = reader.valueStart;
+        table.nameEnd[i] = reader.valueEnd;
+        break;
+      case SPAN.kind:
+        expect(reader, VARINT, 'kind');
+        table.kind[i] = reader.varint <= 5 ? reader.varint : 0;
+        break;
+      case SPAN.startTimeUnixNano:
+        expect(reader, FIXED64, 'start_time_unix_nano');
+        table.startUs[i] = reader.fixed64Micros();
+        break;
+      case SPAN.endTimeUnixNano:
+        expect(reader, FIXED64, 'end_time_unix_nano');
+        table.endUs[i] = reader.fixed64Micros();
+        break;
+      case SPAN.flags:
+        expect(reader, FIXED32, 'flags');
+        table.flags[i] = reader.bytes[reader.valueStart]!;
+        break;
+      case SPAN.status: {
+        expect(reader, BYTES, 'status');
+        table.status[i] = scanStatusCode(reader, reader.valueEnd);
+        break;
+      }
+      case SPAN.attributes:
+        expect(reader, BYTES, 'attributes');
+        walkKeyValue(reader, reader.valueEnd, 0);
+        break;
+      case SPAN.events:
+        expect(reader, BYTES, 'events');
+        walkChild(reader, reader.valueEnd, EVENT.attributes, EVENT_TYPES);
+        break;
+      case SPAN.links:
+        expect(reader, BYTES, 'links');
+        walkChild(reader, reader.valueEnd, LINK.attributes, LINK_TYPES);
+        break;
+      case SPAN.traceState:
+        expect(reader, BYTES, 'trace_state');
+        break;
+      case SPAN.droppedAttributesCount:
+      case SPAN.droppedEventsCount:
+      case SPAN.droppedLinksCount:
+        expect(reader, VARINT, 'a dropped count');
+        break;
+    }
+  }
+  if (reason !== null) return reason;
+  if (table.traceIdAt[i] === -1 || isZero(reader.bytes, table.traceIdAt[i]!, 16)) return 'invalid_trace_id';
+  if (table.spanIdAt[i] === -1 || isZero(reader.bytes, table.spanIdAt[i]!, 8)) return 'invalid_span_id';
+  if (table.startUs[i] === 0 || table.startUs[i]! > MAX_TIME_US || table.endUs[i]! > MAX_TIME_US) return 'invalid_time';
+  return null;
+}
+
+function scanStatusCode(reader: ProtoReader, end: number): number {
+  let code = 0;
+  reader.position = reader.valueStart;
+  while (reader.next(end)) {
+    if (reader.field === STATUS.code) {
+      expect(reader, VARINT, 'status.code');
+      code = reader.varint <= 2 ? reader.varint : 0;
+    } else if (reader.field === STATUS.message) expect(reader, BYTES, 'status.message');
+  }
+  return code;
+}
+
+function scanServiceName(reader: ProtoReader, start: number, end: number): string | null {
+  let service: string | null = null;
+  reader.position = start;
+  while (reader.next(end)) {
+    if (reader.field !== RESOURCE.attributes) continue;
+    expect(reader, BYTES, 'resource.attributes');
+    const { valueStart, valueEnd } = reader;
+    walkKeyValue(reader, valueEnd, 0);
+    service = serviceNameOf(reader, valueStart, valueEnd) ?? service;
+    reader.position = valueEnd;
+  }
+  return service;
+}
+
+/** `service.name` in ASCII. */
+const SERVICE_NAME = [...'service.name'].map((letter) => letter.charCodeAt(0));
+
+/** The text of a KeyValue whose key is `service.name` and whose value is a string that is not empty; else null. */
+function serviceNameOf(reader: ProtoReader, start: number, end: number): string | null {
+  let isServiceName = false;
+  let text: string | null = null;
+  reader.position = start;
+  while (reader.next(end)) {
+    const { valueStart, valueEnd } = reader;
+    if (reader.field === KEY_VALUE.key) {
+      isServiceName =
+        valueEnd - valueStart === SERVICE_NAME.length &&
+        SERVICE_NAME.every((code, i) => reader.bytes[valueStart + i] === code);
+    } else if (reader.field === KEY_VALUE.value) {
+      reader.position = valueStart;
+      while (reader.next(valueEnd)) {
+        if ((reader.field as number) === ANY_VALUE.stringValue)
+          text = textAt(reader.bytes, reader.valueStart, reader.valueEnd);
+      }
+    }
+  }
+  return isServiceName && text !== '' ? text : null;
+}

@@ -1,0 +1,102 @@
+/** The spans of one OTLP message as columns. */
+
+import { REJECTION_REASONS, type RejectionReason } from '../reasons.ts';
+
+/** Everything of a ResourceSpans or ScopeSpans message but its children: byte ranges to copy, in order. */
+export interface Envelope {
+  readonly ranges: { readonly start: number; readonly end: number }[];
+}
+export interface ScannedResource extends Envelope {
+  /** The resource's `service.name`, or `unknown_service` as OpenTelemetry names it. */
+  service: string;
+}
+export interface ScannedScope extends Envelope {
+  /** Index into `resources`. */
+  readonly resource: number;
+}
+
+const decoder = new TextDecoder();
+
+/** Reads the text at a range of `bytes`; invalid UTF-8 becomes U+FFFD. */
+export function textAt(bytes: Uint8Array, start: number, end: number): string {
+  return decoder.decode(bytes.subarray(start, end));
+}
+
+/** The spans of one OTLP message, a column a field. Rows 0 to `count - 1` are in the message's order. */
+export class SpanTable {
+  readonly bytes: Uint8Array;
+  readonly resources: ScannedResource[] = [];
+  readonly scopes: ScannedScope[] = [];
+  count = 0;
+  /** Range of the Span message's body. */
+  start = new Int32Array(64);
+  end = new Int32Array(64);
+  /** Index into `scopes`. */
+  scope = new Int32Array(64);
+  /** Offset of the 16, 8 and 8 bytes; parent -1 where there is none. */
+  traceIdAt = new Int32Array(64);
+  spanIdAt = new Int32Array(64);
+  parentIdAt = new Int32Array(64);
+  nameStart = new Int32Array(64);
+  nameEnd = new Int32Array(64);
+  kind = new Uint8Array(64);
+  status = new Uint8Array(64);
+  flags = new Uint32Array(64);
+  startUs = new Float64Array(64);
+  /** 0 while the span is open. */
+  endUs = new Float64Array(64);
+  /** 0 when the span is good, otherwise 1 + its index in REJECTION_REASONS. */
+  private rejected = new Uint8Array(64);
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+
+  /** Why row `i` is not acceptable, or null when it is. */
+  rejection(i: number): RejectionReason | null {
+    const code = this.rejected[i]!;
+    return code === 0 ? null : REJECTION_REASONS[code - 1]!;
+  }
+
+  name(i: number): string {
+    return textAt(this.bytes, this.nameStart[i]!, this.nameEnd[i]!);
+  }
+
+  service(i: number): string {
+    return this.resources[this.scopes[this.scope[i]!]!.resource]!.service;
+  }
+
+  reject(i: number, reason: RejectionReason): void {
+    this.rejected[i] = 1 + REJECTION_REASONS.indexOf(reason);
+  }
+
+  /** Makes room for one more row and returns its index; its columns hold the defaults of an empty span. */
+  addRow(): number {
+    const i = this.count++;
+    if (i === this.start.length) this.grow();
+    this.traceIdAt[i] = this.spanIdAt[i] = this.parentIdAt[i] = -1;
+    return i;
+  }
+
+  private grow(): void {
+    const size = this.start.length * 4;
+    const copy = <T extends Int32Array | Uint8Array | Uint32Array | Float64Array>(to: T, from: T): T => {
+      to.set(from);
+      return to;
+    };
+    this.start = copy(new Int32Array(size), this.start);
+    this.end = copy(new Int32Array(size), this.end);
+    this.scope = copy(new Int32Array(size), this.scope);
+    this.traceIdAt = copy(new Int32Array(size), this.traceIdAt);
+    this.spanIdAt = copy(new Int32Array(size), this.spanIdAt);
+    this.parentIdAt = copy(new Int32Array(size), this.parentIdAt);
+    this.nameStart = copy(new Int32Array(size), this.nameStart);
+    this.nameEnd = copy(new Int32Array(size), this.nameEnd);
+    this.kind = copy(new Uint8Array(size), this.kind);
+    this.status = copy(new Uint8Array(size), this.status);
+    this.flags = copy(new Uint32Array(size), this.flags);
+    this.startUs = copy(new Float64Array(size), this.startUs);
+    this.endUs = copy(new Float64Array(size), this.endUs);
+    this.rejected = copy(new Uint8Array(size), this.rejected);
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * What an isolate hands to a shard in one append, and what the shard's log keeps of it: the spans of several traces,
+ * each trace's as valid OTLP. Layout, repeated to the end of the frame:
+ *
+ *     16 bytes trace id · 1 byte flags · 4 bytes length (little-endian) · OTLP TracesData
+ *
+ * The version of this layout is that of the log row around it (`durable-objects/records.ts`).
+ */
+
+const HEADER_BYTES = 21;
+
+/** Flags of a slice. */
+export const SLICE_FROM_PAGE = 1;
+export const SLICE_GOODBYE = 2;
+
+export interface Slice {
+  /** Where the trace id's 16 bytes begin in the frame. */
+  readonly traceIdAt: number;
+  readonly flags: number;
+  /** Range of the OTLP bytes in the frame. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Collects slices into frames. */
+export class FrameWriter {
+  private readonly parts: Uint8Array[] = [];
+  length = 0;
+
+  add(traceId: Uint8Array, flags: number, otlp: Uint8Array): void {
+    const header = new Uint8Array(HEADER_BYTES);
+    header.set(traceId);
+    header[16] = flags;
+    new DataView(header.buffer).setUint32(17, otlp.length, true);
+    this.parts.push(header, otlp);
+    this.length += HEADER_BYTES + otlp.length;
+  }
+
+  finish(): Uint8Array {
+    return concatBytes(this.parts);
+  }
+}
+
+/** The slices of a frame. Throws RangeError when the frame is cut off: only our own code writes frames. */
+export function readFrame(frame: Uint8Array): Slice[] {
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  const slices: Slice[] = [];
+  for (let at = 0; at < frame.length; ) {
+    if (at + HEADER_BYTES > frame.length) throw new RangeError(`slice frame is cut off in a header at byte ${at}`);
+    const start = at + HEADER_BYTES;
+    const end = start + view.getUint32(at + 17, true);
+    if (end > frame.length) throw new RangeError(`slice frame is cut off in a slice at byte ${at}`);
+    slices.push({ traceIdAt: at, flags: frame[at + 16]!, start, end });
+    at = end;
+  }
+  return slices;
+}
+
+/** One array with the bytes of all. */
+export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0]!;
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
