@@ -17,6 +17,9 @@ export const BUCKET_MAX_BYTES = 64 * 1024 * 1024;
 export const BUCKET_KEEP_MS = 600_000;
 /** A shard's log beyond this refuses with 429. */
 export const MAX_LOG_BYTES = 2 * 1024 * 1024 * 1024;
+/** Spans a shard holds headers of, and traces it knows; beyond, it refuses or drops its oldest bucket early. */
+export const MAX_LIVE_SPANS = 200_000;
+export const MAX_INDEXED_TRACES = 100_000;
 /** A trace is decided at this age at the latest. */
 export const MAX_TRACE_AGE_MS = 60_000;
 /** One R2 block before compression, and the traces in it. */

@@ -56,6 +56,23 @@ export function readFrame(frame: Uint8Array): Slice[] {
   return slices;
 }
 
+/** Cuts a frame between slices into frames of at most `maxBytes`; a single slice may be larger. */
+export function splitFrame(frame: Uint8Array, maxBytes: number): Uint8Array[] {
+  if (frame.length <= maxBytes) return [frame];
+  const frames: Uint8Array[] = [];
+  let start = 0;
+  let end = 0;
+  for (const slice of readFrame(frame)) {
+    if (end > start && slice.end - start > maxBytes) {
+      frames.push(frame.subarray(start, end));
+      start = end;
+    }
+    end = slice.end;
+  }
+  frames.push(frame.subarray(start, end));
+  return frames;
+}
+
 /** One array with the bytes of all. */
 export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
   if (parts.length === 1) return parts[0]!;

@@ -18,9 +18,9 @@ export function isBetterVersion(table: SpanTable, a: number, b: number): boolean
   return table.end[b]! - table.start[b]! > table.end[a]! - table.start[a]!;
 }
 
-/** Identity of row `i` within its trace: its span id as 16 hex digits. */
-export function spanKey(table: SpanTable, i: number): string {
-  return formatHex(table.bytes, table.spanIdAt[i]!, 8);
+/** Identity of row `i` within its trace, or of the span whose id is at `at`: the span id as 16 hex digits. */
+export function spanKey(table: SpanTable, i: number, at = table.spanIdAt[i]!): string {
+  return formatHex(table.bytes, at, 8);
 }
 
 /** Rows that stand after merging, ascending. All good rows must be of one trace. */

@@ -7,7 +7,7 @@ import { ProtoError, type ProtoReader } from './proto-reader.ts';
 import { BYTES, FIXED32, FIXED64, VARINT } from './proto-writer.ts';
 
 /** Messages nested deeper than this in an attribute's value reject the span: readers recurse. */
-const MAX_VALUE_DEPTH = 32;
+export const MAX_VALUE_DEPTH = 32;
 /** Wire type of each known field, by field number. */
 export const EVENT_TYPES: readonly (number | undefined)[] = [undefined, FIXED64, BYTES, BYTES, VARINT];
 export const LINK_TYPES: readonly (number | undefined)[] = [undefined, BYTES, BYTES, BYTES, BYTES, VARINT, FIXED32];

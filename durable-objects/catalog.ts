@@ -1,0 +1,47 @@
+/** Services and the names of their spans that a shard has seen, each written once when it first appears. */
+
+import { MAX_OPERATIONS_PER_SERVICE, MAX_SERVICES } from '../model/limits.ts';
+
+export class Catalog {
+  private readonly sql: SqlStorage;
+  private readonly services = new Map<string, Set<string>>();
+  private last = { service: '', operation: '' };
+
+  constructor(sql: SqlStorage) {
+    this.sql = sql;
+    sql.exec(
+      'CREATE TABLE IF NOT EXISTS catalog (service TEXT, operation TEXT, PRIMARY KEY (service, operation)) STRICT, WITHOUT ROWID',
+    );
+    for (const { service, operation } of sql.exec<{ service: string; operation: string }>('SELECT * FROM catalog')) {
+      this.remember(service, operation);
+    }
+  }
+
+  /** Takes note of a span's service and name; past the limits, new ones are left out. */
+  see(service: string, operation: string): void {
+    if (service === this.last.service && operation === this.last.operation) return;
+    this.last = { service, operation };
+    if (this.remember(service, operation)) {
+      this.sql.exec('INSERT OR IGNORE INTO catalog (service, operation) VALUES (?, ?)', service, operation);
+    }
+  }
+
+  /** Pairs of service and operation. */
+  list(): [service: string, operation: string][] {
+    return [...this.services].flatMap(([service, operations]) =>
+      [...operations].map((operation): [string, string] => [service, operation]),
+    );
+  }
+
+  private remember(service: string, operation: string): boolean {
+    let operations = this.services.get(service);
+    if (!operations) {
+      if (this.services.size >= MAX_SERVICES) return false;
+      operations = new Set();
+      this.services.set(service, operations);
+    }
+    if (operations.has(operation) || operations.size >= MAX_OPERATIONS_PER_SERVICE) return false;
+    operations.add(operation);
+    return true;
+  }
+}

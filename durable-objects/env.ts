@@ -1,0 +1,18 @@
+import type { Ledger } from './ledger.ts';
+import type { TraceShard } from './trace-shard.ts';
+
+/** Bindings and variables of the edge (`wrangler.toml`). */
+export interface Env {
+  readonly TRACE_SHARD: DurableObjectNamespace<TraceShard>;
+  readonly LEDGER: DurableObjectNamespace<Ledger>;
+  readonly DB: D1Database;
+  readonly BLOCKS: R2Bucket;
+  readonly ASSETS: Fetcher;
+  /** JSON document, see `durable-objects/config.ts`. */
+  readonly TAILRACE_CONFIG?: string;
+  /** Secrets. Without both, a deployment answers 503 to everything but `/health`. */
+  readonly TAILRACE_INGEST_KEY?: string;
+  readonly TAILRACE_READ_KEY?: string;
+  /** `1` turns key checking off; only the local start sets it. */
+  readonly TAILRACE_OPEN?: string;
+}

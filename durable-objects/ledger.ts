@@ -1,0 +1,28 @@
+/** Counters that must hold across isolates: one object sums what the Workers count. */
+
+import { DurableObject } from 'cloudflare:workers';
+import type { CounterDeltas, LedgerApi } from './protocol.ts';
+
+export class Ledger extends DurableObject implements LedgerApi {
+  private readonly counters: Record<string, number>;
+
+  constructor(state: DurableObjectState, env: unknown) {
+    super(state, env as never);
+    const { sql } = state.storage;
+    sql.exec('CREATE TABLE IF NOT EXISTS counters (id INTEGER PRIMARY KEY, json TEXT NOT NULL) STRICT');
+    const [row] = sql.exec<{ json: string }>('SELECT json FROM counters WHERE id = 1').toArray();
+    this.counters = row ? (JSON.parse(row.json) as Record<string, number>) : {};
+  }
+
+  async add(deltas: CounterDeltas): Promise<void> {
+    for (const [name, delta] of Object.entries(deltas)) this.counters[name] = (this.counters[name] ?? 0) + delta;
+    this.ctx.storage.sql.exec(
+      'INSERT INTO counters (id, json) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET json = excluded.json',
+      JSON.stringify(this.counters),
+    );
+  }
+
+  async read(): Promise<CounterDeltas> {
+    return this.counters;
+  }
+}

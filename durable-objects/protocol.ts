@@ -1,0 +1,45 @@
+/** What Workers and Durable Objects say to each other. Types only. */
+
+import type { TraceSummary } from '../model/span.ts';
+import type { TraceQuery } from '../store/store.ts';
+import type { Counters } from './counters.ts';
+
+/** `accepted: true` means durable. */
+export type AppendResult = { readonly accepted: true } | { readonly accepted: false; readonly retryAfterMs: number };
+
+/** What a shard has of a trace. Parts of a kept trace that are stored may have left it. */
+export interface ShardTrace {
+  readonly state: TraceSummary['state'];
+  readonly decision: TraceSummary['decision'];
+  /** OTLP `TracesData` bytes of the slices that are in the log; spans may repeat. */
+  readonly otlp: Uint8Array;
+}
+
+export interface ShardMetrics {
+  readonly counters: Counters;
+  readonly liveTraces: number;
+  readonly liveSpans: number;
+  readonly outboxTraces: number;
+  readonly outboxSpans: number;
+  readonly logBytes: number;
+  /** Failed tries to store the current block. */
+  readonly storeFailures: number;
+}
+
+export interface ShardApi {
+  /** Commits the slices of a frame (`model/slice-frame.ts`). */
+  append(frame: Uint8Array): Promise<AppendResult>;
+  get(traceId: string): Promise<ShardTrace | null>;
+  /** Live and kept-but-not-stored traces that match, newest first. */
+  search(query: TraceQuery): Promise<TraceSummary[]>;
+  catalog(): Promise<[service: string, operation: string][]>;
+  metrics(): Promise<ShardMetrics>;
+}
+
+/** Counters of the isolates, by name and label: `{'spans_rejected{reason="invalid_trace_id"}': 3}`. */
+export type CounterDeltas = Readonly<Record<string, number>>;
+
+export interface LedgerApi {
+  add(deltas: CounterDeltas): Promise<void>;
+  read(): Promise<CounterDeltas>;
+}
