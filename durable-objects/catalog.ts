@@ -1,6 +1,7 @@
 /** Services and the names of their spans that a shard has seen, each written once when it first appears. */
 
 import { MAX_OPERATIONS_PER_SERVICE, MAX_SERVICES } from '../model/limits.ts';
+import type { Operation } from './protocol.ts';
 
 export class Catalog {
   private readonly sql: SqlStorage;
@@ -26,11 +27,8 @@ export class Catalog {
     }
   }
 
-  /** Pairs of service and operation. */
-  list(): [service: string, operation: string][] {
-    return [...this.services].flatMap(([service, operations]) =>
-      [...operations].map((operation): [string, string] => [service, operation]),
-    );
+  list(): Operation[] {
+    return [...this.services].flatMap(([service, operations]) => [...operations].map((name) => ({ service, name })));
   }
 
   private remember(service: string, operation: string): boolean {

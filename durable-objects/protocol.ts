@@ -26,13 +26,19 @@ export interface ShardMetrics {
   readonly storeFailures: number;
 }
 
+/** A span name that was seen with a service. */
+export interface Operation {
+  readonly service: string;
+  readonly name: string;
+}
+
 export interface ShardApi {
   /** Commits the slices of a frame (`model/slice-frame.ts`). */
   append(frame: Uint8Array): Promise<AppendResult>;
   get(traceId: string): Promise<ShardTrace | null>;
   /** Live and kept-but-not-stored traces that match, newest first. */
   search(query: TraceQuery): Promise<TraceSummary[]>;
-  catalog(): Promise<[service: string, operation: string][]>;
+  catalog(): Promise<Operation[]>;
   metrics(): Promise<ShardMetrics>;
 }
 

@@ -1,5 +1,6 @@
 /** Search over the traces a shard has in memory. */
 
+import { newestFirst } from '../model/order.ts';
 import type { TraceSummary } from '../model/span.ts';
 import type { TraceQuery } from '../store/store.ts';
 import type { LiveTrace } from './live-trace.ts';
@@ -12,11 +13,6 @@ export function searchLive(traces: Iterable<LiveTrace>, query: TraceQuery): Trac
     if (summary && matches(summary, query) && hasSpan(trace, query)) found.push(summary);
   }
   return found.sort(newestFirst).slice(0, query.limit);
-}
-
-/** The order of every list: start descending, then trace id descending. */
-function newestFirst(a: TraceSummary, b: TraceSummary): number {
-  return b.startUs - a.startUs || (a.traceId < b.traceId ? 1 : -1);
 }
 
 function matches(summary: TraceSummary, query: TraceQuery): boolean {

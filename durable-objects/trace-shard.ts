@@ -20,7 +20,7 @@ import { GroupCommit } from './group-commit.ts';
 import { LiveTraces } from './live-traces.ts';
 import { Log, type Place } from './log.ts';
 import { blockParts, planBlock } from './outbox.ts';
-import type { AppendResult, ShardApi, ShardMetrics, ShardTrace } from './protocol.ts';
+import type { AppendResult, Operation, ShardApi, ShardMetrics, ShardTrace } from './protocol.ts';
 import { DECIDE, type DecideRecord, encodeAppend, encodeJsonRecord, SEAL, STORED } from './records.ts';
 import { searchLive } from './search.ts';
 
@@ -93,7 +93,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     return searchLive(this.traces.searchable(), query);
   }
 
-  async catalog(): Promise<[service: string, operation: string][]> {
+  async catalog(): Promise<Operation[]> {
     return this.catalogue.list();
   }
 

@@ -9,7 +9,6 @@ export const REJECTION_REASONS = [
   'invalid_span_id',
   'invalid_parent_span_id',
   'invalid_time',
-  'invalid_utf8',
   'malformed_span',
   'span_too_large',
 ] as const;

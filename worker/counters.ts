@@ -1,0 +1,57 @@
+/** What this isolate has counted. Deltas go to the Ledger, at most about once a second, after a response. */
+
+import type { Env } from '../durable-objects/env.ts';
+import type { ClientDropReason, RejectionReason, RequestRejectionReason } from '../model/reasons.ts';
+
+export type Protocol = 'otlp_protobuf' | 'otlp_json' | 'batch';
+
+const FLUSH_INTERVAL_MS = 1_000;
+
+let deltas: Record<string, number> = {};
+let flushedAtMs = 0;
+
+function count(key: string, by: number): void {
+  if (by > 0) deltas[key] = (deltas[key] ?? 0) + by;
+}
+
+/** Spans in a request whose structure could be read, the rejected ones included. */
+export function countReceived(protocol: Protocol, spans: number): void {
+  count(`tailrace_spans_received_total{protocol="${protocol}"}`, spans);
+}
+
+export function countRejected(reason: RejectionReason, spans = 1): void {
+  count(`tailrace_spans_rejected_total{reason="${reason}"}`, spans);
+}
+
+/** Spans that were read and then not committed, because a shard refused; the sender was told to try again. */
+export function countRefused(spans: number): void {
+  count('tailrace_spans_refused_total', spans);
+}
+
+export function countRejectedRequest(reason: RequestRejectionReason): void {
+  count(`tailrace_requests_rejected_total{reason="${reason}"}`, 1);
+}
+
+/** Spans a page says it lost. */
+export function countClientDropped(reason: ClientDropReason, spans: number): void {
+  count(`tailrace_spans_dropped_total{reason="${reason}"}`, spans);
+}
+
+/** Sends the deltas to the Ledger. They come back when it does not take them. */
+export async function flushCounters(env: Env): Promise<void> {
+  const sent = deltas;
+  deltas = {};
+  if (Object.keys(sent).length === 0) return;
+  try {
+    await env.LEDGER.getByName('ledger').add(sent);
+  } catch {
+    for (const [key, by] of Object.entries(sent)) count(key, by);
+  }
+}
+
+/** Flushes when the last flush is a while ago. */
+export async function maybeFlushCounters(env: Env, nowMs: number): Promise<void> {
+  if (nowMs - flushedAtMs < FLUSH_INTERVAL_MS) return;
+  flushedAtMs = nowMs;
+  await flushCounters(env);
+}

@@ -1,0 +1,37 @@
+/** Errors that a client is told about: a code to act on, and a message that says what, where and what would be right. */
+
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { RequestRejectionReason } from '../model/reasons.ts';
+import type { ApiError } from '../model/span.ts';
+
+export class HttpError extends Error {
+  override readonly name = 'HttpError';
+  readonly status: ContentfulStatusCode;
+  readonly code: string;
+  /** Set where trying again later makes sense. */
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(status: ContentfulStatusCode, code: string, message: string, retryAfterSeconds?: number) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+
+  get headers(): Record<string, string> {
+    return this.retryAfterSeconds === undefined ? {} : { 'retry-after': String(this.retryAfterSeconds) };
+  }
+
+  get body(): ApiError {
+    return { error: { code: this.code, message: this.message } };
+  }
+}
+
+/** A request that ingest refuses as a whole; its code is also the counter's label. */
+export class IngestError extends HttpError {
+  declare readonly code: RequestRejectionReason;
+
+  constructor(status: ContentfulStatusCode, code: RequestRejectionReason, message: string, retryAfterSeconds?: number) {
+    super(status, code, message, retryAfterSeconds);
+  }
+}

@@ -1,0 +1,142 @@
+/** The edge's HTTP: routes, keys, errors. Stages are in their own files. */
+
+import { type Context, Hono } from 'hono';
+import { deleteCookie, setCookie } from 'hono/cookie';
+import { cors } from 'hono/cors';
+import { HTTPException } from 'hono/http-exception';
+import { type Config, ConfigError, parseConfig } from '../durable-objects/config.ts';
+import type { Env } from '../durable-objects/env.ts';
+import { isTraceId } from '../model/ids.ts';
+import { createD1R2Store } from '../store/d1-r2.ts';
+import { check, READ_COOKIE, requireIngestKey, requireReadKey } from './auth.ts';
+import { countRejectedRequest, maybeFlushCounters } from './counters.ts';
+import { HttpError, IngestError } from './errors.ts';
+import { ingestBatch } from './ingest/batch.ts';
+import { ingestOtlp, otlpError } from './ingest/otlp.ts';
+import { renderMetrics } from './metrics.ts';
+import { parseTraceQuery } from './query/params.ts';
+import { listOperations, listServices } from './query/services.ts';
+import { findTrace, searchTraces, traceAnswer } from './query/traces.ts';
+
+export { Ledger } from '../durable-objects/ledger.ts';
+export { TraceShard } from '../durable-objects/trace-shard.ts';
+
+type App = { Bindings: Env };
+
+const READ_COOKIE_SECONDS = 30 * 24 * 3600;
+
+const app = new Hono<App>();
+
+app.onError((error, c) => {
+  const failure = toHttpError(error);
+  if (c.req.path.startsWith('/v1/')) {
+    countRejectedRequest(failure instanceof IngestError ? failure.code : ingestReason(failure));
+    c.executionCtx.waitUntil(maybeFlushCounters(c.env, Date.now()));
+  }
+  const response = c.req.path === '/v1/traces' ? otlpError(c.req.raw, failure) : Response.json(failure.body, failure);
+  for (const [name, value] of Object.entries(failure.headers)) response.headers.set(name, value);
+  // What earlier middleware has set, CORS above all: a page has to be able to read why it was refused.
+  c.res.headers.forEach((value, name) => {
+    if (name.startsWith('access-control-') || name === 'vary') response.headers.set(name, value);
+  });
+  return response;
+});
+
+app.notFound((c) =>
+  Response.json(new HttpError(404, 'not_found', `there is no ${c.req.method} ${c.req.path}`).body, { status: 404 }),
+);
+
+app.get('/health', (c) => c.json({ status: 'ok' }));
+
+app.use(
+  '/v1/*',
+  cors({
+    origin: '*',
+    allowMethods: ['POST'],
+    allowHeaders: ['content-type', 'content-encoding', 'authorization'],
+    exposeHeaders: ['retry-after'],
+    maxAge: 86_400,
+  }),
+);
+app.use('/v1/*', requireIngestKey());
+app.post('/v1/traces', (c) => counted(c, ingestOtlp(c, config(c.env))));
+app.post('/v1/batch', (c) => counted(c, ingestBatch(c, config(c.env))));
+
+app.post('/login', async (c) => {
+  const { key } = await c.req.json<{ key?: unknown }>().catch(() => ({ key: undefined }));
+  const given = typeof key === 'string' ? key : undefined;
+  await check(c, c.env.TAILRACE_READ_KEY, given, 'a read key');
+  setCookie(c, READ_COOKIE, given ?? '', {
+    httpOnly: true,
+    sameSite: 'Strict',
+    secure: new URL(c.req.url).protocol === 'https:',
+    path: '/',
+    maxAge: READ_COOKIE_SECONDS,
+  });
+  return c.json({});
+});
+app.post('/logout', (c) => {
+  deleteCookie(c, READ_COOKIE, { path: '/' });
+  return c.json({});
+});
+
+app.use('/api/*', requireReadKey());
+app.use('/metrics', requireReadKey());
+app.get('/metrics', async (c) =>
+  c.body(await renderMetrics(c.env, config(c.env)), 200, {
+    'content-type': 'application/openmetrics-text; version=1.0.0; charset=utf-8',
+  }),
+);
+app.get('/api/traces', async (c) => {
+  const query = parseTraceQuery(c.req.query(), Date.now());
+  return c.json(await searchTraces(c.env, config(c.env), store(c.env), query));
+});
+app.get('/api/traces/:id', async (c) => {
+  const traceId = c.req.param('id').toLowerCase();
+  if (!isTraceId(traceId)) {
+    throw new HttpError(400, 'bad_trace_id', 'a trace id is 32 hex digits that are not all zero');
+  }
+  const found = await findTrace(c.env, config(c.env), store(c.env), traceId);
+  if (!found) {
+    throw new HttpError(404, 'not_found', `there is no trace ${traceId}: it was never received, or has expired`);
+  }
+  if (c.req.header('accept')?.includes('application/x-protobuf')) {
+    return c.body(found.otlp.slice().buffer, 200, { 'content-type': 'application/x-protobuf' });
+  }
+  return c.json(traceAnswer(traceId, found));
+});
+app.get('/api/services', async (c) => c.json({ services: await listServices(c.env, config(c.env)) }));
+app.get('/api/operations', async (c) =>
+  c.json({ operations: await listOperations(c.env, config(c.env), c.req.query('service') || undefined) }),
+);
+
+async function counted(c: Context<App>, work: Promise<Response>): Promise<Response> {
+  const response = await work;
+  c.executionCtx.waitUntil(maybeFlushCounters(c.env, Date.now()));
+  return response;
+}
+
+function config(env: Env): Config {
+  return parseConfig(env.TAILRACE_CONFIG);
+}
+
+function store(env: Env) {
+  return createD1R2Store({ db: env.DB, bucket: env.BLOCKS });
+}
+
+function toHttpError(error: Error): HttpError {
+  if (error instanceof HttpError) return error;
+  if (error instanceof ConfigError) return new HttpError(503, 'not_configured', error.message);
+  if (error instanceof HTTPException) return new HttpError(error.status as 400, 'bad_request', error.message);
+  console.error(error.stack ?? error.message);
+  return new HttpError(500, 'internal', 'an internal error; the log of the Worker has more');
+}
+
+/** The label under which a failure that is not an IngestError is counted. */
+function ingestReason({ status }: HttpError) {
+  return status === 401 ? 'unauthorized' : status === 415 ? 'unsupported_media_type' : 'unavailable';
+}
+
+export default {
+  fetch: (request, env, ctx) => app.fetch(request, env, ctx),
+} satisfies ExportedHandler<Env>;

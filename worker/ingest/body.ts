@@ -1,0 +1,62 @@
+/** Reads a request's body with a cap on what arrives and on what it decompresses to. */
+
+import { gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib';
+import { MAX_BODY_BYTES, MAX_DECOMPRESSED_BYTES } from '../../model/limits.ts';
+import { concatBytes } from '../../model/slice-frame.ts';
+import { IngestError } from '../errors.ts';
+
+type Decompress = (bytes: Uint8Array, options: { maxOutputLength: number }) => Uint8Array;
+
+const DECOMPRESS: Readonly<Record<string, Decompress>> = {
+  gzip: gunzipSync,
+  deflate: inflateSync,
+  zstd: zstdDecompressSync,
+};
+
+/** The body as sent. Throws IngestError 413 as soon as it is larger than `MAX_BODY_BYTES`. */
+export async function readBody(request: Request): Promise<Uint8Array> {
+  const declared = Number(request.headers.get('content-length') ?? 0);
+  if (declared > MAX_BODY_BYTES) throw tooLarge(`the body has ${declared} bytes`, MAX_BODY_BYTES);
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of request.body ?? []) {
+    length += chunk.length;
+    if (length > MAX_BODY_BYTES) throw tooLarge('the body is larger', MAX_BODY_BYTES);
+    chunks.push(chunk);
+  }
+  return concatBytes(chunks);
+}
+
+/** The body decompressed by its Content-Encoding. Throws IngestError 400, 413 or 415. */
+export async function readDecompressedBody(request: Request): Promise<Uint8Array> {
+  const encoding = (request.headers.get('content-encoding') ?? 'identity').trim().toLowerCase();
+  if (encoding !== 'identity' && !Object.hasOwn(DECOMPRESS, encoding)) {
+    throw new IngestError(
+      415,
+      'unsupported_encoding',
+      `Content-Encoding ${encoding} is not supported: use gzip, deflate, zstd or none`,
+    );
+  }
+  const body = await readBody(request);
+  return encoding === 'identity' ? body : decompress(body, encoding, DECOMPRESS[encoding]!);
+}
+
+/** Inflates the zlib data of a browser batch. Throws IngestError 400 or 413. */
+export function inflateBatch(bytes: Uint8Array): Uint8Array {
+  return decompress(bytes, 'deflate', inflateSync);
+}
+
+function decompress(bytes: Uint8Array, encoding: string, decoder: Decompress): Uint8Array {
+  try {
+    return decoder(bytes, { maxOutputLength: MAX_DECOMPRESSED_BYTES });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
+      throw tooLarge('the decompressed body is larger', MAX_DECOMPRESSED_BYTES);
+    }
+    throw new IngestError(400, 'malformed_body', `the body is not valid ${encoding} data`);
+  }
+}
+
+function tooLarge(what: string, limit: number): IngestError {
+  return new IngestError(413, 'body_too_large', `${what} than the limit of ${limit} bytes: send smaller batches`);
+}

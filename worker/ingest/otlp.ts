@@ -1,0 +1,100 @@
+/** `POST /v1/traces`: OTLP/HTTP in protobuf and JSON (https://opentelemetry.io/docs/specs/otlp/#otlphttp). */
+
+import type { Context } from 'hono';
+import type { Config } from '../../durable-objects/config.ts';
+import type { Env } from '../../durable-objects/env.ts';
+import { encodeJsonTraces, type JsonRejection } from '../../model/otlp/json.ts';
+import { JsonError } from '../../model/otlp/json-access.ts';
+import { ProtoError } from '../../model/otlp/proto-reader.ts';
+import { ProtoWriter } from '../../model/otlp/proto-writer.ts';
+import { scanTraces } from '../../model/otlp/scan.ts';
+import type { SpanTable } from '../../model/otlp/span-table.ts';
+import { countReceived, countRejected } from '../counters.ts';
+import { type HttpError, IngestError } from '../errors.ts';
+import { appendTable } from './append.ts';
+import { readDecompressedBody } from './body.ts';
+import { tableRejections } from './rejections.ts';
+
+const PROTOBUF = 'application/x-protobuf';
+const JSON_TYPE = 'application/json';
+const JSON_DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
+const GRPC_CODES: Readonly<Record<number, number>> = { 400: 3, 401: 16, 413: 8, 415: 3, 429: 8, 503: 14 };
+
+export async function ingestOtlp(c: Context<{ Bindings: Env }>, config: Config): Promise<Response> {
+  const type = mediaType(c.req.raw);
+  if (type !== PROTOBUF && type !== JSON_TYPE) {
+    throw new IngestError(
+      415,
+      'unsupported_media_type',
+      `Content-Type ${type || 'is missing'}: use ${PROTOBUF} or ${JSON_TYPE}`,
+    );
+  }
+  const body = await readDecompressedBody(c.req.raw);
+  const { table, rejections } = type === JSON_TYPE ? readJson(body) : { table: readProtobuf(body), rejections: [] };
+  countReceived(type === JSON_TYPE ? 'otlp_json' : 'otlp_protobuf', table.count + rejections.length);
+  await appendTable(c.env, config, table, 0);
+  const all = [...rejections, ...tableRejections(table)];
+  for (const { reason } of all) countRejected(reason);
+  return answer(type, all);
+}
+
+/** An error in the request's own encoding, as google.rpc.Status. */
+export function otlpError(request: Request, error: HttpError): Response {
+  const code = GRPC_CODES[error.status] ?? 2;
+  if (mediaType(request) !== PROTOBUF) {
+    return Response.json({ code, message: error.message }, { status: error.status, headers: error.headers });
+  }
+  const writer = new ProtoWriter(128);
+  writer.varintField(1, code);
+  writer.stringField(2, error.message);
+  return new Response(writer.finish(), {
+    status: error.status,
+    headers: { 'content-type': PROTOBUF, ...error.headers },
+  });
+}
+
+function readProtobuf(body: Uint8Array): SpanTable {
+  try {
+    return scanTraces(body);
+  } catch (error) {
+    if (error instanceof ProtoError) {
+      throw new IngestError(400, 'malformed_body', `the body is not an OTLP trace request: ${error.message}`);
+    }
+    throw error;
+  }
+}
+
+function readJson(body: Uint8Array): { table: SpanTable; rejections: JsonRejection[] } {
+  try {
+    const { otlp, rejections } = encodeJsonTraces(JSON.parse(JSON_DECODER.decode(body)));
+    return { table: scanTraces(otlp), rejections };
+  } catch (error) {
+    // Everything JSON.parse, TextDecoder and the encoder throw is about the body.
+    if (error instanceof SyntaxError || error instanceof TypeError || error instanceof JsonError) {
+      throw new IngestError(400, 'malformed_body', `the body is not OTLP/JSON: ${error.message}`);
+    }
+    throw error;
+  }
+}
+
+/** ExportTraceServiceResponse: empty when everything was taken, else a partial success. */
+function answer(type: string, rejections: readonly JsonRejection[]): Response {
+  const [first] = rejections;
+  if (type === JSON_TYPE) {
+    return Response.json(
+      first ? { partialSuccess: { rejectedSpans: String(rejections.length), errorMessage: first.message } } : {},
+    );
+  }
+  const writer = new ProtoWriter(128);
+  if (first) {
+    const partial = writer.begin(1);
+    writer.varintField(1, rejections.length);
+    writer.stringField(2, first.message);
+    writer.end(partial);
+  }
+  return new Response(writer.finish(), { headers: { 'content-type': type } });
+}
+
+function mediaType(request: Request): string {
+  return (request.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
+}

@@ -1,0 +1,113 @@
+/** `GET /metrics` in OpenMetrics text: what the isolates have counted and what the shards have, summed. */
+
+import type { Config } from '../durable-objects/config.ts';
+import { addCounters, emptyCounters } from '../durable-objects/counters.ts';
+import type { Env } from '../durable-objects/env.ts';
+import {
+  CLIENT_DROP_REASONS,
+  DECISION_REASONS,
+  REJECTION_REASONS,
+  REQUEST_REJECTION_REASONS,
+} from '../model/reasons.ts';
+import { flushCounters } from './counters.ts';
+import { allShards } from './routing.ts';
+
+interface Family {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge';
+  readonly help: string;
+  /** Label set, `{reason="error"}` or empty, and value. */
+  readonly samples: readonly (readonly [labels: string, value: number])[];
+}
+
+export async function renderMetrics(env: Env, config: Config): Promise<string> {
+  await flushCounters(env);
+  const [ledger, ...shards] = await Promise.all([
+    env.LEDGER.getByName('ledger').read(),
+    ...allShards(env, config).map((shard) => shard.metrics()),
+  ]);
+  const totals = shards.reduce((sum, shard) => addCounters(sum, shard.counters), emptyCounters());
+  const sum = (field: 'liveTraces' | 'liveSpans' | 'outboxTraces' | 'outboxSpans' | 'logBytes' | 'storeFailures') =>
+    shards.reduce((total, shard) => total + shard[field], 0);
+  const fromLedger = (name: string, label: string, values: readonly string[]) =>
+    values.map((value): [string, number] => {
+      const labels = `{${label}="${value}"}`;
+      return [labels, ledger[`${name}_total${labels}`] ?? 0];
+    });
+  const byReason = (counts: Readonly<Record<string, number>>) =>
+    DECISION_REASONS.map((reason): [string, number] => [`{reason="${reason}"}`, counts[reason] ?? 0]);
+  const families: Family[] = [
+    {
+      name: 'tailrace_spans_received',
+      type: 'counter',
+      help: 'Spans in requests that could be read: accepted, rejected or refused.',
+      samples: fromLedger('tailrace_spans_received', 'protocol', ['otlp_protobuf', 'otlp_json', 'batch']),
+    },
+    counter('tailrace_spans_accepted', 'Spans that a shard has made durable, repeats included.', totals.receivedSpans),
+    {
+      name: 'tailrace_spans_rejected',
+      type: 'counter',
+      help: 'Spans that were wrong in themselves, by reason.',
+      samples: fromLedger('tailrace_spans_rejected', 'reason', REJECTION_REASONS),
+    },
+    counter(
+      'tailrace_spans_refused',
+      'Spans in requests that were answered 429 because a shard was full; the sender keeps them.',
+      ledger.tailrace_spans_refused_total ?? 0,
+    ),
+    {
+      name: 'tailrace_requests_rejected',
+      type: 'counter',
+      help: 'Ingest requests refused as a whole, by reason.',
+      samples: fromLedger('tailrace_requests_rejected', 'reason', REQUEST_REJECTION_REASONS),
+    },
+    {
+      name: 'tailrace_spans_dropped',
+      type: 'counter',
+      help: 'Spans that pages report as lost before they were sent, by reason.',
+      samples: fromLedger('tailrace_spans_dropped', 'reason', CLIENT_DROP_REASONS),
+    },
+    counter(
+      'tailrace_spans_merged',
+      'Copies and further versions of spans that were already there.',
+      totals.mergedSpans,
+    ),
+    {
+      name: 'tailrace_spans_decided',
+      type: 'counter',
+      help: 'Spans in decided traces, by the reason of the decision.',
+      samples: byReason(totals.decidedSpans),
+    },
+    {
+      name: 'tailrace_traces_decided',
+      type: 'counter',
+      help: 'Traces decided for the first time, by reason.',
+      samples: byReason(totals.decidedTraces),
+    },
+    counter('tailrace_spans_revised', 'Spans turned from dropped to kept by a later decision.', totals.revisedSpans),
+    counter('tailrace_spans_stored', 'Spans in blocks whose summaries are written too.', totals.storedSpans),
+    counter('tailrace_parts_stored', 'Traces, or late parts of traces, written to the store.', totals.storedParts),
+    counter('tailrace_blocks_stored', 'Blocks written to the store.', totals.storedBlocks),
+    gauge('tailrace_live_traces', 'Traces not decided yet.', sum('liveTraces')),
+    gauge('tailrace_live_spans', 'Spans not decided yet.', sum('liveSpans')),
+    gauge('tailrace_outbox_traces', 'Kept traces on their way to the store.', sum('outboxTraces')),
+    gauge('tailrace_outbox_spans', 'Spans of kept traces on their way to the store.', sum('outboxSpans')),
+    gauge('tailrace_log_bytes', 'Bytes in the logs of all shards.', sum('logBytes')),
+    gauge('tailrace_store_failures', 'Failed tries in a row to store the current blocks.', sum('storeFailures')),
+  ];
+  return `${families.map(renderFamily).join('')}# EOF\n`;
+}
+
+function counter(name: string, help: string, value: number): Family {
+  return { name, type: 'counter', help, samples: [['', value]] };
+}
+
+function gauge(name: string, help: string, value: number): Family {
+  return { name, type: 'gauge', help, samples: [['', value]] };
+}
+
+function renderFamily({ name, type, help, samples }: Family): string {
+  const suffix = type === 'counter' ? '_total' : '';
+  const lines = samples.map(([labels, value]) => `${name}${suffix}${labels} ${value}\n`);
+  return `# TYPE ${name} ${type}\n# HELP ${name} ${help}\n${lines.join('')}`;
+}

@@ -1,0 +1,65 @@
+/** Reading traces: what the shards still hold and what the store has, as one. */
+
+import type { Config } from '../../durable-objects/config.ts';
+import type { Env } from '../../durable-objects/env.ts';
+import { completenessOf } from '../../model/completeness.ts';
+import { parseHex } from '../../model/ids.ts';
+import { newestFirst } from '../../model/order.ts';
+import { decodeSpans } from '../../model/otlp/decode.ts';
+import { mergeTrace } from '../../model/otlp/merge.ts';
+import { concatBytes } from '../../model/slice-frame.ts';
+import type { Decision, Trace, TraceList, TraceState, TraceSummary } from '../../model/span.ts';
+import type { Store, TraceQuery } from '../../store/store.ts';
+import { allShards, shardOf, shardStub, slotOf } from '../routing.ts';
+import { formatCursor } from './params.ts';
+
+export interface FoundTrace {
+  readonly state: TraceState;
+  readonly decision: Decision | null;
+  /** OTLP `TracesData` with one version of each span. */
+  readonly otlp: Uint8Array;
+}
+
+/** A trace by its id (32 lower-case hex digits), or null. */
+export async function findTrace(env: Env, config: Config, store: Store, traceId: string): Promise<FoundTrace | null> {
+  const shard = shardStub(env, shardOf(slotOf(parseHex(traceId)!), config));
+  // Asked in this order: a trace that leaves the log between the two is in the store by then.
+  const live = await shard.get(traceId);
+  const stored = await store.get(traceId);
+  if (!live && !stored) return null;
+  const parts = [stored?.otlp, live?.otlp].filter((part): part is Uint8Array => part !== undefined);
+  return {
+    state: stored ? 'kept' : live!.state,
+    decision: live?.decision ?? stored?.summary.decision ?? null,
+    otlp: mergeTrace(concatBytes(parts)),
+  };
+}
+
+export function traceAnswer(traceId: string, { state, decision, otlp }: FoundTrace): Trace {
+  const spans = decodeSpans(otlp, state);
+  return { traceId, state, decision, completeness: completenessOf(spans), spans };
+}
+
+/** A page of traces, newest first: live ones from every shard, kept ones from the store, each once. */
+export async function searchTraces(env: Env, config: Config, store: Store, query: TraceQuery): Promise<TraceList> {
+  const sources = await Promise.all([
+    store.search(query),
+    ...allShards(env, config).map((shard) => shard.search(query)),
+  ]);
+  const byId = new Map<string, TraceSummary>();
+  for (const summary of sources.flat()) {
+    const known = byId.get(summary.traceId);
+    // A shard that has forgotten earlier parts of a trace knows only its late spans.
+    if (!known || summary.spanCount > known.spanCount) byId.set(summary.traceId, summary);
+  }
+  const traces = [...byId.values()].sort(newestFirst);
+  // A source that gave all it was asked for may have more behind its last one: nothing older can be shown yet.
+  const horizon = sources
+    .filter((source) => source.length === query.limit)
+    .map((source) => source.at(-1)!)
+    .sort(newestFirst)[0];
+  const shown = horizon ? traces.filter((trace) => newestFirst(trace, horizon) <= 0) : traces;
+  const page = shown.slice(0, query.limit);
+  const hasMore = horizon !== undefined || shown.length > page.length;
+  return { traces: page, cursor: hasMore && page.length > 0 ? formatCursor(page.at(-1)!) : null };
+}
