@@ -9,13 +9,16 @@ import type { TraceSummary } from '../model/span.ts';
 export interface TracePart {
   /** 32 lower-case hex digits. */
   readonly traceId: string;
-  /** Grows with every part of a trace; of two summaries the one with the higher revision stands. */
+  /**
+   * A safe integer that grows with every part of a trace; of two summaries the one with the higher revision stands. Where
+   * the earlier parts are not known any more it must still be higher than theirs, so take it from a clock.
+   */
   readonly revision: number;
   /** OTLP `TracesData` bytes of this part alone. */
   readonly otlp: Uint8Array;
   /**
-   * `whole`: `summary` describes the trace with all its parts. `part`: the earlier parts are not known any more,
-   * `summary` describes this part alone and the store adds it to what it has.
+   * `whole`: `summary` describes the trace with all its parts. `part`: the earlier parts are not known any more, or it is
+   * not known whether there are any; `summary` describes this part alone and the store adds it to what it has.
    */
   readonly covers: 'whole' | 'part';
   readonly summary: TraceSummary;
@@ -30,7 +33,7 @@ export interface StoredTrace {
   readonly otlp: Uint8Array;
 }
 
-/** What to look for; every condition that is present must hold. */
+/** What to look for; every condition that is present must hold. Names are compared by their first `MAX_NAME_CHARS`. */
 export interface TraceQuery {
   /** A service any span of the trace belongs to. */
   readonly service?: string;
@@ -53,11 +56,15 @@ export interface SortKey {
   readonly traceId: string;
 }
 
-/** Block keys are deterministic: writing the same parts under the same key again changes nothing. */
+/** Every failure is a StoreError (`errors.ts`) that names the block or the trace; wrong arguments are RangeErrors. */
 export interface Store {
-  /** Stores every part or fails as a whole; safe to repeat after a failure at any point. */
+  /**
+   * Stores every part or fails; after a failure at any point the same call again completes it. Block keys are deterministic:
+   * the same parts under the same key change nothing, other parts under it are a `block_conflict`. The parts of a failed
+   * write may be visible already.
+   */
   write(blockKey: string, parts: readonly TracePart[]): Promise<void>;
-  /** The trace, or null when it is not stored. */
+  /** The trace, its parts in order of revision, or null when it is not stored. */
   get(traceId: string): Promise<StoredTrace | null>;
   /** At most `limit` summaries, newest first. */
   search(query: TraceQuery): Promise<TraceSummary[]>;

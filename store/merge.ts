@@ -1,0 +1,123 @@
+/**
+ * How the parts of a trace become one summary. Pure, and the same in every store.
+ *
+ * A `whole` replaces what is there when its revision is higher; a `part` is added to it: counts sum, the time range
+ * widens, services and operations unite. Parts alone may come in any order, and so may wholes.
+ */
+
+import { MAX_OPERATIONS_PER_TRACE } from '../model/limits.ts';
+import type { ServiceCount, TraceSummary } from '../model/span.ts';
+import { cutName, MAX_SERVICES_PER_SUMMARY } from './bounds.ts';
+import type { TracePart } from './store.ts';
+
+export type Operation = readonly [service: string, operation: string];
+
+/** What a store knows of a trace besides its bytes. */
+export interface TraceDigest {
+  readonly revision: number;
+  readonly summary: TraceSummary;
+  /** Sorted, no pair twice, at most `MAX_OPERATIONS_PER_TRACE`. */
+  readonly operations: readonly Operation[];
+}
+
+/** The digest after a part of the trace came to what was known before, null when that was nothing. */
+export function mergePart(known: TraceDigest | null, part: TracePart): TraceDigest {
+  const digest: TraceDigest = {
+    revision: part.revision,
+    summary: boundSummary(part.summary),
+    operations: uniteOperations(part.operations, []),
+  };
+  if (known === null) return digest;
+  if (part.covers === 'whole') return digest.revision > known.revision ? digest : known;
+  return {
+    revision: Math.max(known.revision, digest.revision),
+    summary: addSummaries(known.summary, digest.summary),
+    operations: uniteOperations(known.operations, digest.operations),
+  };
+}
+
+function addSummaries(a: TraceSummary, b: TraceSummary): TraceSummary {
+  const [rooted] = [a, b].sort(byRootThenStart) as [TraceSummary, TraceSummary];
+  const [decided] = [a, b].sort(byDecision) as [TraceSummary, TraceSummary];
+  const startUs = Math.min(a.startUs, b.startUs);
+  return {
+    traceId: a.traceId,
+    rootService: rooted.rootService,
+    rootOperation: rooted.rootOperation,
+    startUs,
+    durationUs: Math.max(a.startUs + a.durationUs, b.startUs + b.durationUs) - startUs,
+    spanCount: a.spanCount + b.spanCount,
+    errorCount: a.errorCount + b.errorCount,
+    services: boundServices(addServices(a.services, b.services)),
+    status: a.status === 'error' || b.status === 'error' ? 'error' : 'ok',
+    state: decided.state,
+    decision: decided.decision,
+    completeness: {
+      rootEnded: a.completeness.rootEnded || b.completeness.rootEnded,
+      // The parts may answer each other's gaps, which nobody can tell here: never claim less than one of them missed.
+      missingParents: Math.max(a.completeness.missingParents, b.completeness.missingParents),
+      openSpans: Math.max(a.completeness.openSpans, b.completeness.openSpans),
+    },
+  };
+}
+
+/** The part with the ended root names the trace; without one, the earlier part does. */
+function byRootThenStart(a: TraceSummary, b: TraceSummary): number {
+  return (
+    Number(b.completeness.rootEnded) - Number(a.completeness.rootEnded) ||
+    a.startUs - b.startUs ||
+    compareText(a.rootService, b.rootService) ||
+    compareText(a.rootOperation, b.rootOperation)
+  );
+}
+
+/** The first decision stands: it is the one that let the trace in. */
+function byDecision(a: TraceSummary, b: TraceSummary): number {
+  const aUs = a.decision?.decidedUs ?? Number.POSITIVE_INFINITY;
+  const bUs = b.decision?.decidedUs ?? Number.POSITIVE_INFINITY;
+  if (aUs !== bUs) return aUs < bUs ? -1 : 1;
+  return compareText(JSON.stringify(a.decision), JSON.stringify(b.decision)) || compareText(a.state, b.state);
+}
+
+function addServices(a: readonly ServiceCount[], b: readonly ServiceCount[]): ServiceCount[] {
+  const sums = new Map<string, ServiceCount>();
+  for (const { name, spanCount, errorCount } of [...a, ...b]) {
+    const sum = sums.get(name);
+    sums.set(name, {
+      name,
+      spanCount: spanCount + (sum?.spanCount ?? 0),
+      errorCount: errorCount + (sum?.errorCount ?? 0),
+    });
+  }
+  return [...sums.values()].sort((x, y) => compareText(x.name, y.name));
+}
+
+function boundSummary(summary: TraceSummary): TraceSummary {
+  return {
+    ...summary,
+    rootService: cutName(summary.rootService),
+    rootOperation: cutName(summary.rootOperation),
+    services: boundServices(summary.services.map((service) => ({ ...service, name: cutName(service.name) }))),
+  };
+}
+
+/** Those with the most spans stay, in the order they had. */
+function boundServices(services: readonly ServiceCount[]): readonly ServiceCount[] {
+  if (services.length <= MAX_SERVICES_PER_SUMMARY) return services;
+  const largest = services.toSorted((a, b) => b.spanCount - a.spanCount || compareText(a.name, b.name));
+  const kept = new Set(largest.slice(0, MAX_SERVICES_PER_SUMMARY));
+  return services.filter((service) => kept.has(service));
+}
+
+function uniteOperations(a: readonly Operation[], b: readonly Operation[]): Operation[] {
+  const sorted = [...a, ...b]
+    .map(([service, operation]): Operation => [cutName(service), cutName(operation)])
+    .sort((x, y) => compareText(x[0], y[0]) || compareText(x[1], y[1]));
+  return sorted
+    .filter(([service, name], i) => i === 0 || service !== sorted[i - 1]![0] || name !== sorted[i - 1]![1])
+    .slice(0, MAX_OPERATIONS_PER_TRACE);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

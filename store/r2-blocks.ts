@@ -1,0 +1,82 @@
+/** Blocks in R2: written once, read by range. */
+
+import { type BlockEntry, decodeBlockEntry, decodeBlockIndex, encodeBlock } from './block.ts';
+import { BlockError, StoreError } from './errors.ts';
+import type { TracePart } from './store.ts';
+import type { PartPlace } from './trace-row.ts';
+
+/** A block that is in R2. */
+export interface StoredBlock {
+  readonly blockKey: string;
+  readonly bytes: number;
+  readonly entries: ReadonlyMap<string, BlockEntry>;
+}
+
+/**
+ * Puts the traces under a key unless the same ones are there already. A block is never overwritten: rows may point into it,
+ * and another version of zstd would move what they point to.
+ * @throws StoreError `unavailable`, `block_corrupt`, or `block_conflict` when the key holds something else
+ */
+export async function putBlock(
+  bucket: R2Bucket,
+  blockKey: string,
+  traces: readonly Pick<TracePart, 'traceId' | 'otlp'>[],
+): Promise<StoredBlock> {
+  const { bytes, entries } = encodeBlock(traces);
+  const byTrace = new Map(entries.map((entry) => [entry.traceId, entry]));
+  const put = bucket.put(blockKey, bytes, { onlyIf: { etagDoesNotMatch: '*' } });
+  if ((await orUnavailable(blockKey, put)) !== null) return { blockKey, bytes: bytes.length, entries: byTrace };
+
+  const object = await orUnavailable(blockKey, bucket.get(blockKey));
+  if (object === null) throw new StoreError('unavailable', blockKey, 'the block went away while it was written');
+  const earlier = new Uint8Array(await orUnavailable(blockKey, object.arrayBuffer()));
+  const index = orCorrupt(blockKey, () => decodeBlockIndex(earlier));
+  const isSame = ({ traceId, rawLength, checksum }: BlockEntry) => {
+    const found = index.entries.get(traceId);
+    return found?.rawLength === rawLength && found.checksum === checksum;
+  };
+  if (index.entries.size !== entries.length || !entries.every(isSame)) {
+    throw new StoreError('block_conflict', blockKey, 'the key already holds other traces');
+  }
+  return { blockKey, bytes: earlier.length, entries: index.entries };
+}
+
+/**
+ * The OTLP of one part, by one range read.
+ * @throws StoreError `unavailable`, `block_missing`, or `block_corrupt`
+ */
+export async function readPart(bucket: R2Bucket, traceId: string, place: PartPlace): Promise<Uint8Array> {
+  const { blockKey, offset, length } = place;
+  const object = await bucket.get(blockKey, { range: { offset, length } }).catch(async (cause: unknown) => {
+    // A range beyond the end is an error like a lost connection; the size tells them apart.
+    const head = await orUnavailable(blockKey, bucket.head(blockKey));
+    if (head !== null && head.size < offset + length) {
+      throw new StoreError(
+        'block_corrupt',
+        blockKey,
+        `${head.size} bytes, trace ${traceId} ends at ${offset + length}`,
+      );
+    }
+    throw new StoreError('unavailable', blockKey, String(cause), { cause });
+  });
+  if (object === null) throw new StoreError('block_missing', blockKey, `it should hold trace ${traceId}`);
+  const bytes = new Uint8Array(await orUnavailable(blockKey, object.arrayBuffer()));
+  return orCorrupt(blockKey, () => decodeBlockEntry(bytes, traceId));
+}
+
+async function orUnavailable<T>(blockKey: string, call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (cause) {
+    throw new StoreError('unavailable', blockKey, String(cause), { cause });
+  }
+}
+
+function orCorrupt<T>(blockKey: string, decode: () => T): T {
+  try {
+    return decode();
+  } catch (cause) {
+    if (!(cause instanceof BlockError)) throw cause;
+    throw new StoreError('block_corrupt', blockKey, cause.message, { cause });
+  }
+}
