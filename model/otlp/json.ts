@@ -40,11 +40,11 @@ export function encodeJsonTraces(request: unknown): { otlp: Uint8Array; rejectio
   const root = objectAt(request, 'the body');
   for (const [resourceSpans, path] of arrayAt(root, 'resourceSpans', '')) {
     const start = writer.begin(TRACES_DATA.resourceSpans);
-    const resource = resourceSpans['resource'];
+    const resource = resourceSpans.resource;
     if (resource != null) writeResource(writer, objectAt(resource, `${path}.resource`), `${path}.resource`);
     for (const [scopeSpans, scopePath] of arrayAt(resourceSpans, 'scopeSpans', path)) {
       const scopeStart = writer.begin(RESOURCE_SPANS.scopeSpans);
-      const scope = scopeSpans['scope'];
+      const scope = scopeSpans.scope;
       if (scope != null) writeScope(writer, objectAt(scope, `${scopePath}.scope`), `${scopePath}.scope`);
       for (const [span, spanPath] of arrayAt(scopeSpans, 'spans', scopePath)) {
         const rejection = writeSpan(writer, span, spanPath);
@@ -83,7 +83,7 @@ function writeSpan(writer: ProtoWriter, span: JsonObject, path: string): JsonRej
     writeId(writer, SPAN.traceId, span, 'traceId', 16, path, 'invalid_trace_id');
     writeId(writer, SPAN.spanId, span, 'spanId', 8, path, 'invalid_span_id');
     writeText(writer, SPAN.traceState, span, 'traceState', path);
-    if (span['parentSpanId'] != null && span['parentSpanId'] !== '') {
+    if (span.parentSpanId != null && span.parentSpanId !== '') {
       writeId(writer, SPAN.parentSpanId, span, 'parentSpanId', 8, path, 'invalid_parent_span_id');
     }
     writeText(writer, SPAN.name, span, 'name', path);
@@ -96,7 +96,7 @@ function writeSpan(writer: ProtoWriter, span: JsonObject, path: string): JsonRej
     writeCount(writer, SPAN.droppedEventsCount, span, 'droppedEventsCount', path);
     for (const [link, linkPath] of arrayAt(span, 'links', path)) writeLink(writer, link, linkPath);
     writeCount(writer, SPAN.droppedLinksCount, span, 'droppedLinksCount', path);
-    if (span['status'] != null) writeStatus(writer, objectAt(span['status'], `${path}.status`), `${path}.status`);
+    if (span.status != null) writeStatus(writer, objectAt(span.status, `${path}.status`), `${path}.status`);
     const flags = numberAt(span, 'flags', path);
     if (flags > 0) writer.fixed32Field(SPAN.flags, flags);
     writer.end(start);
@@ -148,8 +148,8 @@ function writeAttributes(writer: ProtoWriter, field: number, owner: JsonObject, 
 function writeKeyValue(writer: ProtoWriter, field: number, pair: JsonObject, path: string, depth: number): void {
   const start = writer.begin(field);
   writeText(writer, KEY_VALUE.key, pair, 'key', path);
-  if (pair['value'] != null) {
-    writeValue(writer, KEY_VALUE.value, objectAt(pair['value'], `${path}.value`), `${path}.value`, depth);
+  if (pair.value != null) {
+    writeValue(writer, KEY_VALUE.value, objectAt(pair.value, `${path}.value`), `${path}.value`, depth);
   }
   writer.end(start);
 }
@@ -157,22 +157,22 @@ function writeKeyValue(writer: ProtoWriter, field: number, pair: JsonObject, pat
 function writeValue(writer: ProtoWriter, field: number, value: JsonObject, path: string, depth: number): void {
   if (depth > MAX_VALUE_DEPTH) throw new JsonError(path, `nested deeper than ${MAX_VALUE_DEPTH}`);
   const start = writer.begin(field);
-  if (value['stringValue'] != null) writer.stringField(ANY_VALUE.stringValue, stringAt(value, 'stringValue', path));
-  else if (value['boolValue'] != null) writer.varintField(ANY_VALUE.boolValue, value['boolValue'] === true ? 1 : 0);
-  else if (value['intValue'] != null) writer.int64Field(ANY_VALUE.intValue, int64At(value, path));
-  else if (value['doubleValue'] != null) writer.doubleField(ANY_VALUE.doubleValue, doubleAt(value, path));
-  else if (value['bytesValue'] != null) writer.bytesField(ANY_VALUE.bytesValue, bytesAt(value, path));
-  else if (value['arrayValue'] != null) {
+  if (value.stringValue != null) writer.stringField(ANY_VALUE.stringValue, stringAt(value, 'stringValue', path));
+  else if (value.boolValue != null) writer.varintField(ANY_VALUE.boolValue, value.boolValue === true ? 1 : 0);
+  else if (value.intValue != null) writer.int64Field(ANY_VALUE.intValue, int64At(value, path));
+  else if (value.doubleValue != null) writer.doubleField(ANY_VALUE.doubleValue, doubleAt(value, path));
+  else if (value.bytesValue != null) writer.bytesField(ANY_VALUE.bytesValue, bytesAt(value, path));
+  else if (value.arrayValue != null) {
     const array = writer.begin(ANY_VALUE.arrayValue);
     const arrayPath = `${path}.arrayValue`;
-    for (const [item, itemPath] of arrayAt(objectAt(value['arrayValue'], arrayPath), 'values', arrayPath)) {
+    for (const [item, itemPath] of arrayAt(objectAt(value.arrayValue, arrayPath), 'values', arrayPath)) {
       writeValue(writer, ARRAY_VALUE.values, item, itemPath, depth + 1);
     }
     writer.end(array);
-  } else if (value['kvlistValue'] != null) {
+  } else if (value.kvlistValue != null) {
     const list = writer.begin(ANY_VALUE.kvlistValue);
     const listPath = `${path}.kvlistValue`;
-    for (const [pair, pairPath] of arrayAt(objectAt(value['kvlistValue'], listPath), 'values', listPath)) {
+    for (const [pair, pairPath] of arrayAt(objectAt(value.kvlistValue, listPath), 'values', listPath)) {
       writeKeyValue(writer, ARRAY_VALUE.values, pair, pairPath, depth + 1);
     }
     writer.end(list);
@@ -211,7 +211,7 @@ function writeTime(writer: ProtoWriter, field: number, owner: JsonObject, key: s
 }
 
 function int64At(value: JsonObject, path: string): bigint {
-  const raw = value['intValue'];
+  const raw = value.intValue;
   if (typeof raw === 'number' ? Number.isInteger(raw) : typeof raw === 'string' && /^-?\d{1,19}$/.test(raw)) {
     return BigInt(raw as number | string);
   }
@@ -219,7 +219,7 @@ function int64At(value: JsonObject, path: string): bigint {
 }
 
 function doubleAt(value: JsonObject, path: string): number {
-  const raw = value['doubleValue'];
+  const raw = value.doubleValue;
   if (typeof raw === 'number') return raw;
   if (raw === 'NaN' || raw === 'Infinity' || raw === '-Infinity') return Number(raw);
   throw new JsonError(`${path}.doubleValue`, 'want a number');

@@ -14,6 +14,7 @@ import {
   LINK,
   RESOURCE,
   RESOURCE_SPANS,
+  SCOPE,
   SCOPE_SPANS,
   SPAN,
   STATUS,
@@ -22,10 +23,10 @@ import {
 import { ProtoError, ProtoReader } from './proto-reader.ts';
 import { BYTES, FIXED32, FIXED64, VARINT } from './proto-writer.ts';
 import { type Envelope, type ScannedResource, SpanTable, textAt } from './span-table.ts';
-import { EVENT_TYPES, expect, LINK_TYPES, walkChild, walkKeyValue } from './walk.ts';
+import { EVENT_TYPES, expect, LINK_TYPES, RESOURCE_TYPES, SCOPE_TYPES, walkChild, walkKeyValue } from './walk.ts';
 
-/** 9999-12-31 in microseconds. Later times are impossible, and would leave the range of a JSON number. */
-const MAX_TIME_US = 253_402_300_800_000_000 / 1000;
+/** Times beyond the integers a JSON number holds, in the year 2255, are impossible. */
+const MAX_TIME_US = Number.MAX_SAFE_INTEGER;
 
 /**
  * Scans `TracesData` or `ExportTraceServiceRequest` bytes. A span that is wrong in itself is marked in the table;
@@ -60,10 +61,10 @@ function scanResourceSpans(table: SpanTable, reader: ProtoReader, start: number,
     resource.ranges.push({ start: fieldStart, end: reader.valueEnd });
     if (reader.field === RESOURCE_SPANS.resource) {
       expect(reader, BYTES, 'resource');
-      const next = reader.valueEnd;
-      resource.service = scanServiceName(reader, reader.valueStart, next) ?? resource.service;
-      reader.position = next;
-    }
+      const { valueStart, valueEnd } = reader;
+      walkChild(reader, valueEnd, RESOURCE.attributes, RESOURCE_TYPES);
+      resource.service = scanServiceName(reader, valueStart, valueEnd) ?? resource.service;
+    } else if (reader.field === RESOURCE_SPANS.schemaUrl) expect(reader, BYTES, 'schema_url');
   }
 }
 
@@ -77,7 +78,10 @@ function scanScopeSpans(table: SpanTable, reader: ProtoReader, start: number, en
     if (!reader.next(end)) break;
     if (reader.field !== SCOPE_SPANS.spans) {
       ranges.push({ start: fieldStart, end: reader.valueEnd });
-      if (reader.field === SCOPE_SPANS.scope) expect(reader, BYTES, 'scope');
+      if (reader.field === SCOPE_SPANS.scope || reader.field === SCOPE_SPANS.schemaUrl) {
+        expect(reader, BYTES, 'scope or schema_url');
+      }
+      if (reader.field === SCOPE_SPANS.scope) walkChild(reader, reader.valueEnd, SCOPE.attributes, SCOPE_TYPES);
       continue;
     }
     expect(reader, BYTES, 'spans');
@@ -194,9 +198,7 @@ function scanServiceName(reader: ProtoReader, start: number, end: number): strin
   reader.position = start;
   while (reader.next(end)) {
     if (reader.field !== RESOURCE.attributes) continue;
-    expect(reader, BYTES, 'resource.attributes');
     const { valueStart, valueEnd } = reader;
-    walkKeyValue(reader, valueEnd, 0);
     service = serviceNameOf(reader, valueStart, valueEnd) ?? service;
     reader.position = valueEnd;
   }

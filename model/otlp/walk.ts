@@ -11,6 +11,8 @@ export const MAX_VALUE_DEPTH = 32;
 /** Wire type of each known field, by field number. */
 export const EVENT_TYPES: readonly (number | undefined)[] = [undefined, FIXED64, BYTES, BYTES, VARINT];
 export const LINK_TYPES: readonly (number | undefined)[] = [undefined, BYTES, BYTES, BYTES, BYTES, VARINT, FIXED32];
+export const RESOURCE_TYPES: readonly (number | undefined)[] = [undefined, BYTES, VARINT];
+export const SCOPE_TYPES: readonly (number | undefined)[] = [undefined, BYTES, BYTES, BYTES, VARINT];
 const ANY_VALUE_TYPES: readonly (number | undefined)[] = [
   undefined,
   BYTES,
@@ -22,7 +24,7 @@ const ANY_VALUE_TYPES: readonly (number | undefined)[] = [
   BYTES,
 ];
 
-/** Checks the structure of an Event or Link, its attributes included, so that decoding it cannot fail later. */
+/** Checks the structure of the Event, Link, Resource or Scope at the reader's current value; leaves it at `end`. */
 export function walkChild(
   reader: ProtoReader,
   end: number,

@@ -1,0 +1,38 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { decodeSpans } from '../../../model/otlp/decode.ts';
+import { TracesDataSchema } from '../../../model/otlp/gen/trace_pb.js';
+import { mergeTrace } from '../../../model/otlp/merge.ts';
+import { concatBytes } from '../../../model/slice-frame.ts';
+import { span } from './arbitrary.ts';
+
+const traceId = new Uint8Array(16).fill(7);
+const encode = (spans: object[]) =>
+  toBinary(TracesDataSchema, create(TracesDataSchema, { resourceSpans: [{ scopeSpans: [{ spans }] }] }));
+
+it('keeps one version of each span: ended before open, then the larger, whatever the order of arrival', () => {
+  fc.assert(
+    fc.property(fc.array(span([traceId]), { minLength: 1, maxLength: 12 }), fc.nat(), (spans, seed) => {
+      const merged = decodeSpans(mergeTrace(concatBytes(spans.map((one) => encode([one])))), 'live');
+      const ids = merged.map(({ spanId }) => spanId);
+      expect(new Set(ids).size).toBe(ids.length);
+      const rotated = [...spans.slice(seed % spans.length), ...spans.slice(0, seed % spans.length)];
+      const again = decodeSpans(mergeTrace(concatBytes(rotated.map((one) => encode([one])))), 'live');
+      const shape = (all: typeof merged) => new Map(all.map(({ spanId, state }) => [spanId, state]));
+      expect(shape(again)).toEqual(shape(merged));
+      for (const { spanId, state } of merged) {
+        const versions = decodeSpans(concatBytes(spans.map((one) => encode([one]))), 'live').filter(
+          (version) => version.spanId === spanId,
+        );
+        expect(state).toBe(versions.some((version) => version.state === 'ended') ? 'ended' : 'open');
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
+
+it('leaves bytes without repeats as they are', () => {
+  const bytes = encode([{ traceId, spanId: new Uint8Array(8).fill(1), startTimeUnixNano: 1_000n }]);
+  expect(mergeTrace(bytes)).toBe(bytes);
+});

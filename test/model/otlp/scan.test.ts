@@ -1,0 +1,168 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { formatHex } from '../../../model/ids.ts';
+import { MAX_SPAN_BYTES } from '../../../model/limits.ts';
+import { decodeSpans } from '../../../model/otlp/decode.ts';
+import { type TracesData, TracesDataSchema } from '../../../model/otlp/gen/trace_pb.js';
+import { ProtoError } from '../../../model/otlp/proto-reader.ts';
+import { ProtoWriter } from '../../../model/otlp/proto-writer.ts';
+import { scanTraces } from '../../../model/otlp/scan.ts';
+import { groupByTrace, writeRows } from '../../../model/otlp/slice.ts';
+import { tracesData } from './arbitrary.ts';
+
+/** What the scanner should find, as protobuf-es decodes it. */
+function expected(message: TracesData) {
+  return message.resourceSpans.flatMap(({ resource, scopeSpans }) => {
+    const name = resource?.attributes.filter(({ key }) => key === 'service.name').at(-1)?.value?.value;
+    const service = name?.case === 'stringValue' && name.value !== '' ? name.value : 'unknown_service';
+    return scopeSpans.flatMap(({ spans }) =>
+      spans.map((span) => ({
+        service,
+        name: span.name,
+        traceId: formatHex(span.traceId),
+        spanId: formatHex(span.spanId),
+        parent: span.parentSpanId.some((byte) => byte !== 0) ? formatHex(span.parentSpanId) : null,
+        kind: span.kind as number,
+        status: (span.status?.code ?? 0) as number,
+        startUs: Number(span.startTimeUnixNano / 1000n),
+        endUs: Number(span.endTimeUnixNano / 1000n),
+        flags: span.flags & 0xff,
+      })),
+    );
+  });
+}
+
+function scanned(bytes: Uint8Array) {
+  const table = scanTraces(bytes);
+  return Array.from({ length: table.count }, (_, i) => ({
+    service: table.service(i),
+    name: table.name(i),
+    traceId: formatHex(bytes, table.traceIdAt[i]!, 16),
+    spanId: formatHex(bytes, table.spanIdAt[i]!, 8),
+    parent: table.parentIdAt[i] === -1 ? null : formatHex(bytes, table.parentIdAt[i]!, 8),
+    kind: table.kind[i]!,
+    status: table.status[i]!,
+    startUs: table.startUs[i]!,
+    endUs: table.endUs[i]!,
+    flags: table.flags[i]!,
+  }));
+}
+
+describe('scanTraces', () => {
+  it('finds what protobuf-es decodes', () => {
+    fc.assert(
+      fc.property(tracesData, (message) => {
+        expect(scanned(toBinary(TracesDataSchema, message))).toEqual(expected(message));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('finds nothing in nothing', () => {
+    expect(scanTraces(new Uint8Array()).count).toBe(0);
+  });
+
+  it('slices into messages that hold every span once, under its resource and scope', () => {
+    fc.assert(
+      fc.property(tracesData, (message) => {
+        const bytes = toBinary(TracesDataSchema, message);
+        const table = scanTraces(bytes);
+        const slices = groupByTrace(table).map(({ rows }) => {
+          const writer = new ProtoWriter();
+          writeRows(writer, table, rows);
+          return fromBinary(TracesDataSchema, writer.finish());
+        });
+        for (const slice of slices) {
+          expect(new Set(expected(slice).map(({ traceId }) => traceId)).size).toBe(1);
+        }
+        const flat = (messages: TracesData[]) =>
+          messages
+            .flatMap(({ resourceSpans }) =>
+              resourceSpans.flatMap(({ resource, scopeSpans, schemaUrl }) =>
+                scopeSpans.flatMap(({ scope, spans, schemaUrl: scopeUrl }) =>
+                  spans.map((span) => ({ resource, schemaUrl, scope, scopeUrl, span })),
+                ),
+              ),
+            )
+            .map((entry) => JSON.stringify(entry, (_, value) => (typeof value === 'bigint' ? `${value}` : value)))
+            .sort();
+        expect(flat(slices)).toEqual(flat([fromBinary(TracesDataSchema, bytes)]));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('never fails on mutated bytes but with ProtoError, and what it accepts can be decoded', () => {
+    let accepted = 0;
+    let broken = 0;
+    fc.assert(
+      fc.property(
+        tracesData,
+        fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+        fc.option(fc.nat()),
+        (message, changes, cut) => {
+          let bytes = toBinary(TracesDataSchema, message);
+          if (bytes.length === 0) return;
+          for (const [at, value] of changes) bytes[at % bytes.length] = value;
+          if (cut !== null) bytes = bytes.subarray(0, cut % bytes.length);
+          try {
+            const table = scanTraces(bytes);
+            for (const { rows } of groupByTrace(table)) {
+              const writer = new ProtoWriter();
+              writeRows(writer, table, rows);
+              accepted += decodeSpans(writer.finish(), 'live').length;
+            }
+          } catch (error) {
+            expect(error).toBeInstanceOf(ProtoError);
+            broken++;
+          }
+        },
+      ),
+      { numRuns: 3_000 },
+    );
+    // The mutations must reach both outcomes, or the test shows nothing.
+    expect(accepted).toBeGreaterThan(500);
+    expect(broken).toBeGreaterThan(100);
+  });
+
+  const good = {
+    traceId: new Uint8Array(16).fill(1),
+    spanId: new Uint8Array(8).fill(2),
+    startTimeUnixNano: 1_700_000_000_000_000_000n,
+  };
+  it.each([
+    ['a zero trace id', { ...good, traceId: new Uint8Array(16) }, 'invalid_trace_id'],
+    ['a short trace id', { ...good, traceId: new Uint8Array(8).fill(1) }, 'invalid_trace_id'],
+    ['no trace id', { ...good, traceId: new Uint8Array() }, 'invalid_trace_id'],
+    ['a zero span id', { ...good, spanId: new Uint8Array(8) }, 'invalid_span_id'],
+    ['a long span id', { ...good, spanId: new Uint8Array(16).fill(1) }, 'invalid_span_id'],
+    ['a short parent', { ...good, parentSpanId: new Uint8Array(4).fill(1) }, 'invalid_parent_span_id'],
+    ['no start', { ...good, startTimeUnixNano: 0n }, 'invalid_time'],
+    ['an impossible end', { ...good, endTimeUnixNano: 2n ** 64n - 1n }, 'invalid_time'],
+    ['a huge name', { ...good, name: 'x'.repeat(MAX_SPAN_BYTES) }, 'span_too_large'],
+  ])('rejects %s and keeps the span beside it', (_, bad, reason) => {
+    const bytes = encode([bad, good]);
+    const table = scanTraces(bytes);
+    expect([table.rejection(0), table.rejection(1)]).toEqual([reason, null]);
+    expect(groupByTrace(table).map(({ rows }) => rows)).toEqual([[1]]);
+  });
+
+  it('rejects a value nested deeper than readers recurse', () => {
+    let value: object = { value: { case: 'stringValue', value: 'deep' } };
+    for (let i = 0; i < 40; i++) value = { value: { case: 'arrayValue', value: { values: [value] } } };
+    const table = scanTraces(encode([{ ...good, attributes: [{ key: 'k', value }] }, good]));
+    expect([table.rejection(0), table.rejection(1)]).toEqual(['malformed_span', null]);
+  });
+
+  it('keeps a span whose strings are not UTF-8 readable', () => {
+    const bytes = encode([{ ...good, name: 'xyz' }]);
+    const at = bytes.findIndex((byte, i) => byte === 0x78 && bytes[i + 1] === 0x79);
+    bytes[at] = 0xff;
+    expect(decodeSpans(bytes, 'live')[0]!.name).toBe('\ufffdyz');
+  });
+});
+
+function encode(spans: object[]): Uint8Array {
+  return toBinary(TracesDataSchema, create(TracesDataSchema, { resourceSpans: [{ scopeSpans: [{ spans }] }] }));
+}
