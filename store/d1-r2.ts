@@ -1,4 +1,5 @@
-import { addToTraces, findTrace, searchTraces } from './d1-traces.ts';
+import { searchTraces } from './d1-search.ts';
+import { addToTraces, findTrace } from './d1-traces.ts';
 import { StoreError } from './errors.ts';
 import { concatBytes, groupParts } from './group-parts.ts';
 import { migrate } from './migrations/migrate.ts';

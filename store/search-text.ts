@@ -49,7 +49,6 @@ export function searchTerm(service: string | undefined, operation: string | unde
 }
 
 function escapeName(name: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped
   return name.replace(/[\\\0\t\n\r]/g, (character) => ESCAPES[character]!);
 }
 

@@ -1,0 +1,85 @@
+/** Trace parts for store tests: real OTLP, made from a few words. */
+
+import { parseHex } from '../../model/ids.ts';
+import { encodeTracesData } from '../../model/otlp/encode.ts';
+import type { TraceSummary } from '../../model/span.ts';
+import type { TracePart, TraceQuery } from '../../store/store.ts';
+
+export interface PartWords {
+  readonly traceId: string;
+  readonly revision?: number;
+  readonly covers?: 'whole' | 'part';
+  readonly startUs?: number;
+  readonly durationUs?: number;
+  readonly status?: 'ok' | 'error';
+  /** Whether the root span is in it; a trace with a root is named by it. */
+  readonly rootEnded?: boolean;
+  readonly missingParents?: number;
+  readonly decidedUs?: number;
+  /** One span each. */
+  readonly operations?: readonly (readonly [service: string, operation: string])[];
+}
+
+/** 32 hex digits ending in `n`; never zero. */
+export function traceIdOf(n: number): string {
+  return `aa${n.toString(16).padStart(30, '0')}`;
+}
+
+/** A query without conditions over all times. */
+export const EVERYTHING: TraceQuery = { startUs: 0, endUs: Number.MAX_SAFE_INTEGER, limit: 1_000 };
+
+export function makePart(words: PartWords): TracePart {
+  const { traceId, revision = 1, covers = 'whole', operations = [['shop', 'GET /']] } = words;
+  return { traceId, revision, covers, operations, summary: makeSummary(words), otlp: makeOtlp(words) };
+}
+
+function makeSummary(words: PartWords): TraceSummary {
+  const { traceId, startUs = 1_000, durationUs = 10, status = 'ok', operations = [['shop', 'GET /']] } = words;
+  const { rootEnded = true, missingParents = 0, decidedUs = startUs + 100 } = words;
+  const services = [...Map.groupBy(operations, ([service]) => service)].map(([name, spans]) => ({
+    name,
+    spanCount: spans.length,
+    errorCount: status === 'error' ? 1 : 0,
+  }));
+  return {
+    traceId,
+    rootService: operations[0]![0],
+    rootOperation: operations[0]![1],
+    startUs,
+    durationUs,
+    spanCount: operations.length,
+    errorCount: status === 'error' ? services.length : 0,
+    services,
+    status,
+    state: 'kept',
+    decision: { keep: true, rate: 4, reason: 'probability', policy: 'default', configVersion: 2, decidedUs },
+    completeness: { rootEnded, missingParents, openSpans: 0 },
+  };
+}
+
+function makeOtlp(words: PartWords): Uint8Array {
+  const { traceId, revision = 1, startUs = 1_000, durationUs = 10, operations = [['shop', 'GET /']] } = words;
+  return encodeTracesData(
+    [['service.name', operations[0]![0]]],
+    operations.map(([service, name], i) => ({
+      traceId: parseHex(traceId)!,
+      spanId: parseHex((revision * 10_000 + i + 1).toString(16).padStart(16, '0'))!,
+      parentSpanId: null,
+      name,
+      kind: 2,
+      startUs,
+      endUs: startUs + durationUs,
+      flags: 1,
+      traceState: '',
+      statusCode: 0,
+      statusMessage: '',
+      attributes: [['peer.service', service]],
+      events: [],
+      links: [],
+      scope: 'test',
+      droppedAttributes: 0,
+      droppedEvents: 0,
+      droppedLinks: 0,
+    })),
+  );
+}

@@ -1,0 +1,4 @@
+import { createMemoryStore } from '../../store/memory.ts';
+import { storeContract } from '../contract/store.ts';
+
+storeContract('memory', async () => createMemoryStore());
