@@ -26,7 +26,19 @@ export default defineConfig({
         },
       },
       {
-        plugins: [cloudflareTest({ wrangler: { configPath: './wrangler.toml' } })],
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: './wrangler.toml' },
+            miniflare: {
+              bindings: {
+                TAILRACE_INGEST_KEY: 'test-ingest-key',
+                TAILRACE_READ_KEY: 'test-read-key',
+                // Complete traces are due at once; alarms come only when a test runs them.
+                TAILRACE_CONFIG: JSON.stringify({ quietMs: 0, probability: 0.5, alarmMs: 60_000 }),
+              },
+            },
+          }),
+        ],
         test: {
           name: 'workerd',
           include: ['test/{store,durable-objects,worker,client/edge}/**/*.test.ts'],

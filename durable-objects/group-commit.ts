@@ -18,7 +18,11 @@ export class GroupCommit {
   /** Resolves when the records are durable. */
   commit(records: readonly Uint8Array[]): Promise<void> {
     this.waiting.push(...records);
-    this.next ??= this.inFlight ? this.inFlight.then(() => this.start()) : this.start();
+    if (this.next) return this.next;
+    if (!this.inFlight) return this.start();
+    const start = () => this.start();
+    // What failed before says nothing about what waits now.
+    this.next = this.inFlight.then(start, start);
     return this.next;
   }
 

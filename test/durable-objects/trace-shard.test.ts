@@ -1,0 +1,200 @@
+import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { describe, expect, it } from 'vitest';
+import type { TraceShard } from '../../durable-objects/trace-shard.ts';
+import { decodeSpans } from '../../model/otlp/decode.ts';
+import { mergeTrace } from '../../model/otlp/merge.ts';
+import { createD1R2Store } from '../../store/d1-r2.ts';
+import { frame, randomTraceId, spanId, type TestSpan, traceId } from '../kit/spans.ts';
+
+const store = createD1R2Store({ db: env.DB, bucket: env.BLOCKS });
+let shards = 0;
+
+/** A shard that no other test uses. */
+function freshShard() {
+  return env.TRACE_SHARD.getByName(`test-${shards++}`);
+}
+type Stub = ReturnType<typeof freshShard>;
+
+async function append(shard: Stub, spans: readonly TestSpan[], flags = 0): Promise<void> {
+  expect(await shard.append(frame(spans, flags))).toEqual({ accepted: true });
+}
+
+async function spansOf(shard: Stub, id: string) {
+  const found = await shard.get(id);
+  return found && { ...found, spans: decodeSpans(mergeTrace(found.otlp), found.state) };
+}
+
+/** What the counters must say whatever has happened. */
+async function expectSumsToAgree(shard: Stub): Promise<void> {
+  const { counters, liveSpans, outboxSpans } = await shard.metrics();
+  const { not_sampled: dropped, ...kept } = counters.decidedSpans;
+  const keptSpans = Object.values(kept).reduce((sum, count) => sum + count, 0);
+  expect(counters.receivedSpans).toBe(counters.mergedSpans + liveSpans + dropped + keptSpans);
+  expect(keptSpans + counters.revisedSpans).toBe(counters.storedSpans + outboxSpans);
+}
+
+describe('TraceShard', () => {
+  it('answers nothing while empty', async () => {
+    const shard = freshShard();
+    expect(await shard.get(randomTraceId())).toBeNull();
+    expect(await shard.search({ startUs: 0, endUs: Number.MAX_SAFE_INTEGER, limit: 10 })).toEqual([]);
+    expect(await shard.catalog()).toEqual([]);
+    await expectSumsToAgree(shard);
+  });
+
+  it('answers a trace as soon as it is acknowledged, and after a crash', async () => {
+    const shard = freshShard();
+    const id = randomTraceId();
+    await append(shard, [
+      { traceId: id, id: 1, name: 'GET /cart' },
+      { traceId: id, id: 2, parent: 1, durationUs: null, service: 'orders' },
+    ]);
+    for (const crashed of [false, true]) {
+      if (crashed) await abortAllDurableObjects();
+      const again = env.TRACE_SHARD.get(shard.id);
+      const found = await spansOf(again, id);
+      expect(found?.state).toBe('live');
+      expect(found?.spans.map((span) => [span.spanId, span.state])).toEqual([
+        [spanId(1), 'ended'],
+        [spanId(2), 'open'],
+      ]);
+      const [summary] = await again.search({ startUs: 0, endUs: Number.MAX_SAFE_INTEGER, limit: 10 });
+      expect(summary).toMatchObject({
+        traceId: id,
+        rootOperation: 'GET /cart',
+        spanCount: 2,
+        state: 'live',
+        completeness: { rootEnded: true, missingParents: 0, openSpans: 1 },
+      });
+      expect((await again.catalog()).sort((a, b) => (a.service < b.service ? 1 : -1))).toEqual([
+        { service: 'shop', name: 'GET /cart' },
+        { service: 'orders', name: 'operation-2' },
+      ]);
+      await expectSumsToAgree(again);
+    }
+  });
+
+  it.each([
+    ['error', true, { error: true }, false],
+    ['slow', true, { durationUs: 1_000_000 }, false],
+    ['probability', true, {}, true],
+    ['not_sampled', false, {}, false],
+  ])('decides %s', async (reason, keep, fields, sampled) => {
+    const shard = freshShard();
+    const id = traceId(shards * 100, sampled);
+    await append(shard, [{ traceId: id, id: 1, ...fields }]);
+    await runDurableObjectAlarm(shard);
+    const found = await spansOf(shard, id);
+    expect(found).toMatchObject({ state: keep ? 'kept' : 'dropped', decision: { keep, reason, configVersion: 1 } });
+    expect(found?.decision?.rate).toBe(reason === 'probability' ? 2 : 1);
+    expect(found?.spans).toHaveLength(1);
+    const stored = await store.get(id);
+    if (keep) expect(stored?.summary).toMatchObject({ traceId: id, spanCount: 1, state: 'kept', decision: { reason } });
+    else expect(stored).toBeNull();
+    const { counters, outboxTraces } = await shard.metrics();
+    expect(counters.decidedTraces).toMatchObject({ [reason]: 1 });
+    expect([counters.storedParts, outboxTraces]).toEqual([keep ? 1 : 0, 0]);
+    await expectSumsToAgree(shard);
+  });
+
+  it('waits for what is missing, but not after the page has said goodbye', async () => {
+    const shard = freshShard();
+    const [headless, open, gone] = [randomTraceId(), randomTraceId(), randomTraceId()];
+    await append(shard, [{ traceId: headless, id: 2, parent: 1 }]);
+    await append(shard, [
+      { traceId: open, id: 1 },
+      { traceId: open, id: 2, parent: 1, durationUs: null },
+    ]);
+    await append(
+      shard,
+      [
+        { traceId: gone, id: 1 },
+        { traceId: gone, id: 2, parent: 1, durationUs: null, error: true },
+      ],
+      2,
+    );
+    await runDurableObjectAlarm(shard);
+    expect((await shard.get(headless))?.state).toBe('live');
+    expect((await shard.get(open))?.state).toBe('live');
+    const left = await spansOf(shard, gone);
+    expect(left?.state).toBe('kept');
+    expect(left?.spans[1]?.state).toBe('abandoned');
+  });
+
+  it('merges copies and versions of a span, and counts them', async () => {
+    const shard = freshShard();
+    const id = traceId(77);
+    await append(shard, [{ traceId: id, id: 1, durationUs: null }]);
+    await append(shard, [{ traceId: id, id: 1, durationUs: null }]);
+    await append(shard, [{ traceId: id, id: 1, durationUs: 500 }]);
+    await append(shard, [{ traceId: id, id: 1, durationUs: null }]);
+    expect((await spansOf(shard, id))?.spans).toMatchObject([{ state: 'ended', durationUs: 500 }]);
+    expect((await shard.metrics()).counters).toMatchObject({ receivedSpans: 4, mergedSpans: 3 });
+    await runDurableObjectAlarm(shard);
+    expect(decodeSpans((await store.get(id))!.otlp, 'kept')).toHaveLength(1);
+    await expectSumsToAgree(shard);
+  });
+
+  it('turns drop into keep when an error comes late, and stores the whole trace', async () => {
+    const shard = freshShard();
+    const id = traceId(78, false);
+    await append(shard, [{ traceId: id, id: 1 }]);
+    await runDurableObjectAlarm(shard);
+    expect((await shard.get(id))?.state).toBe('dropped');
+    await abortAllDurableObjects();
+    const again = env.TRACE_SHARD.get(shard.id);
+    await append(again, [{ traceId: id, id: 2, parent: 1, error: true }]);
+    await runDurableObjectAlarm(again);
+    expect((await again.get(id))?.decision).toMatchObject({ keep: true, reason: 'error' });
+    expect((await store.get(id))?.summary).toMatchObject({ spanCount: 2, errorCount: 1 });
+    expect((await again.metrics()).counters.revisedSpans).toBe(1);
+    await expectSumsToAgree(again);
+  });
+
+  it('appends late spans of a kept trace as a further part and corrects its summary', async () => {
+    const shard = freshShard();
+    const id = traceId(79);
+    await append(shard, [{ traceId: id, id: 1 }]);
+    await runDurableObjectAlarm(shard);
+    await append(shard, [
+      { traceId: id, id: 1 },
+      { traceId: id, id: 2, parent: 1, service: 'late' },
+    ]);
+    await runDurableObjectAlarm(shard);
+    const stored = await store.get(id);
+    expect(stored?.summary).toMatchObject({ spanCount: 2, services: [{ name: 'shop' }, { name: 'late' }] });
+    expect(decodeSpans(mergeTrace(stored!.otlp), 'kept')).toHaveLength(2);
+    await expectSumsToAgree(shard);
+  });
+
+  it('carries what is unsettled forward when a bucket is dropped, and forgets the rest', async () => {
+    const shard = freshShard();
+    const [live, kept, dropped] = [traceId(80), traceId(81), traceId(82, false)];
+    await append(shard, [
+      { traceId: kept, id: 1 },
+      { traceId: dropped, id: 1 },
+    ]);
+    await runDurableObjectAlarm(shard);
+    await append(shard, [{ traceId: live, id: 2, parent: 1 }]);
+    const before = await shard.metrics();
+    const dropOldest = (instance: TraceShard, afterMs: number) =>
+      (instance as unknown as { dropDueBuckets(nowMs: number): void }).dropDueBuckets(Date.now() + afterMs);
+    await runInDurableObject(shard, (instance: TraceShard) => {
+      dropOldest(instance, 61_000);
+      dropOldest(instance, 700_000);
+    });
+    for (const crashed of [false, true]) {
+      if (crashed) await abortAllDurableObjects();
+      const again = env.TRACE_SHARD.get(shard.id);
+      expect(await again.get(kept)).toBeNull();
+      expect(await again.get(dropped)).toBeNull();
+      expect((await spansOf(again, live))?.spans).toHaveLength(1);
+      const after = await again.metrics();
+      expect(after.counters).toEqual(before.counters);
+      expect(after.liveSpans).toBe(1);
+      await expectSumsToAgree(again);
+    }
+    expect(await store.get(kept)).not.toBeNull();
+  });
+});

@@ -1,0 +1,87 @@
+/** Spans for tests: only what a test says matters, the rest is sensible. */
+
+import { formatHex, parseHex } from '../../model/ids.ts';
+import { encodeTracesData } from '../../model/otlp/encode.ts';
+import { FrameWriter } from '../../model/slice-frame.ts';
+import type { SpanData } from '../../model/span-data.ts';
+
+export interface TestSpan {
+  readonly traceId: string;
+  /** 1 to 2^32 - 1; becomes the span id. */
+  readonly id: number;
+  readonly parent?: number;
+  readonly service?: string;
+  readonly name?: string;
+  readonly startUs?: number;
+  /** null leaves it open. */
+  readonly durationUs?: number | null;
+  readonly error?: boolean;
+}
+
+export const TEST_START_US = 1_790_000_000_000_000;
+
+export function spanId(id: number): string {
+  return id.toString(16).padStart(16, '0');
+}
+
+/** A trace id; consistent sampling takes it at any probability above 0 when `sampled`, at none below 1 otherwise. */
+export function traceId(n: number, sampled = true): string {
+  return `${n.toString(16).padStart(18, '0')}${sampled ? 'ff' : '00'}${'0'.repeat(11)}1`;
+}
+
+export function randomTraceId(): string {
+  return formatHex(crypto.getRandomValues(new Uint8Array(16)));
+}
+
+/** OTLP `TracesData` of spans of any traces and services. */
+export function otlp(spans: readonly TestSpan[]): Uint8Array {
+  const services = new Map<string, TestSpan[]>();
+  for (const span of spans) {
+    const service = span.service ?? 'shop';
+    services.set(service, [...(services.get(service) ?? []), span]);
+  }
+  const parts = [...services].map(([service, members]) =>
+    encodeTracesData([['service.name', service]], members.map(toSpanData)),
+  );
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+/** A slice frame with one slice for each trace. */
+export function frame(spans: readonly TestSpan[], flags = 0): Uint8Array {
+  const writer = new FrameWriter();
+  for (const id of new Set(spans.map((span) => span.traceId))) {
+    writer.add(parseHex(id)!, flags, otlp(spans.filter((span) => span.traceId === id)));
+  }
+  return writer.finish();
+}
+
+function toSpanData(span: TestSpan): SpanData {
+  const startUs = span.startUs ?? TEST_START_US;
+  const durationUs = span.durationUs === undefined ? 1_000 : span.durationUs;
+  return {
+    traceId: parseHex(span.traceId)!,
+    spanId: parseHex(spanId(span.id))!,
+    parentSpanId: span.parent === undefined ? null : parseHex(spanId(span.parent))!,
+    name: span.name ?? `operation-${span.id}`,
+    kind: span.parent === undefined ? 2 : 1,
+    startUs,
+    endUs: durationUs === null ? null : startUs + durationUs,
+    flags: 1,
+    traceState: '',
+    statusCode: span.error ? 2 : 0,
+    statusMessage: '',
+    attributes: [['test.id', span.id]],
+    events: [],
+    links: [],
+    scope: 'test',
+    droppedAttributes: 0,
+    droppedEvents: 0,
+    droppedLinks: 0,
+  };
+}
