@@ -1,6 +1,6 @@
 /**
- * Moves what is unsettled in a bucket forward, so that the bucket can be dropped: the traces' open slices with their
- * state, and the sealed block again when it has any of them.
+ * Moves what is unsettled in a bucket forward, so that the bucket can be dropped: the traces' unsettled slices with
+ * their state, and the sealed block again when it has any of them. Settled traces go as a whole.
  */
 
 import { parseHex } from '../model/ids.ts';
@@ -9,7 +9,7 @@ import { FrameWriter, SLICE_GOODBYE } from '../model/slice-frame.ts';
 import type { LiveTrace } from './live-trace.ts';
 import type { LiveTraces } from './live-traces.ts';
 import type { Place } from './log.ts';
-import { encodeCarry, encodeJsonRecord, SEAL } from './records.ts';
+import { encodeCarry, encodeJsonRecord, FORGET, SEAL } from './records.ts';
 
 /** Room for a record's header and state in a row; a slice of at most 1 MiB more always fits. */
 const CARRY_FRAME_BYTES = MAX_LOG_ROW_BYTES / 2;
@@ -20,7 +20,8 @@ export function carryRecords(
   bucket: number,
   readSlice: (place: Place) => Uint8Array,
 ): Uint8Array[] {
-  const moved = new Set(traces.unsettledIn(bucket));
+  const touched = [...traces.oldestIn(bucket)];
+  const moved = new Set(touched.filter((trace) => trace.settled < trace.slices.length));
   const { sealed } = traces;
   const sealMoves = sealed?.traces.some(([traceId]) => [...moved].some((trace) => trace.traceId === traceId)) ?? false;
   if (sealed && sealMoves) {
@@ -32,6 +33,14 @@ export function carryRecords(
   }
   const records = [...moved].flatMap((trace) => carryTrace(trace, readSlice));
   if (sealed && sealMoves) records.push(encodeJsonRecord(SEAL, sealed));
+  const forgotten = touched.filter((trace) => !moved.has(trace) && trace.slices.at(-1)!.place.bucket !== bucket);
+  if (forgotten.length > 0)
+    records.push(
+      encodeJsonRecord(
+        FORGET,
+        forgotten.map(({ traceId }) => traceId),
+      ),
+    );
   return records;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What a shard has counted, as a fold over its log records: each bucket's share is kept apart and joins the base when
- * the bucket is dropped, so that a restart counts exactly what is still in the log again, and nothing twice.
+ * What a shard has counted, as a fold over its log records. When a bucket is dropped the totals are made durable with
+ * the log row they reach to; a restart starts from them and counts only the rows after it, so nothing counts twice.
  */
 
 import { DECISION_REASONS, type DecisionReason } from '../model/reasons.ts';
@@ -51,47 +51,21 @@ export function addCounters(sum: Counters, other: Counters): Counters {
   return sum;
 }
 
-/** Counters by bucket over a durable base. */
-export class BucketCounters {
-  private base: Counters;
-  private readonly buckets = new Map<number, Counters>();
-
-  constructor(base: Counters) {
-    this.base = base;
-  }
-
-  /** The counters of what stands in `bucket`. */
-  at(bucket: number): Counters {
-    let counters = this.buckets.get(bucket);
-    if (!counters) {
-      counters = emptyCounters();
-      this.buckets.set(bucket, counters);
-    }
-    return counters;
-  }
-
-  /** Moves a bucket's share into the base and returns the new base, to be made durable with the drop. */
-  fold(bucket: number): Counters {
-    this.base = addCounters(this.base, this.at(bucket));
-    this.buckets.delete(bucket);
-    return this.base;
-  }
-
-  total(): Counters {
-    const sum = addCounters(emptyCounters(), this.base);
-    for (const counters of this.buckets.values()) addCounters(sum, counters);
-    return sum;
-  }
+/** Totals, and the last log row that was in them when they were made durable. */
+export interface CounterBase {
+  readonly counters: Counters;
+  readonly row: number;
 }
 
-/** The counters of all dropped buckets, as they were when the last one was dropped. */
-export function readBase(sql: SqlStorage): Counters {
+/** The totals as they were when a bucket was last dropped. */
+export function readBase(sql: SqlStorage): CounterBase {
   sql.exec('CREATE TABLE IF NOT EXISTS counters (id INTEGER PRIMARY KEY, json TEXT NOT NULL) STRICT');
-  const [row] = sql.exec<{ json: string }>('SELECT json FROM counters WHERE id = 1').toArray();
-  return row ? addCounters(emptyCounters(), JSON.parse(row.json) as Counters) : emptyCounters();
+  const [stored] = sql.exec<{ json: string }>('SELECT json FROM counters WHERE id = 1').toArray();
+  const base = stored ? (JSON.parse(stored.json) as CounterBase) : { counters: emptyCounters(), row: 0 };
+  return { counters: addCounters(emptyCounters(), base.counters), row: base.row };
 }
 
-export function writeBase(sql: SqlStorage, base: Counters): void {
+export function writeBase(sql: SqlStorage, base: CounterBase): void {
   sql.exec(
     'INSERT INTO counters (id, json) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET json = excluded.json',
     JSON.stringify(base),

@@ -5,7 +5,7 @@
 
 import { formatHex } from '../model/ids.ts';
 import { readFrame, SLICE_GOODBYE } from '../model/slice-frame.ts';
-import type { BucketCounters } from './counters.ts';
+import { addCounters, type CounterBase, type Counters, emptyCounters } from './counters.ts';
 import { LiveTrace } from './live-trace.ts';
 import type { Place } from './log.ts';
 import {
@@ -15,6 +15,7 @@ import {
   type CarryRecord,
   DECIDE,
   type DecideRecord,
+  FORGET,
   readCarry,
   readJson,
   readReceivedMs,
@@ -26,16 +27,21 @@ import {
 import { SpanHeaders } from './span-headers.ts';
 
 export interface LiveTracesDeps {
-  readonly counters: BucketCounters;
+  readonly base: CounterBase;
   /** Reads a slice's OTLP bytes back from the log. */
   readonly readSlice: (place: Place) => Uint8Array;
   /** Hears of every service and span name that arrives. */
   readonly seen: (service: string, operation: string) => void;
 }
 
+type RowPlace = Pick<Place, 'bucket' | 'row'>;
+
 export class LiveTraces {
   private readonly deps: LiveTracesDeps;
   private readonly traces = new Map<string, LiveTrace>();
+  readonly counters: Counters;
+  /** The last row that was applied. */
+  lastRow: number;
   /** Traces with slices that no decision covers yet. */
   readonly undecided = new Set<LiveTrace>();
   /** Kept traces with decided slices that are not stored yet, in order of decision. */
@@ -48,6 +54,8 @@ export class LiveTraces {
 
   constructor(deps: LiveTracesDeps) {
     this.deps = deps;
+    this.counters = addCounters(emptyCounters(), deps.base.counters);
+    this.lastRow = deps.base.row;
   }
 
   /** Traces with a slice in the log. */
@@ -75,22 +83,28 @@ export class LiveTraces {
   }
 
   applyRow(row: Uint8Array, bucket: number, rowId: number): void {
+    // Rows that the base has counted already are replayed for their state alone.
+    const counters = rowId > this.deps.base.row ? this.counters : emptyCounters();
+    this.lastRow = Math.max(this.lastRow, rowId);
     for (const { type, start, end } of readRow(row)) {
       switch (type) {
         case APPEND:
-          this.applyAppend(row, start, end, bucket, rowId);
+          this.applyAppend(row, start, end, { bucket, row: rowId }, counters);
           break;
         case DECIDE:
-          for (const decide of readJson<DecideRecord[]>(row, start, end)) this.applyDecide(decide, bucket);
+          for (const decide of readJson<DecideRecord[]>(row, start, end)) this.applyDecide(decide, counters);
           break;
         case SEAL:
           this.applySeal(readJson<SealRecord>(row, start, end));
           break;
         case STORED:
-          this.applyStored(bucket);
+          this.applyStored(counters);
           break;
         case CARRY:
-          this.applyCarry(row, start, end, bucket, rowId);
+          this.applyCarry(row, start, end, { bucket, row: rowId });
+          break;
+        case FORGET:
+          for (const traceId of readJson<string[]>(row, start, end)) this.traces.delete(traceId);
           break;
         default:
           throw new RangeError(`log record has unknown type ${type}`);
@@ -98,32 +112,18 @@ export class LiveTraces {
     }
   }
 
-  /** Traces with an unsettled slice in `bucket`. */
-  *unsettledIn(bucket: number): Iterable<LiveTrace> {
-    for (const trace of this.traces.values()) {
-      const oldest = trace.slices[trace.settled];
-      if (oldest && oldest.place.bucket === bucket) yield trace;
-    }
+  /** Traces whose oldest slice is in `bucket`. */
+  *oldestIn(bucket: number): Iterable<LiveTrace> {
+    for (const trace of this.traces.values()) if (trace.slices[0]!.place.bucket === bucket) yield trace;
   }
 
-  /** Forgets the slices of a bucket that is being dropped; all of them must be settled. */
+  /** Forgets the traces whose oldest slice is in a bucket that is being dropped; what is unsettled was carried. */
   forgetBucket(bucket: number): void {
-    for (const trace of this.traces.values()) {
-      let gone = 0;
-      while (gone < trace.settled && trace.slices[gone]?.place.bucket === bucket) gone++;
-      if (gone === 0) continue;
-      trace.slices.splice(0, gone);
-      trace.decided -= gone;
-      trace.sealed = Math.max(0, trace.sealed - gone);
-      trace.stored = Math.max(0, trace.stored - gone);
-      trace.forgotten = true;
-      if (trace.slices.length === 0) this.traces.delete(trace.traceId);
-    }
+    for (const { traceId } of this.oldestIn(bucket)) this.traces.delete(traceId);
   }
 
-  private applyAppend(row: Uint8Array, start: number, end: number, bucket: number, rowId: number): void {
+  private applyAppend(row: Uint8Array, start: number, end: number, at: RowPlace, counters: Counters): void {
     const nowMs = readReceivedMs(row, start);
-    const counters = this.deps.counters.at(bucket);
     const frameAt = start + APPEND_FRAME_AT;
     for (const slice of readFrame(row.subarray(frameAt, end))) {
       const traceId = formatHex(row, frameAt + slice.traceIdAt, 16);
@@ -134,7 +134,7 @@ export class LiveTraces {
       const { total, added } = this.addSpans(trace, otlp);
       counters.receivedSpans += total;
       counters.mergedSpans += total - added;
-      const place = { bucket, row: rowId, start: frameAt + slice.start, end: frameAt + slice.end };
+      const place = { ...at, start: frameAt + slice.start, end: frameAt + slice.end };
       trace.slices.push({ place, newSpans: added });
       trace.lastMs = nowMs;
       if (slice.flags & SLICE_GOODBYE) trace.goodbye = true;
@@ -142,11 +142,10 @@ export class LiveTraces {
     }
   }
 
-  private applyDecide({ traceId, decision, revision }: DecideRecord, bucket: number): void {
+  private applyDecide({ traceId, decision, revision }: DecideRecord, counters: Counters): void {
     const trace = this.traces.get(traceId);
     // Its slices have left the log with an earlier bucket.
     if (!trace) return;
-    const counters = this.deps.counters.at(bucket);
     counters.decidedSpans[decision.reason] += trace.countSpans(trace.decided, trace.slices.length);
     if (!trace.decision) counters.decidedTraces[decision.reason]++;
     else if (!trace.decision.keep && decision.keep) counters.revisedSpans += trace.countSpans(0, trace.decided);
@@ -167,8 +166,7 @@ export class LiveTraces {
     }
   }
 
-  private applyStored(bucket: number): void {
-    const counters = this.deps.counters.at(bucket);
+  private applyStored(counters: Counters): void {
     for (const [traceId] of this.sealed?.traces ?? []) {
       const trace = this.traces.get(traceId);
       if (!trace) continue;
@@ -183,7 +181,7 @@ export class LiveTraces {
     this.sealed = null;
   }
 
-  private applyCarry(row: Uint8Array, start: number, end: number, bucket: number, rowId: number): void {
+  private applyCarry(row: Uint8Array, start: number, end: number, at: RowPlace): void {
     const { state, frameStart } = readCarry(row, start);
     const trace = this.carried(state);
     let index = 0;
@@ -191,7 +189,7 @@ export class LiveTraces {
       const otlp = row.subarray(frameStart + slice.start, frameStart + slice.end);
       this.addSpans(trace, otlp);
       const newSpans = state.newSpans[index++]!;
-      const place = { bucket, row: rowId, start: frameStart + slice.start, end: frameStart + slice.end };
+      const place = { ...at, start: frameStart + slice.start, end: frameStart + slice.end };
       trace.slices.push({ place, newSpans });
       if (slice.flags & SLICE_GOODBYE) trace.goodbye = true;
     }

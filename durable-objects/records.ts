@@ -24,6 +24,9 @@ export const STORED = 4;
 export const CARRY = 5;
 
 /** Covers all slices of the trace that came before it in the log. */
+/** Settled traces that are forgotten though later buckets have slices of them; JSON `string[]`. */
+export const FORGET = 6;
+
 export interface DecideRecord {
   readonly traceId: string;
   readonly decision: Decision;
@@ -84,7 +87,10 @@ export function encodeRecord(type: number, payload: readonly Uint8Array[]): Uint
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-export function encodeJsonRecord(type: number, payload: DecideRecord[] | SealRecord | StoredRecord): Uint8Array {
+export function encodeJsonRecord(
+  type: number,
+  payload: DecideRecord[] | SealRecord | StoredRecord | string[],
+): Uint8Array {
   return encodeRecord(type, [encoder.encode(JSON.stringify(payload))]);
 }
 

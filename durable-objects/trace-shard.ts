@@ -13,7 +13,7 @@ import { carryRecords } from './carry.ts';
 import { Catalog } from './catalog.ts';
 import { decideByMs } from './completion.ts';
 import { type Config, parseConfig } from './config.ts';
-import { BucketCounters, readBase, writeBase } from './counters.ts';
+import { readBase, writeBase } from './counters.ts';
 import { decide } from './decide.ts';
 import type { Env } from './env.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -37,7 +37,6 @@ const MAX_FRAME_BYTES = MAX_LOG_ROW_BYTES - 1_024;
 export class TraceShard extends DurableObject<Env> implements ShardApi {
   private readonly config: Config;
   private readonly store: Store;
-  private readonly counters: BucketCounters;
   private readonly catalogue: Catalog;
   private readonly traces: LiveTraces;
   private readonly log: Log;
@@ -54,10 +53,9 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     const { sql } = state.storage;
     this.config = parseConfig(env.TAILRACE_CONFIG);
     this.store = createD1R2Store({ db: env.DB, bucket: env.BLOCKS });
-    this.counters = new BucketCounters(readBase(sql));
     this.catalogue = new Catalog(sql);
     this.traces = new LiveTraces({
-      counters: this.counters,
+      base: readBase(sql),
       readSlice: this.readSlice,
       seen: (service, operation) => this.catalogue.see(service, operation),
     });
@@ -99,7 +97,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
 
   async metrics(): Promise<ShardMetrics> {
     return {
-      counters: this.counters.total(),
+      counters: this.traces.counters,
       ...this.traces.gauges(),
       logBytes: this.log.bytes,
       storeFailures: this.storeFailures,
@@ -169,7 +167,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     for (let id = this.log.dueBucket(nowMs, overBudget()); id !== null; id = this.log.dueBucket(nowMs, overBudget())) {
       this.log.write(carryRecords(this.traces, id, this.readSlice), nowMs);
       this.traces.forgetBucket(id);
-      writeBase(this.ctx.storage.sql, this.counters.fold(id));
+      writeBase(this.ctx.storage.sql, { counters: this.traces.counters, row: this.traces.lastRow });
       this.log.drop(id);
     }
   }
