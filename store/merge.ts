@@ -61,14 +61,15 @@ function addSummaries(a: TraceSummary, b: TraceSummary): TraceSummary {
   };
 }
 
-/** The part with the ended root names the trace; without one, the earlier part does. */
+/**
+ * The part with the ended root names the trace; without one, the earliest does. Of two roots, which no sound trace has, the
+ * choice must not depend on the order they came in, nor on a start that merging has moved.
+ */
 function byRootThenStart(a: TraceSummary, b: TraceSummary): number {
-  return (
-    Number(b.completeness.rootEnded) - Number(a.completeness.rootEnded) ||
-    a.startUs - b.startUs ||
-    compareText(a.rootService, b.rootService) ||
-    compareText(a.rootOperation, b.rootOperation)
-  );
+  const isRooted = a.completeness.rootEnded;
+  if (isRooted !== b.completeness.rootEnded) return isRooted ? -1 : 1;
+  if (!isRooted && a.startUs !== b.startUs) return a.startUs - b.startUs;
+  return compareText(a.rootService, b.rootService) || compareText(a.rootOperation, b.rootOperation);
 }
 
 /** The first decision stands: it is the one that let the trace in. */

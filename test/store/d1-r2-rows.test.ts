@@ -1,0 +1,104 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { createD1R2Store } from '../../store/d1-r2.ts';
+import { formatSearch } from '../../store/d1-search.ts';
+import type { TraceQuery } from '../../store/store.ts';
+import { EVERYTHING, makePart, traceIdOf } from '../contract/parts.ts';
+import { bindings, clearBindings } from './bindings.ts';
+import { wrapBindings } from './wrapped-bindings.ts';
+
+/** What D1 counts, and bills, of the calls of a store. */
+const meter = { statements: 0, rowsWritten: 0, rowsRead: 0 };
+
+const store = createD1R2Store(
+  wrapBindings(bindings, async (call) => {
+    const result = await call();
+    const results = (Array.isArray(result) ? result : [result]) as (D1Result | null)[];
+    for (const each of results) {
+      if (!each?.meta) continue;
+      meter.statements++;
+      meter.rowsWritten += each.meta.rows_written;
+      meter.rowsRead += each.meta.rows_read;
+    }
+    return result;
+  }),
+);
+
+async function metered(step: () => Promise<unknown>): Promise<typeof meter> {
+  Object.assign(meter, { statements: 0, rowsWritten: 0, rowsRead: 0 });
+  await step();
+  return { ...meter };
+}
+
+const partsFrom = (first: number, count: number, revision = 1) =>
+  Array.from({ length: count }, (_, i) =>
+    makePart({ traceId: traceIdOf(first + i), startUs: 1_000 + first + i, revision }),
+  );
+
+describe('rows written', () => {
+  beforeEach(async () => {
+    await clearBindings();
+    await createD1R2Store(bindings).search(EVERYTHING);
+    await store.search(EVERYTHING);
+  });
+
+  test('two a kept trace and one a block, in one statement each', async () => {
+    const cost = await metered(() => store.write('block', partsFrom(1, 500)));
+    expect(cost).toMatchObject({ statements: 2, rowsWritten: 2 * 500 + 1 });
+  });
+
+  test('none when the same is written again', async () => {
+    await store.write('block', partsFrom(1, 500));
+    expect((await metered(() => store.write('block', partsFrom(1, 500)))).rowsWritten).toBe(0);
+  });
+
+  test('a further part of a trace costs no more than a new one', async () => {
+    await store.write('block', partsFrom(1, 100));
+    const cost = await metered(() => store.write('late', partsFrom(1, 100, 2)));
+    expect(cost.rowsWritten).toBeLessThanOrEqual(2 * 100 + 1);
+    expect(cost.rowsWritten).toBeGreaterThan(100);
+    const mixed = await metered(() => store.write('mixed', [...partsFrom(1, 50, 3), ...partsFrom(901, 50)]));
+    expect(mixed.rowsWritten).toBeLessThanOrEqual(2 * 100 + 1);
+  });
+
+  test('the same when the rows take several statements', async () => {
+    const names = Array.from({ length: 100 }, (_, i) => ['shop', `${i} ${'x'.repeat(300)}`] as const);
+    const parts = Array.from({ length: 200 }, (_, i) => makePart({ traceId: traceIdOf(i + 1), operations: names }));
+    const cost = await metered(() => store.write('block', parts));
+    expect(cost.statements).toBeGreaterThan(6);
+    expect(cost.rowsWritten).toBe(2 * 200 + 1);
+    expect(await store.search(EVERYTHING)).toHaveLength(200);
+  });
+});
+
+describe('a search over 10,000 traces', () => {
+  const queries: TraceQuery[] = [
+    { ...EVERYTHING, limit: 20 },
+    { ...EVERYTHING, limit: 20, after: { startUs: 6_000, traceId: traceIdOf(5_000) } },
+    { startUs: 2_000, endUs: 9_000, limit: 20, service: 'shop', operation: 'GET /', minDurationUs: 1, status: 'ok' },
+  ];
+
+  test('walks the primary key, sorts nothing, and reads no more than it must', async () => {
+    await clearBindings();
+    await createD1R2Store(bindings).search(EVERYTHING);
+    for (let block = 0; block < 10; block++) await store.write(`block-${block}`, partsFrom(1 + block * 1_000, 1_000));
+    for (const query of queries) {
+      const { sql, bindings: values } = formatSearch(query);
+      const { results } = await bindings.db
+        .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+        .bind(...values)
+        .all<{ detail: string }>();
+      expect(results.map((row) => row.detail)).toEqual(['SEARCH traces USING PRIMARY KEY (start_us>? AND start_us<?)']);
+      expect((await metered(() => store.search(query))).rowsRead).toBeLessThanOrEqual(2 * query.limit);
+    }
+    expect((await store.search(queries[1]!))[0]!.traceId).toBe(traceIdOf(4_999));
+  });
+
+  test('finds one trace by its index', async () => {
+    const { results } = await bindings.db
+      .prepare('EXPLAIN QUERY PLAN SELECT * FROM traces WHERE trace_id = ?1')
+      .bind(traceIdOf(7))
+      .all<{ detail: string }>();
+    expect(results.map((row) => row.detail)).toEqual(['SEARCH traces USING INDEX traces_by_id (trace_id=?)']);
+    expect((await store.get(traceIdOf(7)))!.summary.traceId).toBe(traceIdOf(7));
+  });
+});
