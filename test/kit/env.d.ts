@@ -1,9 +1,12 @@
-import type { Env } from '../../durable-objects/env.ts';
+import type { Env as EdgeEnv } from '../../durable-objects/env.ts';
+import type * as worker from '../../worker/index.ts';
 
 declare global {
   namespace Cloudflare {
-    // What `env` from cloudflare:workers holds in tests: the edge's own bindings.
+    // What `env` and `exports` from cloudflare:workers hold in tests: the edge's own bindings and its handler.
     interface Env extends EdgeEnv {}
+    interface GlobalProps {
+      mainModule: typeof worker;
+    }
   }
 }
-type EdgeEnv = Env;

@@ -50,7 +50,8 @@ function decompress(bytes: Uint8Array, encoding: string, decoder: Decompress): U
   try {
     return decoder(bytes, { maxOutputLength: MAX_DECOMPRESSED_BYTES });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
+    // workerd throws a RangeError where Node sets the code ERR_BUFFER_TOO_LARGE.
+    if (error instanceof RangeError) {
       throw tooLarge('the decompressed body is larger', MAX_DECOMPRESSED_BYTES);
     }
     throw new IngestError(400, 'malformed_body', `the body is not valid ${encoding} data`);
