@@ -1,0 +1,76 @@
+/** Calls of the edge's native API. Every failure is an `ApiFailure` with words for the reader. */
+
+import type { ApiError, Trace, TraceList } from '../../model/span.ts';
+
+export class ApiFailure extends Error {
+  /** HTTP status; 0 when there was no answer. */
+  readonly status: number;
+  /** The API's code, for example `not_found`; `unreachable` when there was no answer. */
+  readonly code: string;
+
+  constructor(status: number, code: string, message: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+export function isUnauthorized(failure: unknown): boolean {
+  return failure instanceof ApiFailure && (failure.status === 401 || failure.status === 403);
+}
+
+export async function fetchTraces(parameters: URLSearchParams, signal: AbortSignal): Promise<TraceList> {
+  return (await call(`/api/traces?${parameters}`, { signal })).json();
+}
+
+export async function fetchTrace(traceId: string, signal: AbortSignal): Promise<Trace> {
+  return (await call(`/api/traces/${encodeURIComponent(traceId)}`, { signal })).json();
+}
+
+/** The trace as OTLP `TracesData` bytes. */
+export async function fetchOtlp(traceId: string): Promise<Blob> {
+  const headers = { accept: 'application/x-protobuf' };
+  return (await call(`/api/traces/${encodeURIComponent(traceId)}`, { headers })).blob();
+}
+
+/** Names of all services, sorted. */
+export async function fetchServices(): Promise<string[]> {
+  const answer: { services: { name: string }[] } = await (await call('/api/services')).json();
+  return answer.services.map((service) => service.name).sort();
+}
+
+/** Names of a service's operations, sorted. */
+export async function fetchOperations(service: string): Promise<string[]> {
+  const answer: { operations: { name: string }[] } = await (
+    await call(`/api/operations?${new URLSearchParams({ service })}`)
+  ).json();
+  return [...new Set(answer.operations.map((operation) => operation.name))].sort();
+}
+
+/** Exchanges a read key for the HttpOnly cookie that the other calls carry. */
+export async function logIn(key: string): Promise<void> {
+  await call('/login', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ key }) });
+}
+
+export async function logOut(): Promise<void> {
+  await call('/logout', { method: 'POST' });
+}
+
+async function call(path: string, init: RequestInit = {}): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path, { credentials: 'same-origin', ...init });
+  } catch (cause) {
+    if (init.signal?.aborted) throw cause;
+    throw new ApiFailure(0, 'unreachable', 'The edge did not answer. Check that it runs and that you are online.');
+  }
+  if (response.ok) return response;
+  const body = await response.json().catch(() => null);
+  const error = isApiError(body) ? body.error : { code: `http_${response.status}`, message: response.statusText };
+  throw new ApiFailure(response.status, error.code, error.message || `The edge answered ${response.status}.`);
+}
+
+function isApiError(body: unknown): body is ApiError {
+  const error = (body as Partial<ApiError> | null)?.error;
+  return typeof error === 'object' && typeof error.code === 'string' && typeof error.message === 'string';
+}
