@@ -1,0 +1,16 @@
+import './styles/tokens.css';
+import './styles/base.css';
+import './styles/search.css';
+import './styles/trace.css';
+import './styles/waterfall.css';
+import './styles/details.css';
+import { render } from 'preact';
+import { App } from './app.tsx';
+import { startClock } from './shell/clock.ts';
+import { startTheme } from './shell/preferences.ts';
+import { startRouter } from './shell/router.ts';
+
+startTheme();
+startRouter();
+startClock();
+render(<App />, document.body);
