@@ -107,6 +107,22 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
       }
     });
 
+    test('only a higher revision replaces a summary, whatever kind of part had the last one', async () => {
+      const store = await createStore();
+      const first = makePart({ traceId: a, revision: 5 });
+      await store.write('first', [first]);
+      await store.write('equal', [makePart({ traceId: a, revision: 5, durationUs: 70 })]);
+      expect((await store.get(a))!.summary).toEqual(first.summary);
+      await store.write('late', [makePart({ traceId: a, revision: 8, covers: 'part' })]);
+      await store.write('early', [makePart({ traceId: a, revision: 2, covers: 'part' })]);
+      await store.write('between', [makePart({ traceId: a, revision: 7, durationUs: 70 })]);
+      expect((await store.get(a))!.summary).toMatchObject({ spanCount: 3, durationUs: 10 });
+      const last = makePart({ traceId: a, revision: 9, durationUs: 90 });
+      await store.write('last', [last]);
+      expect((await store.get(a))!.summary).toEqual(last.summary);
+      expect(decodeSpans((await store.get(a))!.otlp, 'kept')).toHaveLength(6);
+    });
+
     test('a part is added to what is there', async () => {
       const store = await createStore();
       const whole = makePart({ traceId: a, startUs: 1_000, durationUs: 50, decidedUs: 1_100 });
