@@ -63,7 +63,11 @@ describe('damaged rows are named, never answered', () => {
     ['summary', ''],
     ['summary', '{}'],
     ['summary', '[]'],
-    ['summary', '{"rootService":1}'],
+    ['summary', '[1,"GET /",1,0,[],"kept",null,[true,0,0]]'],
+    ['summary', '["shop","GET /",1,0,[],"gone",null,[true,0,0]]'],
+    ['summary', '["shop","GET /",1,0,[["shop",1]],"kept",null,[true,0,0]]'],
+    ['summary', '["shop","GET /",1,0,[],"kept",[true],[true,0,0]]'],
+    ['summary', '["shop","GET /",-1,0,[],"kept",null,[true,0,0]]'],
     ['status', 'fine'],
   ])('%s %j', async (column, value) => {
     await set(column, value);

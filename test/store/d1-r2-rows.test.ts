@@ -70,6 +70,19 @@ describe('rows written', () => {
   });
 });
 
+test('a trace of 20 spans in 5 services takes less than a quarter page of the database', async () => {
+  await clearBindings();
+  await createD1R2Store(bindings).search(EVERYTHING);
+  const databaseBytes = async () => (await bindings.db.prepare('SELECT 1').all()).meta.size_after;
+  const empty = await databaseBytes();
+  const operations = Array.from({ length: 20 }, (_, i) => [`service-${i >> 2}`, `GET /route/${i}`] as const);
+  const parts = Array.from({ length: 2_000 }, (_, i) =>
+    makePart({ traceId: traceIdOf(i + 1), startUs: 1_760_000_000_000_000 + i, operations }),
+  );
+  await store.write('blocks/hot/2025-10-09/00-0000000001', parts);
+  expect(((await databaseBytes()) - empty) / parts.length).toBeLessThan(1_024);
+});
+
 describe('a search over 10,000 traces', () => {
   const queries: TraceQuery[] = [
     { ...EVERYTHING, limit: 20 },
