@@ -1,0 +1,65 @@
+/** Sends spans to the edge as OTLP protobuf. */
+
+import { encodeTracesData } from '../../model/otlp/encode.ts';
+import type { SpanData } from '../../model/span-data.ts';
+import { nowUs, random, wait } from './clock.ts';
+import { countLoss, returnLosses, takeLosses } from './losses.ts';
+import type { ResolvedOptions } from './options.ts';
+import { untracedFetch } from './outgoing.ts';
+import { isRetryable, parseRetryAfter, retryDelayMs } from './retry.ts';
+
+const ATTEMPT_TIMEOUT_MS = 5_000;
+
+/** Delivers `spans`, or counts why not. Never rejects. */
+export async function exportSpans(options: ResolvedOptions, spans: readonly SpanData[]): Promise<void> {
+  const losses = takeLosses();
+  let body: Uint8Array;
+  try {
+    body = encodeTracesData([...options.resource, ...losses], spans);
+  } catch (error) {
+    returnLosses(losses);
+    countLoss('encode_failed', spans.length, String(error));
+    return;
+  }
+  const failure = await send(options, body);
+  if (failure === null) return;
+  returnLosses(losses);
+  countLoss(failure.reason, spans.length, failure.detail);
+}
+
+type Failure = { readonly reason: 'rejected' | 'unreachable'; readonly detail: string };
+
+/** Sends `body` until it is accepted (null), refused for good, or the retry budget is spent. */
+async function send(options: ResolvedOptions, body: Uint8Array): Promise<Failure | null> {
+  const startUs = nowUs();
+  for (let attempts = 1; ; attempts++) {
+    let detail: string;
+    let retryAfterMs: number | null = null;
+    try {
+      const response = await post(options, body);
+      await response.body?.cancel();
+      if (response.ok) return null;
+      detail = `${options.tracesUrl} answered ${response.status}`;
+      if (!isRetryable(response.status)) return { reason: 'rejected', detail };
+      retryAfterMs = parseRetryAfter(response.headers.get('retry-after'), nowUs() / 1_000);
+    } catch (error) {
+      detail = `${options.tracesUrl} could not be reached: ${error}`;
+    }
+    const delayMs = retryDelayMs(attempts, (nowUs() - startUs) / 1_000, retryAfterMs, random());
+    if (delayMs === null) return { reason: 'unreachable', detail };
+    await wait(delayMs);
+  }
+}
+
+function post(options: ResolvedOptions, body: Uint8Array): Promise<Response> {
+  const headers: Record<string, string> = { 'content-type': 'application/x-protobuf' };
+  if (options.key !== '') headers.authorization = `Bearer ${options.key}`;
+  const request = new Request(options.tracesUrl, {
+    method: 'POST',
+    headers,
+    body,
+    redirect: 'manual',
+    signal: AbortSignal.timeout(ATTEMPT_TIMEOUT_MS),
+  });
+  return options.exporter ? options.exporter.fetch(request) : untracedFetch(request);
+}
