@@ -50,6 +50,7 @@ export default defineConfig({
           name: 'e2e',
           environment: 'node',
           include: ['test/{pipeline,browser}/**/*.test.ts'],
+          globalSetup: ['test/kit/build.ts'],
           fileParallelism: false,
           // After the others: its timings are about the product, not about what else the machine does.
           sequence: { groupOrder: 1 },
