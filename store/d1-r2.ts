@@ -1,7 +1,8 @@
+import { concatBytes } from '../model/slice-frame.ts';
 import { searchTraces } from './d1-search.ts';
 import { addToTraces, findTrace } from './d1-traces.ts';
 import { StoreError } from './errors.ts';
-import { concatBytes, groupParts } from './group-parts.ts';
+import { groupParts } from './group-parts.ts';
 import { migrate } from './migrations/migrate.ts';
 import { putBlock, readPart } from './r2-blocks.ts';
 import type { Store } from './store.ts';

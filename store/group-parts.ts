@@ -1,3 +1,4 @@
+import { concatBytes } from '../model/slice-frame.ts';
 import { mergePart, type TraceDigest } from './merge.ts';
 import type { TracePart } from './store.ts';
 
@@ -22,17 +23,4 @@ export function groupParts(parts: readonly TracePart[]): TracePart[] {
     const covers = ordered.some((part) => part.covers === 'whole') ? 'whole' : 'part';
     return { traceId, covers, otlp: concatBytes(ordered.map((part) => part.otlp)), ...digest };
   });
-}
-
-/** The chunks one after the other. */
-export function concatBytes(chunks: readonly Uint8Array[]): Uint8Array {
-  const [first] = chunks;
-  if (chunks.length === 1) return first!;
-  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return bytes;
 }

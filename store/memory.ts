@@ -1,7 +1,8 @@
+import { concatBytes } from '../model/slice-frame.ts';
 import type { TraceSummary } from '../model/span.ts';
 import { cutName } from './bounds.ts';
 import { StoreError } from './errors.ts';
-import { concatBytes, groupParts } from './group-parts.ts';
+import { groupParts } from './group-parts.ts';
 import { mergePart, type TraceDigest } from './merge.ts';
 import type { SortKey, Store, StoredTrace, TracePart, TraceQuery } from './store.ts';
 

@@ -1,7 +1,7 @@
 import { env } from 'cloudflare:workers';
 import type { D1R2Bindings } from '../../store/d1-r2.ts';
 
-const { DB, BLOCKS } = env as unknown as { DB: D1Database; BLOCKS: R2Bucket };
+const { DB, BLOCKS } = env;
 
 /** The real D1 and R2 of the test's worker. */
 export const bindings: D1R2Bindings = { db: DB, bucket: BLOCKS };
