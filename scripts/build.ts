@@ -32,7 +32,8 @@ function isFresh(part: Part, hash: string): boolean {
 
 async function buildPart(part: Part, hash: string): Promise<boolean> {
   const stamp = stampOf(part);
-  rmSync(stamp, { force: true });
+  // A part that fails to build leaves nothing behind: nobody tests or deploys the build before.
+  for (const output of part.outputs) rmSync(join(ROOT, output), { force: true });
   const started = performance.now();
   for (const [command, ...args] of part.commands) {
     const { code, output } = await run(command, args);
@@ -55,20 +56,21 @@ async function buildPart(part: Part, hash: string): Promise<boolean> {
 /**
  * Builds, in order, the parts whose inputs changed.
  * @param quiet say nothing about parts that are fresh.
- * @returns false when a part failed; what the tool said was printed.
+ * @returns false when a part failed; what the tool said was printed, and the other parts were built.
  */
 export async function build({ force = false, quiet = false } = {}): Promise<boolean> {
   // wrangler.toml names it as the assets folder and wants it to be there.
   mkdirSync(join(ROOT, 'dist', 'site'), { recursive: true });
+  let ok = true;
   for (const part of PARTS) {
     const hash = inputHash(part);
     if (!force && isFresh(part, hash)) {
       if (!quiet) console.log(`build: ${part.name} is up to date`);
-    } else if (!(await buildPart(part, hash))) {
-      return false;
+    } else {
+      ok = (await buildPart(part, hash)) && ok;
     }
   }
-  return true;
+  return ok;
 }
 
 if (import.meta.main) {
