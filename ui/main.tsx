@@ -1,9 +1,3 @@
-import './styles/tokens.css';
-import './styles/base.css';
-import './styles/search.css';
-import './styles/trace.css';
-import './styles/waterfall.css';
-import './styles/details.css';
 import { render } from 'preact';
 import { App } from './app.tsx';
 import { startClock } from './shell/clock.ts';

@@ -57,6 +57,9 @@ export function errorSums(tree: SpanTree): Int32Array {
   return sums;
 }
 
+/** The height of a row; the style sheet has it from here. */
+export const ROW_PX = 26;
+
 /** Rows drawn beyond each edge of the screen, so that a scroll finds them there. */
 const OVERSCAN_ROWS = 12;
 

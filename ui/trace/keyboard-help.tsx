@@ -15,7 +15,7 @@ const KEY_NAMES: Readonly<Record<string, string>> = {
 };
 
 /** The list of keys, as a modal dialog that `?` opens. */
-export function KeyboardHelp({ dialog }: { dialog: RefObject<HTMLDialogElement> }) {
+export function KeyboardHelp({ dialog }: { dialog: RefObject<HTMLDialogElement | null> }) {
   return (
     <dialog ref={dialog} class="help" aria-labelledby="help-title">
       <header>

@@ -2,6 +2,7 @@ import { useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { type Command, commandOf } from '../logic/keys.ts';
 import { formatTracePath } from '../logic/route.ts';
+import { ROW_PX } from '../logic/rows.ts';
 import { replaceAddress } from '../shell/router.ts';
 import { Details } from './details.tsx';
 import { KeyboardHelp } from './keyboard-help.tsx';
@@ -26,7 +27,7 @@ export function TracePage({ state }: { state: TraceState }) {
 
   useEffect(() => {
     grid.current?.focus({ preventScroll: true });
-    const pageRows = () => Math.max(1, Math.floor((grid.current?.clientHeight ?? 0) / 26) - 3);
+    const pageRows = () => Math.max(1, Math.floor((grid.current?.clientHeight ?? 0) / ROW_PX) - 3);
     const actions: Record<Command, () => void> = {
       previous: () => state.moveBy(-1),
       next: () => state.moveBy(1),

@@ -6,7 +6,7 @@ import type { TraceState } from './trace-state.ts';
 
 interface Props {
   state: TraceState;
-  findBox: RefObject<HTMLInputElement>;
+  findBox: RefObject<HTMLInputElement | null>;
   onHelp: () => void;
 }
 
@@ -52,7 +52,7 @@ function Tool(props: { icon: 'unfold' | 'fold' | 'help' | 'up' | 'down'; label: 
   );
 }
 
-function FindBox({ state, findBox }: { state: TraceState; findBox: RefObject<HTMLInputElement> }) {
+function FindBox({ state, findBox }: { state: TraceState; findBox: RefObject<HTMLInputElement | null> }) {
   const found = state.found.value;
   const position = found === null ? -1 : found.indexOf(state.active.value);
   return (

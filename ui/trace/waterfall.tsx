@@ -1,7 +1,7 @@
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { rowKey, rowWindow, scrollToRow } from '../logic/rows.ts';
+import { ROW_PX, rowKey, rowWindow, scrollToRow } from '../logic/rows.ts';
 import { layoutTicks } from '../logic/ticks.ts';
 import type { TimeRange } from '../logic/viewport.ts';
 import { nameShare } from '../shell/preferences.ts';
@@ -10,17 +10,16 @@ import { SpanRow } from './span-row.tsx';
 import type { TraceState } from './trace-state.ts';
 import { useTimelinePointer } from './use-timeline-pointer.ts';
 
-/** The height of a row; the style sheet has it from here. */
-export const ROW_PX = 26;
 const TICK_PX = 110;
 
 /** The tree of spans with their bars on a time axis. Only the rows on and near the screen are in the document. */
-export function Waterfall({ state, grid }: { state: TraceState; grid: RefObject<HTMLDivElement> }) {
+export function Waterfall({ state, grid }: { state: TraceState; grid: RefObject<HTMLDivElement | null> }) {
   const scroller = useRef<HTMLDivElement>(null);
   const scrollTop = useSignal(0);
   const size = useSignal({ width: 0, height: 0 });
   const selection = useSignal<TimeRange | null>(null);
-  const pointer = useTimelinePointer(state, selection);
+  const axis = useRef<HTMLDivElement>(null);
+  useTimelinePointer(state, selection, { grid, axis });
 
   useEffect(() => {
     const observer = new ResizeObserver(() => {
@@ -68,7 +67,7 @@ export function Waterfall({ state, grid }: { state: TraceState; grid: RefObject<
         <div class="name-cell" role="columnheader">
           Operation
         </div>
-        <div class="time-cell" role="columnheader" aria-label="Time" ref={pointer.axis}>
+        <div class="time-cell" role="columnheader" aria-label="Time" ref={axis}>
           {ticks.map((tick) => (
             <span key={tick.atUs} class={tick.fraction > 0.93 ? 'tick last' : 'tick'} style={{ left: `${tick.fraction * 100}%` }}>
               {tick.label}
@@ -86,7 +85,7 @@ export function Waterfall({ state, grid }: { state: TraceState; grid: RefObject<
         }}
       >
         <div class="sheet" role="presentation" style={{ height: `${rows.length * ROW_PX}px` }}>
-          <div class="grid-lines" role="presentation" ref={pointer.area}>
+          <div class="grid-lines" role="presentation">
             {ticks.map((tick) => (
               <i key={tick.atUs} style={{ left: `${tick.fraction * 100}%` }} />
             ))}
