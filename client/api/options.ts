@@ -1,0 +1,46 @@
+/** The options of `init`, checked: a page must not break because its tracing is set up wrongly. */
+
+import type { SpanDataValue } from '../../model/span-data.ts';
+
+export interface InitOptions {
+  /** The page's `service.name`. */
+  readonly serviceName: string;
+  /** Origin of the edge, for example `https://traces.example.com`. */
+  readonly endpoint: string;
+  /** A page's ingest key. It is public: everyone who sees the page sees it. */
+  readonly key?: string;
+  /** Further resource attributes, for example `service.version`. */
+  readonly resource?: Readonly<Record<string, SpanDataValue>>;
+  /** Origins other than the page's own that get a `traceparent` header: exact origins, or patterns for them. */
+  readonly propagateTo?: readonly (string | RegExp)[];
+  /** Spans for `fetch`, for the document's load and for clicks; all on by default. */
+  readonly instrument?: { readonly fetch?: boolean; readonly documentLoad?: boolean; readonly clicks?: boolean };
+  /** Where the recorder's script is, when the bundler's or the edge's own place for it does not do. */
+  readonly workerUrl?: string;
+}
+
+/** Says what is wrong with the options, or null. */
+export function findOptionsFault(options: InitOptions | undefined): string | null {
+  if (typeof options !== 'object' || options === null) return 'init wants {serviceName, endpoint, key}';
+  if (typeof options.serviceName !== 'string' || !options.serviceName) return 'serviceName must be a text';
+  if (!/^https?:$/.test(protocolOf(options.endpoint))) return 'endpoint must be an http(s) URL, the origin of the edge';
+  if (options.key !== undefined && typeof options.key !== 'string') return 'key must be a text';
+  if (options.workerUrl !== undefined && typeof options.workerUrl !== 'string') return 'workerUrl must be a URL';
+  const { propagateTo } = options;
+  if (propagateTo !== undefined && !(Array.isArray(propagateTo) && propagateTo.every(isOriginPattern))) {
+    return 'propagateTo must be a list of origins or regular expressions';
+  }
+  return null;
+}
+
+function protocolOf(endpoint: unknown): string {
+  try {
+    return new URL(String(endpoint)).protocol;
+  } catch {
+    return '';
+  }
+}
+
+function isOriginPattern(value: unknown): boolean {
+  return typeof value === 'string' || value instanceof RegExp;
+}

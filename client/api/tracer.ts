@@ -1,0 +1,144 @@
+/** Makes spans and gives the ended ones to the recorder. */
+
+import { parseHex } from '../../model/ids.ts';
+import { FLAG_RANDOM, FLAG_SAMPLED, type TraceContext } from '../propagation/w3c.ts';
+import type { Clock } from './clock.ts';
+import { activeSpan, setActiveSpan } from './context.ts';
+import { randomBytes } from './ids.ts';
+import { type AttributeInput, Span, type SpanOwner } from './span.ts';
+
+export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer';
+const KINDS: readonly (SpanKind | undefined)[] = [undefined, 'internal', 'server', 'client', 'producer', 'consumer'];
+
+export interface SpanOptions {
+  /** `internal` by default. */
+  readonly kind?: SpanKind;
+  readonly attributes?: AttributeInput;
+  /** The parent: a span of this page, the context of a remote one, or null for a new trace. The active span by default. */
+  readonly parent?: Span | TraceContext | null;
+  /** Microseconds since the Unix epoch; now by default. */
+  readonly startUs?: number;
+  /** Name of the instrumentation that makes the span. */
+  readonly scope?: string;
+}
+
+/** Takes what the tracer has made. Nothing here throws or waits. */
+export interface SpanSink {
+  /** A span has ended. `isLocalRoot`: it has no parent in this page. */
+  onEnd(span: Span, isLocalRoot: boolean): void;
+}
+
+export class Tracer implements SpanOwner {
+  /** Spans that have started and not ended. */
+  readonly openSpans = new Set<Span>();
+  /** Changes to spans that had ended, which were ignored. */
+  ignoredChanges = 0;
+  private readonly clock: Clock;
+  private readonly sink: SpanSink;
+
+  constructor(clock: Clock, sink: SpanSink) {
+    this.clock = clock;
+    this.sink = sink;
+  }
+
+  /** The active span, or null. */
+  current(): Span | null {
+    return activeSpan();
+  }
+
+  startSpan(name: string, options: SpanOptions = {}): Span {
+    const { parent = activeSpan(), kind } = options;
+    const span = new Span(
+      this,
+      childIdentity(parent),
+      parent instanceof Span ? parent : null,
+      String(name),
+      kind ? Math.max(1, KINDS.indexOf(kind)) : 1,
+      options.scope ?? 'tailrace',
+      options.startUs ?? this.clock.nowUs(),
+    );
+    if (options.attributes) span.setAttributes(options.attributes);
+    this.openSpans.add(span);
+    return span;
+  }
+
+  /**
+   * Runs `fn` with a new span active, and ends it when `fn` returns or its promise settles. An error that comes out of
+   * `fn` is recorded, sets the status, and goes on to the caller.
+   */
+  withSpan<T>(name: string, fn: (span: Span) => T): T;
+  withSpan<T>(name: string, options: SpanOptions, fn: (span: Span) => T): T;
+  withSpan<T>(name: string, second: SpanOptions | ((span: Span) => T), third?: (span: Span) => T): T {
+    const fn = third ?? (second as (span: Span) => T);
+    const span = this.startSpan(name, third ? (second as SpanOptions) : {});
+    const fail = (error: unknown): never => {
+      span.recordException(error).setStatus('error', error instanceof Error ? error.message : String(error));
+      span.end();
+      throw error;
+    };
+    let result: T;
+    const previous = setActiveSpan(span);
+    try {
+      result = fn(span);
+    } catch (error) {
+      return fail(error);
+    } finally {
+      setActiveSpan(previous);
+    }
+    if (!isThenable(result)) {
+      span.end();
+      return result;
+    }
+    return result.then((value) => {
+      span.end();
+      return value;
+    }, fail) as T;
+  }
+
+  /** Runs `fn` with `span` active, without ending it. */
+  runInSpan<T>(span: Span, fn: () => T): T {
+    const previous = setActiveSpan(span);
+    try {
+      return fn();
+    } finally {
+      setActiveSpan(previous);
+    }
+  }
+
+  nowUs(): number {
+    return this.clock.nowUs();
+  }
+
+  onEnd(span: Span): void {
+    this.openSpans.delete(span);
+    this.sink.onEnd(span, span.parent === null);
+  }
+
+  onIgnored(): void {
+    this.ignoredChanges++;
+  }
+}
+
+function childIdentity(parent: Span | TraceContext | null) {
+  const spanId = randomBytes(8);
+  const root = () => ({
+    traceId: randomBytes(16),
+    spanId,
+    parentSpanId: null,
+    flags: FLAG_SAMPLED | FLAG_RANDOM,
+    traceState: '',
+  });
+  if (!parent) return root();
+  if (parent instanceof Span) {
+    const { traceId, flags, traceState } = parent;
+    return { traceId, spanId, parentSpanId: parent.spanId, flags, traceState };
+  }
+  const traceId = parseHex(parent.traceId);
+  const parentSpanId = parseHex(parent.spanId);
+  if (traceId?.length !== 16 || parentSpanId?.length !== 8) return root();
+  return { traceId, spanId, parentSpanId, flags: parent.flags, traceState: '' };
+}
+
+function isThenable(value: unknown): value is Promise<unknown> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+}
