@@ -1,20 +1,29 @@
-/** Random ids from a pool: one getRandomValues call costs as much as many spans. */
+/** Random 32-bit words for ids, from a pool: one getRandomValues call costs as much as many spans. */
 
-const POOL_BYTES = 4096;
+const POOL_WORDS = 1024;
 
-let pool: Uint8Array | undefined;
-let used = POOL_BYTES;
+let pool: Int32Array<ArrayBuffer> | undefined;
+let used = POOL_WORDS;
 
-/** `length` random bytes, at most 16, not all zero. */
-export function randomBytes(length: number): Uint8Array {
-  pool ??= new Uint8Array(POOL_BYTES);
-  if (used + length > POOL_BYTES) {
-    crypto.getRandomValues(pool);
-    used = 0;
+/** A random word that is not 0, so that an id made of such words is never "no id". */
+export function randomWord(): number {
+  for (;;) {
+    if (used === POOL_WORDS) {
+      pool ??= new Int32Array(POOL_WORDS);
+      crypto.getRandomValues(pool);
+      used = 0;
+    }
+    const word = pool![used++]!;
+    if (word !== 0) return word;
   }
-  const bytes = pool.slice(used, used + length);
-  used += length;
-  // One id in 2^64 would be all zero, which means "no id".
-  bytes[0]! |= 1;
-  return bytes;
+}
+
+/** A big-endian word as 8 hex digits. */
+export function wordToHex(word: number): string {
+  return (word >>> 0).toString(16).padStart(8, '0');
+}
+
+/** 8 hex digits at `index` of `hex` as a big-endian word. */
+export function hexToWord(hex: string, index: number): number {
+  return Number.parseInt(hex.slice(8 * index, 8 * index + 8), 16) | 0;
 }

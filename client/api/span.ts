@@ -1,14 +1,10 @@
-/** A span while it is recorded. It is its own record: the fields are those of `SpanData`. */
+/** A span while it is recorded. It has the form that records are written from: nothing is copied when it ends. */
 
-import { formatHex } from '../../model/ids.ts';
-import type {
-  SpanData,
-  SpanDataAttributes,
-  SpanDataEvent,
-  SpanDataLink,
-  SpanDataValue,
-} from '../../model/span-data.ts';
+import { parseHex } from '../../model/ids.ts';
+import type { SpanDataAttributes, SpanDataEvent, SpanDataLink, SpanDataValue } from '../../model/span-data.ts';
 import type { TraceContext } from '../propagation/w3c.ts';
+import type { Recordable, TraceIdentity } from '../recorder/record.ts';
+import { randomWord, wordToHex } from './ids.ts';
 
 /** What one span may hold; more is counted and left out. */
 const MAX_ATTRIBUTES = 128;
@@ -30,17 +26,25 @@ export interface SpanOwner {
 
 type Pair = [key: string, value: SpanDataValue];
 
-export class Span implements SpanData {
-  readonly traceId: Uint8Array;
-  readonly spanId: Uint8Array;
-  readonly parentSpanId: Uint8Array | null;
-  readonly kind: number;
-  readonly startUs: number;
-  readonly flags: number;
-  readonly traceState: string;
-  readonly scope: string;
+/** Where a span hangs: its trace, and the id of its parent as two words, 0, 0 for none. */
+export interface SpanPlace {
+  readonly trace: TraceIdentity;
+  readonly parent0: number;
+  readonly parent1: number;
   /** The parent, where it is a span of this page. */
   readonly parent: Span | null;
+}
+
+export class Span implements Recordable {
+  readonly trace: TraceIdentity;
+  readonly id0 = randomWord();
+  readonly id1 = randomWord();
+  readonly parent0: number;
+  readonly parent1: number;
+  readonly parent: Span | null;
+  readonly kind: number;
+  readonly scope: string;
+  readonly startUs: number;
   name: string;
   endUs: number | null = null;
   statusCode = 0;
@@ -56,27 +60,17 @@ export class Span implements SpanData {
   private linkList: SpanDataLink[] | undefined;
   private endsWhenIdle = false;
 
-  constructor(
-    owner: SpanOwner,
-    identity: Pick<SpanData, 'traceId' | 'spanId' | 'parentSpanId' | 'flags' | 'traceState'>,
-    parent: Span | null,
-    name: string,
-    kind: number,
-    scope: string,
-    startUs: number,
-  ) {
+  constructor(owner: SpanOwner, place: SpanPlace, name: string, kind: number, scope: string, startUs: number) {
     this.owner = owner;
-    this.traceId = identity.traceId;
-    this.spanId = identity.spanId;
-    this.parentSpanId = identity.parentSpanId;
-    this.flags = identity.flags;
-    this.traceState = identity.traceState;
-    this.parent = parent;
+    this.trace = place.trace;
+    this.parent0 = place.parent0;
+    this.parent1 = place.parent1;
+    this.parent = place.parent;
     this.name = name;
     this.kind = kind;
     this.scope = scope;
     this.startUs = startUs;
-    if (parent) parent.openChildren++;
+    if (this.parent) this.parent.openChildren++;
   }
 
   get attributes(): SpanDataAttributes {
@@ -93,7 +87,13 @@ export class Span implements SpanData {
 
   /** Ids and flags in text, to propagate or to write into a log line. */
   get context(): TraceContext {
-    return { traceId: formatHex(this.traceId), spanId: formatHex(this.spanId), flags: this.flags };
+    const { words, flags, traceState } = this.trace;
+    return {
+      traceId: words.map(wordToHex).join(''),
+      spanId: wordToHex(this.id0) + wordToHex(this.id1),
+      flags,
+      traceState,
+    };
   }
 
   get isRecording(): boolean {
@@ -110,16 +110,21 @@ export class Span implements SpanData {
     return this;
   }
 
-  addEvent(name: string, attributes: AttributeInput = {}): this {
+  /** `atUs` is in microseconds since the Unix epoch, now by default. */
+  addEvent(name: string, attributes: AttributeInput = {}, atUs = this.owner.nowUs()): this {
     if (!this.isOpen()) return this;
     this.eventList ??= [];
     if (this.eventList.length >= MAX_EVENTS) this.droppedEvents++;
-    else this.eventList.push({ name, timeUs: this.owner.nowUs(), attributes: toPairs(attributes) });
+    else this.eventList.push({ name, timeUs: atUs, attributes: toPairs(attributes) });
     return this;
   }
 
-  addLink(traceId: Uint8Array, spanId: Uint8Array, attributes: AttributeInput = {}): this {
+  /** Links to another span, of any trace; a context whose ids are not valid is ignored. */
+  addLink(context: TraceContext, attributes: AttributeInput = {}): this {
     if (!this.isOpen()) return this;
+    const traceId = parseHex(context.traceId);
+    const spanId = parseHex(context.spanId);
+    if (traceId?.length !== 16 || spanId?.length !== 8) return this;
     this.linkList ??= [];
     if (this.linkList.length >= MAX_LINKS) this.droppedLinks++;
     else this.linkList.push({ traceId, spanId, attributes: toPairs(attributes) });

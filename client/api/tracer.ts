@@ -1,11 +1,11 @@
 /** Makes spans and gives the ended ones to the recorder. */
 
-import { parseHex } from '../../model/ids.ts';
+import { isSpanId, isTraceId } from '../../model/ids.ts';
 import { FLAG_RANDOM, FLAG_SAMPLED, type TraceContext } from '../propagation/w3c.ts';
 import type { Clock } from './clock.ts';
 import { activeSpan, setActiveSpan } from './context.ts';
-import { randomBytes } from './ids.ts';
-import { type AttributeInput, Span, type SpanOwner } from './span.ts';
+import { hexToWord, randomWord } from './ids.ts';
+import { type AttributeInput, Span, type SpanOwner, type SpanPlace } from './span.ts';
 
 export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer';
 const KINDS: readonly (SpanKind | undefined)[] = [undefined, 'internal', 'server', 'client', 'producer', 'consumer'];
@@ -50,8 +50,7 @@ export class Tracer implements SpanOwner {
     const { parent = activeSpan(), kind } = options;
     const span = new Span(
       this,
-      childIdentity(parent),
-      parent instanceof Span ? parent : null,
+      placeUnder(parent),
       String(name),
       kind ? Math.max(1, KINDS.indexOf(kind)) : 1,
       options.scope ?? 'tailrace',
@@ -119,24 +118,17 @@ export class Tracer implements SpanOwner {
   }
 }
 
-function childIdentity(parent: Span | TraceContext | null) {
-  const spanId = randomBytes(8);
-  const root = () => ({
-    traceId: randomBytes(16),
-    spanId,
-    parentSpanId: null,
-    flags: FLAG_SAMPLED | FLAG_RANDOM,
-    traceState: '',
-  });
-  if (!parent) return root();
-  if (parent instanceof Span) {
-    const { traceId, flags, traceState } = parent;
-    return { traceId, spanId, parentSpanId: parent.spanId, flags, traceState };
+function placeUnder(parent: Span | TraceContext | null): SpanPlace {
+  if (parent instanceof Span) return { trace: parent.trace, parent0: parent.id0, parent1: parent.id1, parent };
+  if (parent && isTraceId(parent.traceId) && isSpanId(parent.spanId)) {
+    const { traceId, spanId, flags, traceState = '' } = parent;
+    const words = [hexToWord(traceId, 0), hexToWord(traceId, 1), hexToWord(traceId, 2), hexToWord(traceId, 3)] as const;
+    const trace = { words, flags, traceState };
+    return { trace, parent0: hexToWord(spanId, 0), parent1: hexToWord(spanId, 1), parent: null };
   }
-  const traceId = parseHex(parent.traceId);
-  const parentSpanId = parseHex(parent.spanId);
-  if (traceId?.length !== 16 || parentSpanId?.length !== 8) return root();
-  return { traceId, spanId, parentSpanId, flags: parent.flags, traceState: '' };
+  const words = [randomWord(), randomWord(), randomWord(), randomWord()] as const;
+  const trace = { words, flags: FLAG_SAMPLED | FLAG_RANDOM, traceState: '' };
+  return { trace, parent0: 0, parent1: 0, parent: null };
 }
 
 function isThenable(value: unknown): value is Promise<unknown> {
