@@ -8,6 +8,7 @@ import { MAX_INDEXED_TRACES, MAX_LIVE_SPANS, MAX_LOG_BYTES, MAX_LOG_ROW_BYTES } 
 import { concatBytes, splitFrame } from '../model/slice-frame.ts';
 import type { TraceSummary } from '../model/span.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
+import { StoreError, type StoreFault } from '../store/errors.ts';
 import type { Store, TraceQuery } from '../store/store.ts';
 import { carryRecords } from './carry.ts';
 import { Catalog } from './catalog.ts';
@@ -21,7 +22,7 @@ import { LiveTraces } from './live-traces.ts';
 import { Log, type Place } from './log.ts';
 import { blockParts, planBlock } from './outbox.ts';
 import type { AppendResult, Operation, ShardApi, ShardMetrics, ShardTrace } from './protocol.ts';
-import { DECIDE, type DecideRecord, encodeAppend, encodeJsonRecord, SEAL, STORED } from './records.ts';
+import { DECIDE, type DecideRecord, encodeAppend, encodeJsonRecord, SEAL, type SealRecord, STORED } from './records.ts';
 import { searchLive } from './search.ts';
 
 /** Work done by one alarm or append, so that no event takes long. */
@@ -31,6 +32,8 @@ const MAX_BLOCKS_PER_ALARM = 8;
 const STORE_RETRY_MIN_MS = 1_000;
 const STORE_RETRY_MAX_MS = 60_000;
 const OVERLOAD_RETRY_MS = 5_000;
+/** Faults of a write that no repeat under the same key can mend. */
+const BLOCKED_FOR_EVER: ReadonlySet<StoreFault> = new Set(['block_conflict', 'block_corrupt']);
 /** Largest frame in one log record. */
 const MAX_FRAME_BYTES = MAX_LOG_ROW_BYTES - 1_024;
 
@@ -139,13 +142,8 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     this.storing = true;
     try {
       for (let i = 0; i < MAX_BLOCKS_PER_ALARM; i++) {
-        if (!this.traces.sealed) {
-          const seal = planBlock(this.traces, this.ctx.id.toString().slice(0, 16), Date.now());
-          if (!seal) break;
-          this.log.write([encodeJsonRecord(SEAL, seal)], Date.now());
-          await this.ctx.storage.sync();
-        }
-        const seal = this.traces.sealed!;
+        const seal = this.traces.sealed ?? (await this.sealBlock());
+        if (!seal) break;
         await this.store.write(seal.key, blockParts(this.traces, seal, this.readSlice));
         this.log.write([encodeJsonRecord(STORED, { block: seal.block })], Date.now());
         this.storeFailures = 0;
@@ -155,9 +153,21 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
       const waitMs = Math.min(STORE_RETRY_MAX_MS, STORE_RETRY_MIN_MS * 2 ** this.storeFailures);
       this.storeRetryAtMs = Date.now() + waitMs * (0.5 + Math.random() / 2);
       console.error(`storing a block failed ${this.storeFailures} times: ${(error as Error).message}`);
+      // Something else stands under the key, and always will: take a new one.
+      if (error instanceof StoreError && BLOCKED_FOR_EVER.has(error.fault)) await this.sealBlock();
     } finally {
       this.storing = false;
     }
+  }
+
+  /** Writes down what the next block will hold, before anything of it is written elsewhere; null when nothing waits. */
+  private async sealBlock(): Promise<SealRecord | null> {
+    const nowMs = Date.now();
+    const seal = planBlock(this.traces, this.ctx.id.toString().slice(0, 16), nowMs);
+    if (!seal) return null;
+    this.log.write([encodeJsonRecord(SEAL, seal)], nowMs);
+    await this.ctx.storage.sync();
+    return seal;
   }
 
   /** Drops buckets that are due. Carrying, folding the counters and dropping are one transaction: nothing awaits. */

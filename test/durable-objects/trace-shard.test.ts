@@ -197,4 +197,29 @@ describe('TraceShard', () => {
     }
     expect(await store.get(kept)).not.toBeNull();
   });
+
+  it('stores under a new key when the sealed one holds something else', async () => {
+    const shard = freshShard();
+    const id = traceId(90);
+    await append(shard, [{ traceId: id, id: 1 }]);
+    await runInDurableObject(shard, async (instance: TraceShard) => {
+      const parts = instance as unknown as {
+        decideDue(nowMs: number): void;
+        sealBlock(): Promise<{ key: string } | null>;
+      };
+      parts.decideDue(Date.now());
+      const seal = await parts.sealBlock();
+      await env.BLOCKS.put(seal!.key, 'something else');
+    });
+    await runDurableObjectAlarm(shard);
+    expect(await store.get(id)).toBeNull();
+    expect((await shard.metrics()).storeFailures).toBe(1);
+    await runInDurableObject(shard, (instance: TraceShard) => {
+      (instance as unknown as { storeRetryAtMs: number }).storeRetryAtMs = 0;
+    });
+    await runDurableObjectAlarm(shard);
+    expect((await store.get(id))?.summary).toMatchObject({ traceId: id, spanCount: 1 });
+    expect((await shard.metrics()).storeFailures).toBe(0);
+    await expectSumsToAgree(shard);
+  });
 });
