@@ -65,8 +65,9 @@ export async function spawnEdge(options: EdgeOptions & { readonly stateDir: stri
     { cwd: ROOT, env: toolEnv(), detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] },
   );
   const output = collectOutput(child);
-  const ended = once(child, 'close');
-  const first = await Promise.race([once(child, 'message'), ended]);
+  const ended = once(child, 'exit');
+  // 'close' comes after all output, but does not come at all when we let go of the channel first.
+  const first = await Promise.race([once(child, 'message'), once(child, 'close')]);
   const report = first[0] as EdgeReport | number | null;
   if (typeof report !== 'object' || report === null) throw new Error(`the edge did not start:\n${output()}`);
   return {
