@@ -70,7 +70,7 @@ async function answer(
     if (status !== undefined) span.setAttribute('http.response.status_code', status);
     if (status !== undefined && status >= 500) {
       span.setAttribute('error.type', String(status));
-      if (!span.hasStatus) span.setStatus({ code: 'error' });
+      if (!span.hasStatus) span.setStatus('error');
     }
     return response;
   } catch (error) {

@@ -25,7 +25,7 @@ export interface EdgeOptions {
    */
   propagateTo?: readonly (string | RegExp)[] | undefined;
   /** More resource attributes, for example `deployment.environment.name`. */
-  attributes?: Readonly<Record<string, SpanDataValue>> | undefined;
+  resource?: Readonly<Record<string, SpanDataValue>> | undefined;
 }
 
 /** Options that were checked. */
@@ -44,7 +44,7 @@ const BINDING_ENDPOINT = 'https://tailrace';
 /** Checks `options`. Throws a `TypeError` that says which one is wrong and what would be right. */
 export function resolveOptions(options: EdgeOptions): ResolvedOptions {
   if (typeof options !== 'object' || options === null) throw new TypeError('options must be an object');
-  const { serviceName, serviceVersion, endpoint, exporter, key, propagateTo, attributes } = options;
+  const { serviceName, serviceVersion, endpoint, exporter, key, propagateTo, resource } = options;
   if (typeof serviceName !== 'string' || serviceName === '') throw new TypeError('serviceName must be a text');
   if (exporter === undefined && endpoint === undefined) throw new TypeError('endpoint or exporter must be given');
   if (propagateTo !== undefined && !Array.isArray(propagateTo)) {
@@ -61,7 +61,7 @@ export function resolveOptions(options: EdgeOptions): ResolvedOptions {
       ['cloud.platform', 'cloudflare.workers'],
       ['telemetry.sdk.name', 'tailrace'],
       ['telemetry.sdk.language', 'javascript'],
-      ...Object.entries(attributes ?? {}),
+      ...Object.entries(resource ?? {}),
     ],
     tracesUrl: `${url.origin}${url.pathname.replace(/\/+$/, '')}/v1/traces`,
     exporter: exporter ?? null,

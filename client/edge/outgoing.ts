@@ -68,7 +68,7 @@ async function run(fetch: Fetch, { request, span }: Prepared): Promise<Response>
     span.setAttribute('http.response.status_code', response.status);
     if (response.status >= 400) {
       span.setAttribute('error.type', String(response.status));
-      span.setStatus({ code: 'error' });
+      span.setStatus('error');
     }
     return response;
   } catch (error) {

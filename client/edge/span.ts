@@ -5,14 +5,18 @@ import { STATUS_CODES, type StatusCode } from '../../model/span.ts';
 import type { SpanData, SpanDataEvent, SpanDataValue } from '../../model/span-data.ts';
 import type { TraceContext } from '../propagation/w3c.ts';
 
+export type AttributeInput = Readonly<Record<string, SpanDataValue | undefined>>;
+
 /** What user code may do with a span. No method throws; after the span has ended they change nothing. */
 export interface Span {
   /** The ids to pass on, for example into a queue message. */
   readonly context: TraceContext;
   /** Sets or replaces one attribute. `http.route` on a server span also names it: `GET /orders/:id`. */
-  setAttribute(key: string, value: SpanDataValue): Span;
-  addEvent(name: string, attributes?: Readonly<Record<string, SpanDataValue>>): Span;
-  setStatus(status: { readonly code: StatusCode; readonly message?: string }): Span;
+  setAttribute(key: string, value: SpanDataValue | undefined): Span;
+  setAttributes(attributes: AttributeInput): Span;
+  addEvent(name: string, attributes?: AttributeInput): Span;
+  /** The message is for `error` only. */
+  setStatus(code: StatusCode, message?: string): Span;
   /** Adds an `exception` event. The status stays as it is. */
   recordException(error: unknown): Span;
   updateName(name: string): Span;
@@ -35,6 +39,8 @@ export interface SpanStart {
 export const KIND_INTERNAL = 1;
 export const KIND_SERVER = 2;
 export const KIND_CLIENT = 3;
+
+type Pair = [key: string, value: SpanDataValue];
 
 const MAX_ATTRIBUTES = 128;
 const MAX_EVENTS = 128;
@@ -78,18 +84,23 @@ export class RecordingSpan implements Span {
     };
   }
 
-  setAttribute(key: string, value: SpanDataValue): Span {
+  setAttribute(key: string, value: SpanDataValue | undefined): Span {
     if (this.#endUs !== null || typeof key !== 'string' || !isValue(value)) return this;
     if (!this.#attributes.has(key) && this.#attributes.size >= MAX_ATTRIBUTES) this.#droppedAttributes++;
     else this.#attributes.set(key, shorten(value));
     return this;
   }
 
-  addEvent(name: string, attributes: Readonly<Record<string, SpanDataValue>> = {}): Span {
+  setAttributes(attributes: AttributeInput): Span {
+    for (const [key, value] of Object.entries(attributes ?? {})) this.setAttribute(key, value);
+    return this;
+  }
+
+  addEvent(name: string, attributes: AttributeInput = {}): Span {
     if (this.#endUs !== null) return this;
     if (this.#events.length >= MAX_EVENTS) this.#droppedEvents++;
     else {
-      const entries = Object.entries(attributes ?? {}).filter(([, value]) => isValue(value));
+      const entries = Object.entries(attributes ?? {}).filter((entry): entry is Pair => isValue(entry[1]));
       this.#events.push({
         name: describe(name),
         timeUs: this.#nowUs(),
@@ -99,10 +110,10 @@ export class RecordingSpan implements Span {
     return this;
   }
 
-  setStatus(status: { readonly code: StatusCode; readonly message?: string }): Span {
-    if (this.#endUs === null && STATUS_CODES.includes(status?.code)) {
+  setStatus(code: StatusCode, message = ''): Span {
+    if (this.#endUs === null && STATUS_CODES.includes(code)) {
       // A message belongs to an error only (https://opentelemetry.io/docs/specs/otel/trace/api/#set-status).
-      this.#status = { code: status.code, message: status.code === 'error' ? describe(status.message ?? '') : '' };
+      this.#status = { code, message: code === 'error' ? describe(message) : '' };
     }
     return this;
   }
@@ -134,7 +145,7 @@ export class RecordingSpan implements Span {
     this.recordException(error);
     const { 'exception.type': type = 'Error', 'exception.message': message = '' } = exceptionAttributes(error);
     this.setAttribute('error.type', type);
-    if (!this.hasStatus) this.setStatus({ code: 'error', message });
+    if (!this.hasStatus) this.setStatus('error', message);
   }
 
   /** Ends the span; a second call changes nothing. */
@@ -170,6 +181,7 @@ export class RecordingSpan implements Span {
 export const NOOP_SPAN: Span = Object.freeze({
   context: Object.freeze({ traceId: '0'.repeat(32), spanId: '0'.repeat(16), flags: 0 }),
   setAttribute: () => NOOP_SPAN,
+  setAttributes: () => NOOP_SPAN,
   addEvent: () => NOOP_SPAN,
   setStatus: () => NOOP_SPAN,
   recordException: () => NOOP_SPAN,

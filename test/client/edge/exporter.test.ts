@@ -64,7 +64,7 @@ it('does not repeat a refusal, says it once, and keeps the count until an export
 });
 
 it('counts spans that cannot be encoded', async () => {
-  const { spans } = await handleTraced(() => new Response(), { edge: { attributes: { broken: null as never } } });
+  const { spans } = await handleTraced(() => new Response(), { edge: { resource: { broken: null as never } } });
   expect(spans).toEqual([]);
   expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining('encode_failed'));
 });

@@ -188,14 +188,14 @@ describe('withSpan', () => {
     const { spans } = await handleTraced(async () => {
       const span = withSpan('work', (inner) =>
         inner
-          .setAttribute('list', ['a', 'b'])
+          .setAttributes({ list: ['a', 'b'], absent: undefined })
           .setAttribute('bad', { not: 'a value' } as never)
-          .setAttribute('bad', undefined as never)
-          .setStatus({ code: 'nonsense' as never })
+          .setAttribute('bad', null as never)
+          .setStatus('nonsense' as never)
           .addEvent('packed', { items: 3, bad: null as never })
-          .setStatus({ code: 'ok', message: 'only errors have one' }),
+          .setStatus('ok', 'only errors have one'),
       );
-      span.setAttribute('late', true).updateName('late').addEvent('late').setStatus({ code: 'error' });
+      span.setAttribute('late', true).updateName('late').addEvent('late').setStatus('error');
       return new Response();
     });
     const { attributes, events, status, name } = spans[1]!;
@@ -207,6 +207,7 @@ describe('withSpan', () => {
     expect(events).toHaveLength(1);
     expect(attributes.list).toEqual(['a', 'b']);
     expect(attributes).not.toHaveProperty('bad');
+    expect(attributes).not.toHaveProperty('absent');
     expect(attributes).not.toHaveProperty('late');
   });
 
