@@ -39,7 +39,10 @@ export function buildTree(received: readonly Span[]): SpanTree {
   const spans: Span[] = [];
   for (const span of received) {
     let half = halves.get(span.spanId);
-    if (half === undefined) halves.set(span.spanId, (half = { other: -1, server: -1 }));
+    if (half === undefined) {
+      half = { other: -1, server: -1 };
+      halves.set(span.spanId, half);
+    }
     const side = span.kind === 'server' ? 'server' : 'other';
     const known = half[side];
     if (known < 0) half[side] = spans.push(span) - 1;

@@ -48,7 +48,8 @@ export function listMissing(completeness: Completeness): string[] {
   const { rootEnded, missingParents, openSpans } = completeness;
   const missing: string[] = [];
   if (!rootEnded) missing.push('root span not ended or not received');
-  if (missingParents > 0) missing.push(`${missingParents} parent ${missingParents === 1 ? 'span' : 'spans'} not received`);
+  if (missingParents > 0)
+    missing.push(`${missingParents} parent ${missingParents === 1 ? 'span' : 'spans'} not received`);
   if (openSpans > 0) missing.push(`${openSpans} ${openSpans === 1 ? 'span' : 'spans'} without an end`);
   return missing;
 }

@@ -1,6 +1,6 @@
 /** Finding spans inside a trace by what is written in them. */
 
-import type { AttributeValue, Attributes, Span } from '../../model/span.ts';
+import type { Attributes, AttributeValue, Span } from '../../model/span.ts';
 import { type SpanTree, serviceOf } from '../../model/tree.ts';
 
 /**

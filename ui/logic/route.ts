@@ -25,7 +25,10 @@ export function formatTracePath(traceId: string, spanId?: string): string {
  */
 export function parseTraceIdInput(text: string): string | null {
   const plain = text.trim().toLowerCase();
-  const found = /(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])/.exec(plain) ?? /^[0-9a-f-]{36}$/.exec(plain) ?? /^[0-9a-f]{16}$/.exec(plain);
+  const found =
+    /(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])/.exec(plain) ??
+    /^[0-9a-f-]{36}$/.exec(plain) ??
+    /^[0-9a-f]{16}$/.exec(plain);
   if (!found) return null;
   const id = found[0].replaceAll('-', '').padStart(32, '0');
   return isTraceId(id) ? id : null;

@@ -35,7 +35,8 @@ export function rowOfNode(rows: Int32Array, node: number): number {
 /** The folded keys without those that hide `node`. */
 export function reveal(tree: SpanTree, folded: ReadonlySet<string>, node: number): ReadonlySet<string> {
   const open = new Set(folded);
-  for (let parent = tree.parent[node]!; parent >= 0; parent = tree.parent[parent]!) open.delete(rowKey(tree.spans[parent]!));
+  for (let parent = tree.parent[node]!; parent >= 0; parent = tree.parent[parent]!)
+    open.delete(rowKey(tree.spans[parent]!));
   return open;
 }
 

@@ -33,7 +33,11 @@ export function layoutTicks(viewport: TimeRange, count: number): Tick[] {
   const last = Math.floor(viewport.endUs / stepUs);
   for (let n = Math.ceil(viewport.startUs / stepUs); n <= last; n++) {
     const atUs = n * stepUs;
-    ticks.push({ atUs, fraction: (atUs - viewport.startUs) / rangeUs, label: formatTick(atUs, stepUs, viewport.endUs) });
+    ticks.push({
+      atUs,
+      fraction: (atUs - viewport.startUs) / rangeUs,
+      label: formatTick(atUs, stepUs, viewport.endUs),
+    });
   }
   return ticks;
 }

@@ -15,7 +15,13 @@ export function CopyButton({ text, what }: { text: string; what: string }) {
     }, SHOWN_MS);
   }
   return (
-    <button type="button" class="icon-button copy" onClick={() => void copy()} aria-label={`Copy ${what}`} title={`Copy ${what}`}>
+    <button
+      type="button"
+      class="icon-button copy"
+      onClick={() => void copy()}
+      aria-label={`Copy ${what}`}
+      title={`Copy ${what}`}
+    >
       <Icon name={copied.value ? 'check' : 'copy'} />
     </button>
   );

@@ -35,7 +35,8 @@ export function ResultRow({ trace, longestUs, pointed }: Props) {
     >
       <div class="what">
         <a href={formatTracePath(trace.traceId)} class="cover">
-          <span class="root-service">{trace.rootService}</span> <span class="root-operation">{trace.rootOperation}</span>
+          <span class="root-service">{trace.rootService}</span>{' '}
+          <span class="root-operation">{trace.rootOperation}</span>
         </a>
         <div class="chips">
           {trace.services.slice(0, MAX_CHIPS).map(({ name, spanCount }) => (
@@ -47,9 +48,7 @@ export function ResultRow({ trace, longestUs, pointed }: Props) {
       <div class="duration">
         <span class="value">{formatDuration(trace.durationUs)}</span>
         <span class="meter">
-          <span
-            style={{ width: `max(2px, ${share * 100}%)`, background: serviceColour(trace.rootService) }}
-          />
+          <span style={{ width: `max(2px, ${share * 100}%)`, background: serviceColour(trace.rootService) }} />
         </span>
       </div>
       <div class="counts">

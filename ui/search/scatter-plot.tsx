@@ -12,23 +12,31 @@ const MORE_RADIUS = 4;
 interface Props {
   traces: readonly TraceSummary[];
   range: TimeRange;
+  /** There are older traces that were not loaded. */
+  hasMore: boolean;
   /** The trace id the pointer is on, here or in the list. */
   pointed: Signal<string | null>;
 }
 
 /** Duration over time, one dot a trace; errors are diamonds. The list below says the same in text. */
-export function ScatterPlot({ traces, range, pointed }: Props) {
+export function ScatterPlot({ traces, range, hasMore, pointed }: Props) {
   const { dots, lines } = layoutScatter(traces, range);
   const edges = [range.startUs, (range.startUs + range.endUs) / 2, range.endUs];
   return (
     <figure class="scatter" aria-hidden="true">
       <div class="plot">
+        {hasMore && (
+          <div class="not-loaded" style={{ width: `${Math.min(...dots.map((dot) => dot.x)) * 100}%` }}>
+            older traces not loaded
+          </div>
+        )}
         {lines.map((line) => (
           <div key={line.durationUs} class="line" style={{ bottom: `${line.y * 100}%` }}>
             <span>{formatDuration(line.durationUs)}</span>
           </div>
         ))}
         {dots.map(({ trace, x, y, size }) => (
+          // biome-ignore lint/a11y/useAnchorContent: the figure is hidden from screen readers; the list has the same links.
           <a
             key={trace.traceId}
             href={formatTracePath(trace.traceId)}

@@ -40,8 +40,18 @@ export function SearchForm({ query, busy, onSearch }: Props) {
         options={operations}
         onChange={(operation) => change({ operation })}
       />
-      <DurationField label="Min duration" hint="250ms" value={query.minDuration} onChange={(minDuration) => change({ minDuration })} />
-      <DurationField label="Max duration" hint="2s" value={query.maxDuration} onChange={(maxDuration) => change({ maxDuration })} />
+      <DurationField
+        label="Min duration"
+        hint="250ms"
+        value={query.minDuration}
+        onChange={(minDuration) => change({ minDuration })}
+      />
+      <DurationField
+        label="Max duration"
+        hint="2s"
+        value={query.maxDuration}
+        onChange={(maxDuration) => change({ maxDuration })}
+      />
       <label class="field">
         <span>Status</span>
         <select
@@ -126,7 +136,10 @@ function RangeField({ query, change }: { query: SearchQuery; change: (part: Part
     <>
       <label class="field">
         <span>Time</span>
-        <select value={range.kind === 'custom' ? 'custom' : range.lookback} onChange={(event) => choose(event.currentTarget.value)}>
+        <select
+          value={range.kind === 'custom' ? 'custom' : range.lookback}
+          onChange={(event) => choose(event.currentTarget.value)}
+        >
           {(Object.keys(LOOKBACKS) as Lookback[]).map((lookback) => (
             <option key={lookback} value={lookback}>
               {RANGE_NAMES[lookback]}

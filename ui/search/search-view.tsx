@@ -1,7 +1,7 @@
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
-import { LoginForm } from '../login/login-form.tsx';
 import { formatSearch, isUnfiltered, parseSearch, type SearchQuery } from '../logic/search-query.ts';
+import { LoginForm } from '../login/login-form.tsx';
 import { FailureNotice, Notice } from '../parts/notice.tsx';
 import { isUnauthorized } from '../shell/api.ts';
 import { loadServices } from '../shell/catalog.ts';
@@ -54,12 +54,17 @@ function Results(props: { results: SearchResults; query: SearchQuery; onSearch: 
   if (results.failure.value && traces.length === 0) {
     return <FailureNotice failure={results.failure.value} onRetry={() => onSearch(query)} />;
   }
-  if (traces.length === 0) return loading === 'first' ? <Skeleton /> : <NothingFound query={query} onSearch={onSearch} />;
+  if (traces.length === 0)
+    return loading === 'first' ? <Skeleton /> : <NothingFound query={query} onSearch={onSearch} />;
 
   const longestUs = Math.max(...traces.map((trace) => trace.durationUs));
   return (
-    <section class={`results ${loading === 'first' ? 'stale' : ''}`} aria-label="Traces found" aria-busy={loading !== 'no'}>
-      <ScatterPlot traces={traces} range={results.range.value} pointed={pointed} />
+    <section
+      class={`results ${loading === 'first' ? 'stale' : ''}`}
+      aria-label="Traces found"
+      aria-busy={loading !== 'no'}
+    >
+      <ScatterPlot traces={traces} range={results.range.value} hasMore={results.hasMore()} pointed={pointed} />
       <p class="summary" role="status">
         {traces.length}
         {results.hasMore() ? '+' : ''} {traces.length === 1 ? 'trace' : 'traces'}, newest first

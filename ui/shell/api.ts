@@ -49,7 +49,11 @@ export async function fetchOperations(service: string): Promise<string[]> {
 
 /** Exchanges a read key for the HttpOnly cookie that the other calls carry. */
 export async function logIn(key: string): Promise<void> {
-  await call('/login', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ key }) });
+  await call('/login', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ key }),
+  });
 }
 
 export async function logOut(): Promise<void> {

@@ -7,7 +7,9 @@ export type Theme = 'auto' | 'light' | 'dark';
 export const theme = kept<Theme>('theme', 'auto', (text) => (text === 'light' || text === 'dark' ? text : 'auto'));
 
 /** Width of the names beside the waterfall, as a share of the whole width. */
-export const nameShare = kept<number>('name-share', 0.36, (text) => Math.min(0.7, Math.max(0.15, Number(text) || 0.36)));
+export const nameShare = kept<number>('name-share', 0.36, (text) =>
+  Math.min(0.7, Math.max(0.15, Number(text) || 0.36)),
+);
 
 /** True when someone logged in with a key in this browser, so that there is something to log out of. */
 export const loggedIn = kept<boolean>('logged-in', false, (text) => text === 'true');

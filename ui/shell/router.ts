@@ -33,7 +33,7 @@ export function startRouter(): void {
     if (event.defaultPrevented || event.button !== 0) return;
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     const link = event.target instanceof Element ? event.target.closest('a') : null;
-    if (!link || !link.href || link.origin !== window.location.origin) return;
+    if (!link?.href || link.origin !== window.location.origin) return;
     if (link.target !== '' || link.hasAttribute('download') || parseRoute(link.pathname).view === 'unknown') return;
     event.preventDefault();
     navigate(link.pathname + link.search);

@@ -36,7 +36,9 @@ export function KeyboardHelp({ dialog }: { dialog: RefObject<HTMLDialogElement |
           </div>
         ))}
       </dl>
-      <p>Drag on the timeline or the overview to zoom. Ctrl and the wheel zoom at the pointer, Shift and the wheel move.</p>
+      <p>
+        Drag on the timeline or the overview to zoom. Ctrl and the wheel zoom at the pointer, Shift and the wheel move.
+      </p>
     </dialog>
   );
 }

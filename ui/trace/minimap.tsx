@@ -88,7 +88,10 @@ export function Minimap({ state }: { state: TraceState }) {
         <>
           <div class="shade" style={{ left: 0, width: `${(startUs / total) * 100}%` }} />
           <div class="shade" style={{ left: `${(endUs / total) * 100}%`, right: 0 }} />
-          <div class="brush" style={{ left: `${(startUs / total) * 100}%`, width: `${((endUs - startUs) / total) * 100}%` }} />
+          <div
+            class="brush"
+            style={{ left: `${(startUs / total) * 100}%`, width: `${((endUs - startUs) / total) * 100}%` }}
+          />
         </>
       )}
     </div>
@@ -114,7 +117,12 @@ function draw(canvas: HTMLCanvasElement, state: TraceState, size: { width: numbe
   const colours = resolveColours(canvas, [...new Set(names)].map(serviceColour).concat('var(--error)'));
   const fill = (node: number) => {
     const range = spanRange(spans[node]!, bounds);
-    context.fillRect(range.startUs * perUs, TOP_PX + node * rowPx, Math.max(1, (range.endUs - range.startUs) * perUs), barPx);
+    context.fillRect(
+      range.startUs * perUs,
+      TOP_PX + node * rowPx,
+      Math.max(1, (range.endUs - range.startUs) * perUs),
+      barPx,
+    );
   };
   for (let node = 0; node < spans.length; node++) {
     context.fillStyle = colours.get(serviceColour(names[node]!))!;

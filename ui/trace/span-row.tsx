@@ -1,3 +1,6 @@
+// biome-ignore-all lint/a11y/useSemanticElements: a <table> cannot draw only the rows on the screen.
+// biome-ignore-all lint/a11y/useFocusableInteractive: the treegrid has the focus; rows are its aria-activedescendant.
+
 import type { Span } from '../../model/span.ts';
 import { serviceOf } from '../../model/tree.ts';
 import { type Bar, layoutBar, layoutEvents, spanRange } from '../logic/bars.ts';
@@ -36,7 +39,6 @@ export function SpanRow({ state, node, row, timelinePx }: Props) {
   }
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the treegrid has the focus and the keys.
-    // biome-ignore lint/a11y/useFocusableInteractive: rows are reached by aria-activedescendant.
     <div
       id={`row-${rowKey(span)}`}
       class={`row ${active ? 'active' : ''} ${failed ? 'failed' : ''} ${found}`}
@@ -112,7 +114,10 @@ function NameCell({ state, node, span, folded, hasChildren }: NameProps) {
         </span>
       )}
       {folded && (
-        <span class={`hidden-count ${hiddenErrors > 0 ? 'failed' : ''}`} title={`${hidden} spans folded away, ${hiddenErrors} with errors`}>
+        <span
+          class={`hidden-count ${hiddenErrors > 0 ? 'failed' : ''}`}
+          title={`${hidden} spans folded away, ${hiddenErrors} with errors`}
+        >
           +{hidden}
         </span>
       )}
@@ -139,7 +144,10 @@ function TimeCell({ state, span, labelShare }: { state: TraceState; span: Span; 
         </span>
       ) : (
         <>
-          <span class={`bar ${span.state}`} style={{ left: `${bar.left * 100}%`, width: `${(bar.right - bar.left) * 100}%` }} />
+          <span
+            class={`bar ${span.state}`}
+            style={{ left: `min(${bar.left * 100}%, 100% - 2px)`, width: `${(bar.right - bar.left) * 100}%` }}
+          />
           {span.events.length > 0 &&
             layoutEvents(span, bounds, viewport).map((mark) => (
               <span

@@ -41,7 +41,7 @@ export function TraceHeader({ state }: { state: TraceState }) {
           </dd>
         </div>
         <Fact name="Services" value={String(counts.size)} strong />
-        <div>
+        <div class="started">
           <dt>Started</dt>
           <dd>
             {formatTime(state.bounds.value.startUs)}{' '}
@@ -61,27 +61,38 @@ export function TraceHeader({ state }: { state: TraceState }) {
         {missing.length === 0 ? (
           <span class="muted">Complete.</span>
         ) : (
-          <span class="incomplete">Incomplete: {missing.join(', ')}.</span>
+          <span class="incomplete">
+            {trace.state === 'live' ? 'So far' : 'Incomplete'}: {missing.join(', ')}.
+          </span>
         )}{' '}
         {tree.duplicates > 0 && <span class="muted">Merged {tree.duplicates} duplicate spans.</span>}
       </p>
       <ul class="legend" aria-label="Services; choose one to find its spans">
         {[...counts].map(([name, count]) => (
           <li key={name}>
-            <button
-              type="button"
-              class="chip"
-              aria-pressed={state.findText.value === name}
-              onClick={() => {
-                state.findText.value = state.findText.value === name ? '' : name;
-              }}
-            >
-              <ServiceName name={name} count={count.toLocaleString('en')} />
-            </button>
+            <ServiceChip name={name} count={count} state={state} />
           </li>
         ))}
       </ul>
     </header>
+  );
+}
+
+/** Finds the service's spans; pressed again, it ends that. */
+function ServiceChip({ name, count, state }: { name: string; count: number; state: TraceState }) {
+  const text = `service.name=${name}`;
+  const pressed = state.findText.value === text;
+  return (
+    <button
+      type="button"
+      class="chip"
+      aria-pressed={pressed}
+      onClick={() => {
+        state.findText.value = pressed ? '' : text;
+      }}
+    >
+      <ServiceName name={name} count={count.toLocaleString('en')} />
+    </button>
   );
 }
 

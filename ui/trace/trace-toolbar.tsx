@@ -32,7 +32,13 @@ export function TraceToolbar({ state, findBox, onHelp }: Props) {
             </button>
           </>
         )}
-        <button type="button" class="icon-button text" aria-label="Zoom out" title="Zoom out (−)" onClick={state.zoomOut}>
+        <button
+          type="button"
+          class="icon-button text"
+          aria-label="Zoom out"
+          title="Zoom out (−)"
+          onClick={state.zoomOut}
+        >
           −
         </button>
         <button type="button" class="icon-button text" aria-label="Zoom in" title="Zoom in (+)" onClick={state.zoomIn}>
@@ -56,7 +62,7 @@ function FindBox({ state, findBox }: { state: TraceState; findBox: RefObject<HTM
   const found = state.found.value;
   const position = found === null ? -1 : found.indexOf(state.active.value);
   return (
-    <div class="find-box" role="search">
+    <search class="find-box">
       <Icon name="search" />
       <input
         ref={findBox}
@@ -84,6 +90,6 @@ function FindBox({ state, findBox }: { state: TraceState; findBox: RefObject<HTM
           <Tool icon="down" label="Next match" onClick={() => state.goToMatch(1)} />
         </>
       )}
-    </div>
+    </search>
   );
 }

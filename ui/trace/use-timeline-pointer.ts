@@ -71,7 +71,8 @@ export function useTimelinePointer(state: TraceState, selection: Signal<TimeRang
       if (fractionOf(event) < 0) return;
       const sideways = event.shiftKey && event.deltaX === 0 ? event.deltaY : event.deltaX;
       if (event.ctrlKey || event.metaKey) state.zoomAt(WHEEL_ZOOM ** (event.deltaY / 100), timeOf(event));
-      else if (Math.abs(sideways) > Math.abs(event.shiftKey ? 0 : event.deltaY)) state.pan((sideways / 100) * WHEEL_PAN);
+      else if (Math.abs(sideways) > Math.abs(event.shiftKey ? 0 : event.deltaY))
+        state.pan((sideways / 100) * WHEEL_PAN);
       else return;
       event.preventDefault();
     }

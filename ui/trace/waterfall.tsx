@@ -1,3 +1,6 @@
+// biome-ignore-all lint/a11y/useSemanticElements: a <table> cannot draw only the rows on the screen.
+// biome-ignore-all lint/a11y/useFocusableInteractive: the treegrid has the focus; rows are its aria-activedescendant.
+
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
@@ -11,6 +14,7 @@ import type { TraceState } from './trace-state.ts';
 import { useTimelinePointer } from './use-timeline-pointer.ts';
 
 const TICK_PX = 110;
+const LEAST_NAME_PX = 164;
 
 /** The tree of spans with their bars on a time axis. Only the rows on and near the screen are in the document. */
 export function Waterfall({ state, grid }: { state: TraceState; grid: RefObject<HTMLDivElement | null> }) {
@@ -41,14 +45,23 @@ export function Waterfall({ state, grid }: { state: TraceState; grid: RefObject<
   const rows = state.rows.value;
   const first = useComputed(() => rowWindow(scrollTop.value, size.value.height, ROW_PX, state.rows.value.length).first);
   const last = useComputed(() => rowWindow(scrollTop.value, size.value.height, ROW_PX, state.rows.value.length).last);
-  const timelinePx = useComputed(() => size.value.width * (1 - nameShare.value));
+  const namePx = useComputed(() => Math.max(nameShare.value * size.value.width, LEAST_NAME_PX));
+  const timelinePx = useComputed(() => Math.max(0, size.value.width - namePx.value));
   const ticks = layoutTicks(state.viewport.value, Math.floor(timelinePx.value / TICK_PX));
   const activeShown = state.activeRow.value >= first.value && state.activeRow.value < last.value;
 
   const drawn = [];
   for (let row = first.value; row < last.value; row++) {
     const node = rows[row]!;
-    drawn.push(<SpanRow key={rowKey(state.tree.value.spans[node]!)} state={state} node={node} row={row} timelinePx={timelinePx.value} />);
+    drawn.push(
+      <SpanRow
+        key={rowKey(state.tree.value.spans[node]!)}
+        state={state}
+        node={node}
+        row={row}
+        timelinePx={timelinePx.value}
+      />,
+    );
   }
 
   return (
@@ -61,7 +74,7 @@ export function Waterfall({ state, grid }: { state: TraceState; grid: RefObject<
       aria-rowcount={rows.length + 1}
       aria-colcount={2}
       aria-activedescendant={activeShown ? `row-${rowKey(state.tree.value.spans[state.active.value]!)}` : undefined}
-      style={{ '--name-width': `${nameShare.value * 100}%`, '--row-height': `${ROW_PX}px` }}
+      style={{ '--name-width': `${namePx.value}px`, '--row-height': `${ROW_PX}px` }}
     >
       <div class="axis" role="row" aria-rowindex={1}>
         <div class="name-cell" role="columnheader">
@@ -69,7 +82,11 @@ export function Waterfall({ state, grid }: { state: TraceState; grid: RefObject<
         </div>
         <div class="time-cell" role="columnheader" aria-label="Time" ref={axis}>
           {ticks.map((tick) => (
-            <span key={tick.atUs} class={tick.fraction > 0.93 ? 'tick last' : 'tick'} style={{ left: `${tick.fraction * 100}%` }}>
+            <span
+              key={tick.atUs}
+              class={tick.fraction > 0.93 ? 'tick last' : 'tick'}
+              style={{ left: `${tick.fraction * 100}%` }}
+            >
               {tick.label}
             </span>
           ))}
