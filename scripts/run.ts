@@ -21,33 +21,40 @@ export function toolEnv(): NodeJS.ProcessEnv {
 export interface RunResult {
   /** The exit code; 1 when a signal ended the command or it could not be started. */
   readonly code: number;
-  /** stdout and stderr as they came. */
+  /** stdout and stderr as they came; empty when they were shown. */
   readonly output: string;
 }
 
 /**
- * Runs a command in the repository's folder, with nothing on its stdin.
- * @param show also pass the output through as it comes.
+ * Runs a command in the repository's folder, with nothing on its stdin. It does not outlive this process.
+ * @param show let the command write to our own output, where it may find a terminal.
  */
-export function run(command: string, args: readonly string[], options: { show?: boolean; cwd?: string } = {}) {
-  return new Promise<RunResult>((resolve) => {
-    const child = spawn(command, args, {
-      cwd: options.cwd ?? ROOT,
-      env: toolEnv(),
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+export function run(command: string, args: readonly string[], { show = false } = {}): Promise<RunResult> {
+  return new Promise((resolve) => {
+    const out = show ? 'inherit' : 'pipe';
+    const child = spawn(command, args, { cwd: ROOT, env: toolEnv(), stdio: ['ignore', out, out] });
+    const end = () => void child.kill();
+    process.once('exit', end);
     let output = '';
-    for (const [stream, to] of [
-      [child.stdout, process.stdout],
-      [child.stderr, process.stderr],
-    ] as const) {
-      stream.setEncoding('utf8');
-      stream.on('data', (text: string) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
         output += text;
-        if (options.show) to.write(text);
       });
     }
-    child.on('error', (error) => resolve({ code: 1, output: `${output}${command}: ${error.message}\n` }));
-    child.on('close', (code) => resolve({ code: code ?? 1, output }));
+    const finish = (code: number) => {
+      process.off('exit', end);
+      resolve({ code, output });
+    };
+    child.on('error', (error) => {
+      output += `${command}: ${error.message}\n`;
+      finish(1);
+    });
+    child.on('close', (code) => finish(code ?? 1));
   });
+}
+
+/** Ends this process, and with it what it runs, on Ctrl-C and when the process that started it is gone. */
+export function exitWhenStopped(): void {
+  process.on('SIGINT', () => process.exit(130));
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(143));
 }
