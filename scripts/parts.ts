@@ -47,7 +47,7 @@ export const PARTS: readonly Part[] = [
   },
   {
     name: 'shop Workers',
-    inputs: ['examples/shop/{gateway,orders}/**', 'client/edge/**', 'model/**'],
+    inputs: ['examples/shop/*.ts', 'examples/shop/{gateway,orders}/**', 'client/edge/**', 'model/**'],
     outputs: ['dist/shop/gateway/index.js', 'dist/shop/orders/index.js'],
     commands: [
       bundleWorker('examples/shop/gateway/wrangler.toml', 'dist/shop/gateway'),
