@@ -27,7 +27,9 @@ import { searchLive } from './search.ts';
 
 /** Work done by one alarm or append, so that no event takes long. */
 const MAX_DECISIONS_PER_EVENT = 2_000;
-const MAX_BLOCKS_PER_ALARM = 8;
+const MAX_BLOCKS_PER_ALARM = 32;
+/** Under load, appends look for due decisions this often; alarms alone come too seldom. */
+const DECIDE_INTERVAL_MS = 100;
 /** Bounds of the wait before storing is tried again after a failure. */
 const STORE_RETRY_MIN_MS = 1_000;
 const STORE_RETRY_MAX_MS = 60_000;
@@ -47,6 +49,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   private readonly readSlice = (place: Place): Uint8Array => this.log.read(place);
   private alarmAtMs: number | null = null;
   private lastAlarmMs = 0;
+  private lastDecideMs = 0;
   private storing = false;
   private storeFailures = 0;
   private storeRetryAtMs = 0;
@@ -73,6 +76,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
 
   async append(frame: Uint8Array): Promise<AppendResult> {
     const nowMs = Date.now();
+    if (nowMs - this.lastDecideMs >= DECIDE_INTERVAL_MS) this.decideDue(nowMs);
     if (this.isFull()) return { accepted: false, retryAfterMs: OVERLOAD_RETRY_MS };
     await this.group.commit(splitFrame(frame, MAX_FRAME_BYTES).map((part) => encodeAppend(nowMs, part)));
     // No decision of what came now is due before it has been quiet.
@@ -123,6 +127,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
 
   /** Decides from what the log has now, and writes it down at once: nothing awaits between the two. */
   private decideDue(nowMs: number): void {
+    this.lastDecideMs = nowMs;
     const due: DecideRecord[] = [];
     for (const trace of this.traces.undecided) {
       if (due.length >= MAX_DECISIONS_PER_EVENT) break;
