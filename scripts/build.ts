@@ -7,7 +7,7 @@ import { PARTS, type Part } from './parts.ts';
 import { ROOT, run } from './run.ts';
 
 /** What every part depends on: other tools or compiler options may give other output. */
-const COMMON_INPUTS = ['package-lock.json', 'tsconfig.json', 'scripts/parts.ts'];
+const COMMON_INPUTS = ['package-lock.json', 'tsconfig*.json', 'scripts/parts.ts'];
 
 /** Where a part's input hash is kept once it was built. */
 const stampOf = (part: Part) => join(ROOT, 'dist', '.stamps', part.name.replaceAll(' ', '-'));

@@ -37,24 +37,35 @@ export class PortTakenError extends Error {
   override readonly name = 'PortTakenError';
 }
 
-const EDGE = { config: 'wrangler.toml', bundle: 'dist/worker' };
+const EDGE = { name: 'tailrace', config: 'wrangler.toml', bundle: 'dist/worker' };
 const SHOP = [
-  { config: 'examples/shop/gateway/wrangler.toml', bundle: 'dist/shop/gateway', routes: ['*/shop', '*/shop/*'] },
-  { config: 'examples/shop/orders/wrangler.toml', bundle: 'dist/shop/orders' },
+  {
+    name: 'shop-gateway',
+    config: 'examples/shop/gateway/wrangler.toml',
+    bundle: 'dist/shop/gateway',
+    routes: ['*/shop', '*/shop/*'],
+  },
+  { name: 'shop-orders', config: 'examples/shop/orders/wrangler.toml', bundle: 'dist/shop/orders' },
 ];
 
 interface Source {
+  /** As in its config; the other Workers' service bindings name it so. */
+  readonly name: string;
   readonly config: string;
   readonly bundle: string;
   readonly routes?: string[];
 }
 
 /** A Worker as its wrangler.toml describes it, run from its bundle. */
-function workerOptions({ config, bundle, routes }: Source, vars: Readonly<Record<string, string>>): V4WorkerOptions {
+function workerOptions(
+  { name, config, bundle, routes }: Source,
+  vars: Readonly<Record<string, string>>,
+): V4WorkerOptions {
   // The rules are about what to bundle; the bundle is one module.
   const { modulesRules: _, ...options } = readWranglerConfig(join(ROOT, config)).workerOptions;
   return {
     ...options,
+    name,
     rootPath: ROOT,
     modules: [{ type: 'ESModule', path: join(ROOT, bundle, 'index.js') }],
     modulesRoot: join(ROOT, bundle),

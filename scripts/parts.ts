@@ -1,3 +1,6 @@
+import { join } from 'node:path';
+import { ROOT } from './run.ts';
+
 /** One thing that is built by itself, and skipped while its inputs are what they were. */
 export interface Part {
   readonly name: string;
@@ -16,7 +19,8 @@ const bundleWorker = (config: string, outdir: string): readonly [string, ...stri
   '--config',
   config,
   '--outdir',
-  outdir,
+  // A relative one would be taken from the config's folder.
+  join(ROOT, outdir),
 ];
 
 /** In order: the UI's build empties dist/site, where the SDK then puts its files beside it. */
