@@ -1,0 +1,39 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { assignColours, SERVICE_COLOURS } from '../../ui/logic/colours.ts';
+
+const names = fc.uniqueArray(fc.string({ minLength: 1 }), { maxLength: SERVICE_COLOURS });
+
+describe('assignColours', () => {
+  it('gives each of up to twelve services a colour of its own', () => {
+    fc.assert(
+      fc.property(names, (services) => {
+        const colours = [...assignColours(services).values()];
+        expect(new Set(colours).size).toBe(services.length);
+        for (const colour of colours) expect(colour).toBeLessThan(SERVICE_COLOURS);
+      }),
+    );
+  });
+
+  it('does not depend on the order or on repeats', () => {
+    fc.assert(
+      fc.property(names, (services) => {
+        const again = assignColours([...services, ...services.toReversed()]);
+        for (const [name, colour] of assignColours(services)) expect(again.get(name)).toBe(colour);
+      }),
+    );
+  });
+
+  it('leaves the colours of services alone whose colour the newcomer does not want', () => {
+    const before = assignColours(['gateway', 'orders', 'shop-page']);
+    const after = assignColours(['gateway', 'orders', 'shop-page', 'zebra']);
+    for (const [name, colour] of before) expect(after.get(name)).toBe(colour);
+  });
+
+  it('repeats colours beyond twelve', () => {
+    const many = Array.from({ length: 100 }, (_, n) => `service-${n}`);
+    const colours = [...assignColours(many).values()];
+    expect(colours.length).toBe(100);
+    expect(new Set(colours).size).toBe(SERVICE_COLOURS);
+  });
+});

@@ -1,0 +1,45 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { TraceSummary } from '../../model/span.ts';
+import { layoutScatter } from '../../ui/logic/scatter.ts';
+
+const summary = (startUs: number, durationUs: number): TraceSummary => ({
+  traceId: '1'.repeat(32),
+  rootService: 'shop',
+  rootOperation: 'GET /',
+  startUs,
+  durationUs,
+  spanCount: 4,
+  errorCount: 0,
+  services: [],
+  status: 'ok',
+  state: 'kept',
+  decision: null,
+  completeness: { rootEnded: true, missingParents: 0, openSpans: 0 },
+});
+
+describe('layoutScatter', () => {
+  it('is linear in time and logarithmic in duration', () => {
+    const { dots, lines } = layoutScatter([summary(25, 10_000), summary(75, 1_000_000), summary(50, 100_000)], {
+      startUs: 0,
+      endUs: 100,
+    });
+    expect(dots.map((dot) => dot.x)).toEqual([0.25, 0.75, 0.5]);
+    expect(dots.map((dot) => dot.y)).toEqual([0, 1, 0.5]);
+    expect(lines.map((line) => line.durationUs)).toEqual([10_000, 100_000, 1_000_000]);
+  });
+
+  it('keeps every dot and line in the picture', () => {
+    const trace = fc.tuple(fc.nat(), fc.nat()).map(([start, duration]) => summary(start, duration));
+    fc.assert(
+      fc.property(fc.array(trace), fc.nat(), fc.nat(), (traces, start, length) => {
+        const { dots, lines } = layoutScatter(traces, { startUs: start, endUs: start + length });
+        for (const at of [...dots.flatMap((dot) => [dot.x, dot.y, dot.size]), ...lines.map((line) => line.y)]) {
+          expect(at).toBeGreaterThanOrEqual(0);
+          expect(at).toBeLessThanOrEqual(1);
+        }
+        expect(lines.length).toBeGreaterThanOrEqual(2);
+      }),
+    );
+  });
+});
