@@ -32,7 +32,8 @@ export interface RunResult {
 export function run(command: string, args: readonly string[], { show = false } = {}): Promise<RunResult> {
   return new Promise((resolve) => {
     const out = show ? 'inherit' : 'pipe';
-    const child = spawn(command, args, { cwd: ROOT, env: toolEnv(), stdio: ['ignore', out, out] });
+    const env = show ? toolEnv() : { ...toolEnv(), NO_COLOR: '1', FORCE_COLOR: '0' };
+    const child = spawn(command, args, { cwd: ROOT, env, stdio: ['ignore', out, out] });
     const end = () => void child.kill();
     process.once('exit', end);
     let output = '';
