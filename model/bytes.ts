@@ -7,43 +7,43 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export class ByteWriter {
-  private buffer: Uint8Array<ArrayBuffer>;
-  private view: DataView;
-  private position = 0;
+  #buffer: Uint8Array<ArrayBuffer>;
+  #view: DataView;
+  #position = 0;
 
   constructor(initialBytes = 1024) {
-    this.buffer = new Uint8Array(initialBytes);
-    this.view = new DataView(this.buffer.buffer);
+    this.#buffer = new Uint8Array(initialBytes);
+    this.#view = new DataView(this.#buffer.buffer);
   }
 
   get length(): number {
-    return this.position;
+    return this.#position;
   }
 
   /** Forgets what was written after `length`, to take back a record that turned out not to fit. */
   truncate(length: number): void {
-    this.position = length;
+    this.#position = length;
   }
 
   /** A view of what was written, valid until the next write. */
   written(): Uint8Array<ArrayBuffer> {
-    return this.buffer.subarray(0, this.position);
+    return this.#buffer.subarray(0, this.#position);
   }
 
   u8(value: number): void {
-    this.reserve(1);
-    this.buffer[this.position++] = value;
+    this.#reserve(1);
+    this.#buffer[this.#position++] = value;
   }
 
   /** `value` is an integer from 0 to 2^53 - 1. */
   varint(value: number): void {
-    this.reserve(8);
+    this.#reserve(8);
     let rest = value;
     while (rest > 0x7f) {
-      this.buffer[this.position++] = (rest % 128) | 0x80;
+      this.#buffer[this.#position++] = (rest % 128) | 0x80;
       rest = Math.floor(rest / 128);
     }
-    this.buffer[this.position++] = rest;
+    this.#buffer[this.#position++] = rest;
   }
 
   /** A signed integer of at most 52 bits, small magnitudes short. */
@@ -52,29 +52,29 @@ export class ByteWriter {
   }
 
   f64(value: number): void {
-    this.reserve(8);
-    this.view.setFloat64(this.position, value, true);
-    this.position += 8;
+    this.#reserve(8);
+    this.#view.setFloat64(this.#position, value, true);
+    this.#position += 8;
   }
 
   raw(bytes: Uint8Array): void {
-    this.reserve(bytes.length);
-    this.buffer.set(bytes, this.position);
-    this.position += bytes.length;
+    this.#reserve(bytes.length);
+    this.#buffer.set(bytes, this.#position);
+    this.#position += bytes.length;
   }
 
   /** UTF-8 without a length; lone surrogates become U+FFFD. */
   utf8(text: string): void {
-    this.reserve(text.length * 3);
-    this.position += encoder.encodeInto(text, this.buffer.subarray(this.position)).written;
+    this.#reserve(text.length * 3);
+    this.#position += encoder.encodeInto(text, this.#buffer.subarray(this.#position)).written;
   }
 
-  private reserve(bytes: number): void {
-    if (this.position + bytes <= this.buffer.length) return;
-    const grown = new Uint8Array(Math.max(this.buffer.length * 2, this.position + bytes));
-    grown.set(this.buffer.subarray(0, this.position));
-    this.buffer = grown;
-    this.view = new DataView(grown.buffer);
+  #reserve(bytes: number): void {
+    if (this.#position + bytes <= this.#buffer.length) return;
+    const grown = new Uint8Array(Math.max(this.#buffer.length * 2, this.#position + bytes));
+    grown.set(this.#buffer.subarray(0, this.#position));
+    this.#buffer = grown;
+    this.#view = new DataView(grown.buffer);
   }
 }
 
@@ -87,14 +87,14 @@ export type FailReading = (code: ByteFault, offset: number, what: string) => nev
 export class ByteReader {
   readonly bytes: Uint8Array;
   position: number;
-  private readonly fail: FailReading;
-  private readonly view: DataView;
+  readonly #fail: FailReading;
+  readonly #view: DataView;
 
   constructor(bytes: Uint8Array, fail: FailReading, position = 0) {
     this.bytes = bytes;
     this.position = position;
-    this.fail = fail;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#fail = fail;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   /** Bytes not read yet: no count of anything can be larger. */
@@ -103,7 +103,7 @@ export class ByteReader {
   }
 
   u8(what: string): number {
-    this.need(1, what);
+    this.#need(1, what);
     return this.bytes[this.position++]!;
   }
 
@@ -112,10 +112,10 @@ export class ByteReader {
     const start = this.position;
     let value = 0;
     for (let scale = 1; ; scale *= 128) {
-      if (this.position >= this.bytes.length) this.fail('truncated', start, what);
+      if (this.position >= this.bytes.length) this.#fail('truncated', start, what);
       const byte = this.bytes[this.position++]!;
       value += (byte & 0x7f) * scale;
-      if (value > Number.MAX_SAFE_INTEGER || this.position - start > 8) this.fail('bad_varint', start, what);
+      if (value > Number.MAX_SAFE_INTEGER || this.position - start > 8) this.#fail('bad_varint', start, what);
       if (byte < 0x80) return value;
     }
   }
@@ -126,14 +126,14 @@ export class ByteReader {
   }
 
   f64(what: string): number {
-    this.need(8, what);
+    this.#need(8, what);
     this.position += 8;
-    return this.view.getFloat64(this.position - 8, true);
+    return this.#view.getFloat64(this.position - 8, true);
   }
 
   /** A view of the next `length` bytes. */
   raw(length: number, what: string): Uint8Array {
-    this.need(length, what);
+    this.#need(length, what);
     this.position += length;
     return this.bytes.subarray(this.position - length, this.position);
   }
@@ -143,11 +143,11 @@ export class ByteReader {
     try {
       return decoder.decode(bytes);
     } catch {
-      return this.fail('bad_utf8', offset, what);
+      return this.#fail('bad_utf8', offset, what);
     }
   }
 
-  private need(length: number, what: string): void {
-    if (length > this.remaining) this.fail('truncated', this.position, what);
+  #need(length: number, what: string): void {
+    if (length > this.remaining) this.#fail('truncated', this.position, what);
   }
 }

@@ -3,7 +3,8 @@
 import { parseHex } from '../../model/ids.ts';
 import type { SpanDataAttributes, SpanDataEvent, SpanDataLink, SpanDataValue } from '../../model/span-data.ts';
 import type { TraceContext } from '../propagation/w3c.ts';
-import type { Recordable, TraceIdentity } from '../recorder/record.ts';
+import type { OpenRecordable } from '../recorder/producer.ts';
+import type { TraceIdentity } from '../recorder/record.ts';
 import { randomWord, wordToHex } from './ids.ts';
 
 /** What one span may hold; more is counted and left out. */
@@ -35,7 +36,7 @@ export interface SpanPlace {
   readonly parent: Span | null;
 }
 
-export class Span implements Recordable {
+export class Span implements OpenRecordable {
   readonly trace: TraceIdentity;
   readonly id0 = randomWord();
   readonly id1 = randomWord();
@@ -52,6 +53,8 @@ export class Span implements Recordable {
   droppedAttributes = 0;
   droppedEvents = 0;
   droppedLinks = 0;
+  /** Changed since it was last recorded. */
+  changed = true;
   /** Spans of this page that have this one as parent and have not ended. */
   openChildren = 0;
   private readonly owner: SpanOwner;
@@ -178,7 +181,10 @@ export class Span implements Recordable {
   }
 
   private isOpen(): boolean {
-    if (this.endUs === null) return true;
+    if (this.endUs === null) {
+      this.changed = true;
+      return true;
+    }
     this.owner.onIgnored();
     return false;
   }

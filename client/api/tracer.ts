@@ -24,21 +24,20 @@ export interface SpanOptions {
 
 /** Takes what the tracer has made. Nothing here throws or waits. */
 export interface SpanSink {
+  onStart(span: Span): void;
   /** A span has ended. `isLocalRoot`: it has no parent in this page. */
   onEnd(span: Span, isLocalRoot: boolean): void;
+  /** A span was changed after its end. */
+  onIgnored(): void;
 }
 
 export class Tracer implements SpanOwner {
-  /** Spans that have started and not ended. */
-  readonly openSpans = new Set<Span>();
-  /** Changes to spans that had ended, which were ignored. */
-  ignoredChanges = 0;
-  private readonly clock: Clock;
-  private readonly sink: SpanSink;
+  readonly #clock: Clock;
+  readonly #sink: SpanSink;
 
   constructor(clock: Clock, sink: SpanSink) {
-    this.clock = clock;
-    this.sink = sink;
+    this.#clock = clock;
+    this.#sink = sink;
   }
 
   /** The active span, or null. */
@@ -54,10 +53,10 @@ export class Tracer implements SpanOwner {
       String(name),
       kind ? Math.max(1, KINDS.indexOf(kind)) : 1,
       options.scope ?? 'tailrace',
-      options.startUs ?? this.clock.nowUs(),
+      options.startUs ?? this.#clock.nowUs(),
     );
     if (options.attributes) span.setAttributes(options.attributes);
-    this.openSpans.add(span);
+    this.#sink.onStart(span);
     return span;
   }
 
@@ -105,16 +104,15 @@ export class Tracer implements SpanOwner {
   }
 
   nowUs(): number {
-    return this.clock.nowUs();
+    return this.#clock.nowUs();
   }
 
   onEnd(span: Span): void {
-    this.openSpans.delete(span);
-    this.sink.onEnd(span, span.parent === null);
+    this.#sink.onEnd(span, span.parent === null);
   }
 
   onIgnored(): void {
-    this.ignoredChanges++;
+    this.#sink.onIgnored();
   }
 }
 

@@ -1,44 +1,52 @@
 /**
- * A trace for each click on something that is meant to be clicked. Spans that its listeners start have the click as
- * parent; it ends when none of them is open any more.
+ * A trace for each click of the user on something that is meant to be clicked. Spans that its listeners start have the
+ * click as parent; it ends when none of them is open any more.
  */
 
-import { setActiveSpan } from '../api/context.ts';
+import { activeSpan, setActiveSpan } from '../api/context.ts';
 import type { Span } from '../api/span.ts';
 import type { Tracer } from '../api/tracer.ts';
 
-const CLICKABLE = 'a, button, input, select, summary, label, [role=button], [onclick]';
+const CLICKABLE = 'a, button, input, select, summary, label, [role=button], [onclick], [data-trace-name]';
 const MAX_TEXT_CHARS = 40;
 
-/** Listens for clicks; the result stops that. */
+/** Listens for clicks, before and after all other listeners; the result stops that. */
 export function instrumentClicks(tracer: Tracer): () => void {
-  const onClick = (event: Event) => {
+  let span: Span | null = null;
+
+  const finish = () => {
+    if (!span) return;
+    if (activeSpan() === span) setActiveSpan(null);
+    span.endWhenIdle();
+    span = null;
+  };
+
+  const begin = (event: Event) => {
+    finish();
     const target = event.target instanceof Element ? event.target.closest(CLICKABLE) : null;
-    if (!target) return;
-    const span = tracer.startSpan(`click ${label(target)}`, {
+    // Clicks that a script makes are part of what the script does.
+    if (!target || !event.isTrusted) return;
+    span = tracer.startSpan(`click ${label(target)}`, {
       parent: null,
       scope: 'tailrace/click',
-      attributes: { 'element.tag': target.tagName.toLowerCase(), 'element.id': target.id || undefined },
+      attributes: { 'element.tag': target.localName, 'element.id': target.id || undefined },
     });
-    activateForDispatch(span);
+    setActiveSpan(span);
+    // For listeners that stop the event before it comes to ours.
+    setTimeout(finish, 0);
   };
-  addEventListener('click', onClick, true);
-  return () => removeEventListener('click', onClick, true);
+
+  addEventListener('click', begin, true);
+  addEventListener('click', finish);
+  return () => {
+    removeEventListener('click', begin, true);
+    removeEventListener('click', finish);
+    finish();
+  };
 }
 
-/** The span is active for the listeners of the event that is being dispatched: until the next task. */
-function activateForDispatch(span: Span): void {
-  const previous = setActiveSpan(span);
-  const { port1, port2 } = new MessageChannel();
-  port1.onmessage = () => {
-    port1.close();
-    setActiveSpan(previous);
-    span.endWhenIdle();
-  };
-  port2.postMessage(0);
-}
-
+/** What people call it; never what somebody typed. */
 function label(element: Element): string {
-  const text = element.getAttribute('aria-label') ?? element.textContent ?? '';
-  return text.trim().replace(/\s+/g, ' ').slice(0, MAX_TEXT_CHARS) || element.tagName.toLowerCase();
+  const text = element.getAttribute('data-trace-name') ?? element.getAttribute('aria-label') ?? element.textContent;
+  return (text ?? '').trim().replace(/\s+/g, ' ').slice(0, MAX_TEXT_CHARS) || element.id || element.localName;
 }

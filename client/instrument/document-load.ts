@@ -47,7 +47,9 @@ function recordLoad(tracer: Tracer, clock: Clock): void {
   child(tracer, clock, root, 'documentFetch', navigation);
   const resources = performance.getEntriesByType('resource') as PerformanceResourceTiming[];
   for (const resource of resources.slice(0, MAX_RESOURCES)) {
-    if (resource.responseEnd <= navigation.loadEventEnd) child(tracer, clock, root, 'resourceFetch', resource);
+    const hasOwnSpan = resource.initiatorType === 'fetch' || resource.initiatorType === 'beacon';
+    if (!hasOwnSpan && resource.responseEnd <= navigation.loadEventEnd)
+      child(tracer, clock, root, 'resourceFetch', resource);
   }
   root.end(clock.fromPerformance(navigation.loadEventEnd));
 }

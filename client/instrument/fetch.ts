@@ -3,6 +3,7 @@
  * `traceparent` header for the origins that may have one. The span ends with the response's head: no body is touched.
  */
 
+import type { Span } from '../api/span.ts';
 import type { Tracer } from '../api/tracer.ts';
 import { formatTraceparent } from '../propagation/w3c.ts';
 
@@ -20,28 +21,40 @@ export function instrumentFetch(tracer: Tracer, { endpoint, propagateTo }: Fetch
     url.origin === location.origin ||
     propagateTo.some((allowed) => (typeof allowed === 'string' ? allowed === url.origin : allowed.test(url.origin)));
 
+  /** Starts the span; null for requests that are not ours to trace, or that are wrong and `fetch`'s own to refuse. */
+  const prepare = (input: RequestInfo | URL, init: RequestInit | undefined) => {
+    try {
+      const request = input instanceof Request ? input : null;
+      const url = new URL(request ? request.url : String(input), document.baseURI);
+      if (!/^https?:$/.test(url.protocol) || url.href.startsWith(`${endpoint}/v1/`)) return null;
+      const method = String(init?.method ?? request?.method ?? 'GET').toUpperCase();
+      const headers = mayPropagate(url) ? new Headers(init?.headers ?? request?.headers) : null;
+      const span = tracer.startSpan(method, {
+        kind: 'client',
+        scope: 'tailrace/fetch',
+        attributes: {
+          'http.request.method': method,
+          // Queries and user names often hold secrets.
+          'url.full': url.origin + url.pathname,
+          'url.path': url.pathname,
+          'server.address': url.hostname,
+        },
+      });
+      if (headers) inject(span, headers);
+      return { span, options: headers ? { ...init, headers } : init };
+    } catch {
+      return null;
+    }
+  };
+
   const traced = function fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
-    const url = urlOf(input);
-    // What cannot be understood is left to fetch itself to refuse.
-    if (!url || url.href.startsWith(`${endpoint}/v1/`)) return original.call(globalThis, input, init);
-    const method = String(init?.method ?? (input instanceof Request ? input.method : 'GET')).toUpperCase();
-    const span = tracer.startSpan(method, {
-      kind: 'client',
-      scope: 'tailrace/fetch',
-      attributes: {
-        'http.request.method': method,
-        // Queries and user names often hold secrets.
-        'url.full': url.origin + url.pathname,
-        'server.address': url.hostname,
-      },
-    });
-    const options = mayPropagate(url) ? withTraceparent(input, init, formatTraceparent(span.context)) : init;
+    const prepared = prepare(input, init);
+    if (!prepared) return original.call(globalThis, input, init);
+    const { span, options } = prepared;
     return original.call(globalThis, input, options).then(
       (response) => {
-        span.setAttribute('http.response.status_code', response.status);
-        if (response.status >= 400) {
-          span.setAttribute('error.type', String(response.status)).setStatus('error');
-        }
+        span.setAttribute('http.response.status_code', response.status || undefined);
+        if (response.status >= 400) span.setAttribute('error.type', String(response.status)).setStatus('error');
         span.end();
         return response;
       },
@@ -60,17 +73,9 @@ export function instrumentFetch(tracer: Tracer, { endpoint, propagateTo }: Fetch
   };
 }
 
-function urlOf(input: RequestInfo | URL): URL | null {
-  try {
-    return new URL(input instanceof Request ? input.url : String(input), location.href);
-  } catch {
-    return null;
-  }
-}
-
-/** The options with the header added; one that the page has set itself stays. */
-function withTraceparent(input: RequestInfo | URL, init: RequestInit | undefined, traceparent: string): RequestInit {
-  const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined));
-  if (!headers.has('traceparent')) headers.set('traceparent', traceparent);
-  return { ...init, headers };
+/** Adds the header, unless the page has set one itself. */
+function inject(span: Span, headers: Headers): void {
+  if (headers.has('traceparent')) return;
+  headers.set('traceparent', formatTraceparent(span.context));
+  if (span.trace.traceState) headers.set('tracestate', span.trace.traceState);
 }

@@ -81,94 +81,95 @@ export function decodeBatch(bytes: Uint8Array, inflated?: Uint8Array): Batch {
 }
 
 class BatchDecoder {
-  private readonly reader: ByteReader;
-  private readonly strings: string[] = [''];
-  private readonly traces: Uint8Array[] = [];
-  private readonly spanIds: Uint8Array[] = [];
-  private trace: Uint8Array | null = null;
-  private previousStartUs = 0;
-  private scope = '';
-  private flags = 0;
-  private textBytes = 0;
+  readonly #reader: ByteReader;
+  readonly #strings: string[] = [''];
+  readonly #traces: Uint8Array[] = [];
+  readonly #spanIds: Uint8Array[] = [];
+  #trace: Uint8Array | null = null;
+  #previousStartUs = 0;
+  #scope = '';
+  #flags = 0;
+  #textBytes = 0;
 
   constructor(payload: Uint8Array) {
-    this.reader = new ByteReader(payload, (code, offset, what) => {
+    this.#reader = new ByteReader(payload, (code, offset, what) => {
       throw new BatchError(code, offset, `${what}: ${code}`);
     });
   }
 
   batch(header: BatchHeader): Batch {
-    const { reader } = this;
+    const reader = this.#reader;
     const sentUs = reader.varint('sentUs');
-    this.previousStartUs = sentUs;
-    this.stringTable();
-    const resource = this.attributes('resource');
-    const dropped = this.dropped();
-    const count = this.count('span count');
+    this.#previousStartUs = sentUs;
+    this.#stringTable();
+    const resource = this.#attributes('resource');
+    const dropped = this.#dropped();
+    const count = this.#count('span count');
     const spans: SpanData[] = [];
-    for (let i = 0; i < count; i++) spans.push(this.span());
-    if (reader.remaining > 0) this.fail('trailing_bytes', `${reader.remaining} bytes after the last span`);
+    for (let i = 0; i < count; i++) spans.push(this.#span());
+    if (reader.remaining > 0) this.#fail('trailing_bytes', `${reader.remaining} bytes after the last span`);
     const { version, goodbye, hasUnsampled } = header;
     return { version, sentUs, resource, goodbye, hasUnsampled, dropped, spans };
   }
 
-  private stringTable(): void {
-    const { reader } = this;
-    const count = this.count('string count');
+  #stringTable(): void {
+    const reader = this.#reader;
+    const count = this.#count('string count');
     let previous = new Uint8Array(0);
     for (let i = 0; i < count; i++) {
       const offset = reader.position;
       const shared = reader.varint('string prefix length');
-      if (shared > previous.length) this.fail('bad_reference', 'a string shares more than the previous one has');
+      if (shared > previous.length) this.#fail('bad_reference', 'a string shares more than the previous one has');
       const suffix = reader.raw(reader.varint('string length'), 'string');
-      this.spend(shared + suffix.length);
+      this.#spend(shared + suffix.length);
       const bytes = new Uint8Array(shared + suffix.length);
       bytes.set(previous.subarray(0, shared));
       bytes.set(suffix, shared);
-      this.strings.push(reader.utf8(bytes, offset, 'string'));
+      this.#strings.push(reader.utf8(bytes, offset, 'string'));
       previous = bytes;
     }
   }
 
-  private dropped(): Batch['dropped'] {
-    const { reader } = this;
+  #dropped(): Batch['dropped'] {
+    const reader = this.#reader;
     const dropped: Partial<Record<ClientDropReason, number>> = {};
-    const count = this.count('loss counter count');
+    const count = this.#count('loss counter count');
     for (let i = 0; i < count; i++) {
       const reason = CLIENT_DROP_REASONS[reader.varint('loss reason')];
-      if (reason === undefined) return this.fail('bad_value', 'an unknown loss reason');
+      if (reason === undefined) return this.#fail('bad_value', 'an unknown loss reason');
       dropped[reason] = reader.varint('loss count');
     }
     return dropped;
   }
 
-  private span(): SpanData {
-    const { reader } = this;
+  #span(): SpanData {
+    const reader = this.#reader;
     const head = reader.u8('span head');
     const kind = head & KIND_MASK;
-    if (kind > 5) this.fail('bad_value', `span kind ${kind}`);
+    if (kind > 5) this.#fail('bad_value', `span kind ${kind}`);
     const extras = head & HAS_EXTRAS ? reader.u8('span extras') : 0;
-    if (extras & 128) this.fail('bad_flags', 'unknown span extras');
-    const traceId = this.traceId(head);
+    if (extras & 128) this.#fail('bad_flags', 'unknown span extras');
+    const traceId = this.#traceId(head);
     const spanId = reader.raw(8, 'span id');
-    const parentSpanId = this.parent(head);
-    this.spanIds.push(spanId);
-    const name = this.string('span name');
-    const startUs = this.time(this.previousStartUs, reader.zigzag('span start'), 'span start');
-    this.previousStartUs = startUs;
-    const endUs = head & ENDED ? this.time(startUs, reader.varint('span duration'), 'span end') : null;
-    const attributes = this.attributes('span attributes');
-    const [statusCode, statusMessage] = extras & EXTRA_STATUS ? this.status() : [0, ''];
-    const events = extras & EXTRA_EVENTS ? this.events(startUs) : [];
-    const links = extras & EXTRA_LINKS ? this.links() : [];
+    const parentSpanId = this.#parent(head);
+    this.#spanIds.push(spanId);
+    const name = this.#string('span name');
+    const startUs = this.#time(this.#previousStartUs, reader.zigzag('span start'), 'span start');
+    this.#previousStartUs = startUs;
+    const endUs = head & ENDED ? this.#time(startUs, reader.varint('span duration'), 'span end') : null;
+    const attributes = this.#attributes('span attributes');
+    const [statusCode, statusMessage] = extras & EXTRA_STATUS ? this.#status() : [0, ''];
+    const events = extras & EXTRA_EVENTS ? this.#events(startUs) : [];
+    const links = extras & EXTRA_LINKS ? this.#links() : [];
     const [droppedAttributes, droppedEvents, droppedLinks] =
       extras & EXTRA_DROPPED
         ? [reader.varint('dropped attributes'), reader.varint('dropped events'), reader.varint('dropped links')]
         : [0, 0, 0];
-    const traceState = extras & EXTRA_TRACE_STATE ? this.string('tracestate') : '';
-    if (extras & EXTRA_SCOPE) this.scope = this.string('scope');
-    if (extras & EXTRA_FLAGS) this.flags = this.uint32('span flags');
-    const { scope, flags } = this;
+    const traceState = extras & EXTRA_TRACE_STATE ? this.#string('tracestate') : '';
+    if (extras & EXTRA_SCOPE) this.#scope = this.#string('scope');
+    if (extras & EXTRA_FLAGS) this.#flags = this.#uint32('span flags');
+    const scope = this.#scope;
+    const flags = this.#flags;
     return {
       traceId,
       spanId,
@@ -191,134 +192,137 @@ class BatchDecoder {
     };
   }
 
-  private traceId(head: number): Uint8Array {
-    const { reader, traces } = this;
-    if (head & SAME_TRACE) return this.trace ?? this.fail('bad_reference', 'the first span has no previous trace');
+  #traceId(head: number): Uint8Array {
+    const reader = this.#reader;
+    const traces = this.#traces;
+    if (head & SAME_TRACE) return this.#trace ?? this.#fail('bad_reference', 'the first span has no previous trace');
     const index = reader.varint('trace reference');
-    if (index > traces.length) this.fail('bad_reference', `trace ${index} of ${traces.length}`);
+    if (index > traces.length) this.#fail('bad_reference', `trace ${index} of ${traces.length}`);
     if (index === traces.length) traces.push(reader.raw(16, 'trace id'));
-    this.trace = traces[index]!;
-    return this.trace;
+    this.#trace = traces[index]!;
+    return this.#trace;
   }
 
-  private parent(head: number): Uint8Array | null {
-    const { reader, spanIds } = this;
+  #parent(head: number): Uint8Array | null {
+    const reader = this.#reader;
+    const spanIds = this.#spanIds;
     if (head & PARENT_LITERAL) {
-      if (head & PARENT_IN_BATCH) this.fail('bad_flags', 'a span with two parents');
+      if (head & PARENT_IN_BATCH) this.#fail('bad_flags', 'a span with two parents');
       return reader.raw(8, 'parent span id');
     }
     if (!(head & PARENT_IN_BATCH)) return null;
     const back = reader.varint('parent reference');
-    return spanIds[spanIds.length - back] ?? this.fail('bad_reference', `a parent ${back} spans back`);
+    return spanIds[spanIds.length - back] ?? this.#fail('bad_reference', `a parent ${back} spans back`);
   }
 
-  private status(): [number, string] {
-    const code = this.reader.varint('status code');
-    if (code > 2) this.fail('bad_value', `status code ${code}`);
-    return [code, this.string('status message')];
+  #status(): [number, string] {
+    const code = this.#reader.varint('status code');
+    if (code > 2) this.#fail('bad_value', `status code ${code}`);
+    return [code, this.#string('status message')];
   }
 
-  private events(startUs: number): SpanDataEvent[] {
+  #events(startUs: number): SpanDataEvent[] {
     const events: SpanDataEvent[] = [];
-    for (let count = this.count('event count'); count > 0; count--) {
-      const name = this.string('event name');
-      const timeUs = this.time(startUs, this.reader.zigzag('event time'), 'event time');
-      events.push({ name, timeUs, attributes: this.attributes('event attributes') });
+    for (let count = this.#count('event count'); count > 0; count--) {
+      const name = this.#string('event name');
+      const timeUs = this.#time(startUs, this.#reader.zigzag('event time'), 'event time');
+      events.push({ name, timeUs, attributes: this.#attributes('event attributes') });
     }
     return events;
   }
 
-  private links(): SpanDataLink[] {
+  #links(): SpanDataLink[] {
     const links: SpanDataLink[] = [];
-    for (let count = this.count('link count'); count > 0; count--) {
-      const traceId = this.reader.raw(16, 'link trace id');
-      const spanId = this.reader.raw(8, 'link span id');
-      links.push({ traceId, spanId, attributes: this.attributes('link attributes') });
+    for (let count = this.#count('link count'); count > 0; count--) {
+      const traceId = this.#reader.raw(16, 'link trace id');
+      const spanId = this.#reader.raw(8, 'link span id');
+      links.push({ traceId, spanId, attributes: this.#attributes('link attributes') });
     }
     return links;
   }
 
-  private attributes(what: string): SpanDataAttributes {
+  #attributes(what: string): SpanDataAttributes {
     const attributes: [string, SpanDataValue][] = [];
-    for (let count = this.count(what); count > 0; count--) {
-      const tag = this.reader.varint(what);
-      const key = this.lookUp(Math.floor(tag / VALUE_TYPES), what);
-      attributes.push([key, this.value(tag % VALUE_TYPES)]);
+    for (let count = this.#count(what); count > 0; count--) {
+      const tag = this.#reader.varint(what);
+      const key = this.#lookUp(Math.floor(tag / VALUE_TYPES), what);
+      attributes.push([key, this.#value(tag % VALUE_TYPES)]);
     }
     return attributes;
   }
 
-  private value(type: number): SpanDataValue {
-    return type === VALUE_ARRAY ? this.array() : this.scalar(type);
+  #value(type: number): SpanDataValue {
+    return type === VALUE_ARRAY ? this.#array() : this.#scalar(type);
   }
 
-  private scalar(type: number): string | number | boolean {
+  #scalar(type: number): string | number | boolean {
     switch (type) {
       case VALUE_STRING:
-        return this.string('attribute value');
+        return this.#string('attribute value');
       case VALUE_TRUE:
         return true;
       case VALUE_FALSE:
         return false;
       case VALUE_UINT:
-        return this.reader.varint('attribute value');
+        return this.#reader.varint('attribute value');
       case VALUE_NEGATIVE:
-        return -this.reader.varint('attribute value');
+        return -this.#reader.varint('attribute value');
       case VALUE_DOUBLE:
-        return this.reader.f64('attribute value');
+        return this.#reader.f64('attribute value');
       default:
-        return this.fail('bad_value', `value type ${type}`);
+        return this.#fail('bad_value', `value type ${type}`);
     }
   }
 
   /** All items are strings, or all are numbers, or all are booleans. */
-  private array(): SpanDataValue {
+  #array(): SpanDataValue {
     const items: (string | number | boolean)[] = [];
-    for (let count = this.count('array length'); count > 0; count--) {
-      const item = this.scalar(this.reader.u8('array item type'));
-      if (items.length > 0 && typeof items[0] !== typeof item) this.fail('bad_value', 'an array of mixed types');
+    for (let count = this.#count('array length'); count > 0; count--) {
+      const item = this.#scalar(this.#reader.u8('array item type'));
+      if (items.length > 0 && typeof items[0] !== typeof item) this.#fail('bad_value', 'an array of mixed types');
       items.push(item);
     }
     return items as string[] | number[] | boolean[];
   }
 
-  private string(what: string): string {
-    return this.lookUp(this.reader.varint(what), what);
+  #string(what: string): string {
+    return this.#lookUp(this.#reader.varint(what), what);
   }
 
-  private lookUp(reference: number, what: string): string {
-    const text = this.strings[reference];
-    if (text === undefined) return this.fail('bad_reference', `${what}: string ${reference} of ${this.strings.length}`);
-    this.spend(text.length);
+  #lookUp(reference: number, what: string): string {
+    const text = this.#strings[reference];
+    if (text === undefined)
+      return this.#fail('bad_reference', `${what}: string ${reference} of ${this.#strings.length}`);
+    this.#spend(text.length);
     return text;
   }
 
   /** Counts text that is used, and refuses what expands beyond the limit. */
-  private spend(bytes: number): void {
-    this.textBytes += bytes;
-    if (this.textBytes > MAX_BATCH_TEXT_BYTES) this.fail('too_large', 'the strings expand beyond the limit');
+  #spend(bytes: number): void {
+    this.#textBytes += bytes;
+    if (this.#textBytes > MAX_BATCH_TEXT_BYTES) this.#fail('too_large', 'the strings expand beyond the limit');
   }
 
   /** Nothing takes less than a byte, so a count beyond the bytes that are left is wrong. */
-  private count(what: string): number {
-    const count = this.reader.varint(what);
-    if (count > this.reader.remaining) this.fail('truncated', `${what} ${count}`);
+  #count(what: string): number {
+    const count = this.#reader.varint(what);
+    if (count > this.#reader.remaining) this.#fail('truncated', `${what} ${count}`);
     return count;
   }
 
-  private time(baseUs: number, deltaUs: number, what: string): number {
+  #time(baseUs: number, deltaUs: number, what: string): number {
     const us = baseUs + deltaUs;
-    if (us < 0 || us > Number.MAX_SAFE_INTEGER) this.fail('bad_value', `${what} out of range`);
+    if (us < 0 || us > Number.MAX_SAFE_INTEGER) this.#fail('bad_value', `${what} out of range`);
     return us;
   }
 
-  private uint32(what: string): number {
-    const value = this.reader.varint(what);
-    if (value > 0xffffffff) this.fail('bad_value', `${what} ${value}`);
+  #uint32(what: string): number {
+    const value = this.#reader.varint(what);
+    if (value > 0xffffffff) this.#fail('bad_value', `${what} ${value}`);
     return value;
   }
 
-  private fail(code: BatchError['code'], message: string): never {
-    throw new BatchError(code, this.reader.position, message);
+  #fail(code: BatchError['code'], message: string): never {
+    throw new BatchError(code, this.#reader.position, message);
   }
 }

@@ -57,40 +57,41 @@ export function encodeBatch(batch: Omit<Batch, 'version'>, maxBytes = Number.POS
 }
 
 class BatchEncoder {
-  private readonly strings = new StringTable();
-  private readonly body = new ByteWriter(4096);
-  private readonly sentUs: number;
+  readonly #strings = new StringTable();
+  readonly #body = new ByteWriter(4096);
+  readonly #sentUs: number;
   /** Where the spans begin in the body: the resource and the loss counters stand before them. */
-  private spansStart = 0;
-  private readonly traces: Uint8Array[] = [];
-  private trace: Uint8Array | null = null;
+  #spansStart = 0;
+  readonly #traces: Uint8Array[] = [];
+  #trace: Uint8Array | null = null;
   /** Index of a span by the first half of its id; a collision only costs a literal parent. */
-  private readonly indexById = new Map<number, number>();
-  private readonly spanIds: Uint8Array[] = [];
-  private previousStartUs: number;
-  private scope = '';
-  private flags = 0;
+  readonly #indexById = new Map<number, number>();
+  readonly #spanIds: Uint8Array[] = [];
+  #previousStartUs: number;
+  #scope = '';
+  #flags = 0;
 
   constructor(sentUs: number) {
-    this.sentUs = Math.round(sentUs);
-    this.previousStartUs = this.sentUs;
+    this.#sentUs = Math.round(sentUs);
+    this.#previousStartUs = this.#sentUs;
   }
 
   dropped(counts: Batch['dropped']): void {
     const reasons = CLIENT_DROP_REASONS.filter((reason) => (counts[reason] ?? 0) > 0);
-    this.body.varint(reasons.length);
+    this.#body.varint(reasons.length);
     for (const reason of reasons) {
-      this.body.varint(CLIENT_DROP_REASONS.indexOf(reason));
-      this.body.varint(counts[reason]!);
+      this.#body.varint(CLIENT_DROP_REASONS.indexOf(reason));
+      this.#body.varint(counts[reason]!);
     }
-    this.spansStart = this.body.length;
+    this.#spansStart = this.#body.length;
   }
 
   /** False when the span does not fit `maxBytes`; nothing may be added after that. */
   trySpan(span: SpanData, maxBytes: number): boolean {
-    const { body, strings } = this;
+    const body = this.#body;
+    const strings = this.#strings;
     const [bodyLength, mark] = [body.length, strings.mark()];
-    this.span(span);
+    this.#span(span);
     if (body.length + strings.bytes <= maxBytes) return true;
     body.truncate(bodyLength);
     strings.rewind(mark);
@@ -98,33 +99,34 @@ class BatchEncoder {
   }
 
   finish(flags: number, spanCount: number): Uint8Array<ArrayBuffer> {
-    const body = this.body.written();
-    const out = new ByteWriter(body.length + this.strings.bytes + 32);
+    const body = this.#body.written();
+    const out = new ByteWriter(body.length + this.#strings.bytes + 32);
     for (const byte of MAGIC) out.u8(byte);
     out.u8(VERSION);
     out.u8(flags);
-    out.varint(this.sentUs);
-    this.strings.writeTo(out);
-    out.raw(body.subarray(0, this.spansStart));
+    out.varint(this.#sentUs);
+    this.#strings.writeTo(out);
+    out.raw(body.subarray(0, this.#spansStart));
     out.varint(spanCount);
-    out.raw(body.subarray(this.spansStart));
+    out.raw(body.subarray(this.#spansStart));
     return out.written().slice();
   }
 
   attributes(attributes: SpanDataAttributes): void {
-    this.body.varint(attributes.length);
+    this.#body.varint(attributes.length);
     for (const [key, value] of attributes) {
-      this.body.varint(this.strings.reference(key) * VALUE_TYPES + typeOf(value));
-      this.value(value);
+      this.#body.varint(this.#strings.reference(key) * VALUE_TYPES + typeOf(value));
+      this.#value(value);
     }
   }
 
-  private span(span: SpanData): void {
-    const { body, strings } = this;
+  #span(span: SpanData): void {
+    const body = this.#body;
+    const strings = this.#strings;
     const startUs = Math.round(span.startUs);
-    const sameTrace = this.trace !== null && equal(this.trace, span.traceId);
-    const parentIndex = span.parentSpanId ? this.find(span.parentSpanId) : -1;
-    const extras = this.extrasOf(span);
+    const sameTrace = this.#trace !== null && equal(this.#trace, span.traceId);
+    const parentIndex = span.parentSpanId ? this.#find(span.parentSpanId) : -1;
+    const extras = this.#extrasOf(span);
     body.u8(
       span.kind |
         (span.endUs === null ? 0 : ENDED) |
@@ -133,43 +135,44 @@ class BatchEncoder {
         (extras === 0 ? 0 : HAS_EXTRAS),
     );
     if (extras !== 0) body.u8(extras);
-    if (!sameTrace) this.newTrace(span.traceId);
+    if (!sameTrace) this.#newTrace(span.traceId);
     body.raw(span.spanId);
-    const index = this.spanIds.push(span.spanId) - 1;
+    const index = this.#spanIds.push(span.spanId) - 1;
     if (parentIndex >= 0) body.varint(index - parentIndex);
     else if (span.parentSpanId) body.raw(span.parentSpanId);
-    this.indexById.set(firstHalf(span.spanId), index);
+    this.#indexById.set(firstHalf(span.spanId), index);
     body.varint(strings.reference(span.name));
-    body.zigzag(startUs - this.previousStartUs);
-    this.previousStartUs = startUs;
+    body.zigzag(startUs - this.#previousStartUs);
+    this.#previousStartUs = startUs;
     if (span.endUs !== null) body.varint(Math.max(0, Math.round(span.endUs) - startUs));
     this.attributes(span.attributes);
-    this.extras(span, extras, startUs);
+    this.#extras(span, extras, startUs);
   }
 
-  private newTrace(traceId: Uint8Array): void {
-    this.trace = traceId;
-    const known = this.traces.findIndex((other) => equal(other, traceId));
-    this.body.varint(known >= 0 ? known : this.traces.length);
+  #newTrace(traceId: Uint8Array): void {
+    this.#trace = traceId;
+    const known = this.#traces.findIndex((other) => equal(other, traceId));
+    this.#body.varint(known >= 0 ? known : this.#traces.length);
     if (known >= 0) return;
-    this.traces.push(traceId);
-    this.body.raw(traceId);
+    this.#traces.push(traceId);
+    this.#body.raw(traceId);
   }
 
-  private extrasOf(span: SpanData): number {
+  #extrasOf(span: SpanData): number {
     return (
       (span.statusCode === 0 && span.statusMessage === '' ? 0 : EXTRA_STATUS) |
       (span.events.length === 0 ? 0 : EXTRA_EVENTS) |
       (span.links.length === 0 ? 0 : EXTRA_LINKS) |
       (span.droppedAttributes + span.droppedEvents + span.droppedLinks === 0 ? 0 : EXTRA_DROPPED) |
       (span.traceState === '' ? 0 : EXTRA_TRACE_STATE) |
-      (span.scope === this.scope ? 0 : EXTRA_SCOPE) |
-      (span.flags === this.flags ? 0 : EXTRA_FLAGS)
+      (span.scope === this.#scope ? 0 : EXTRA_SCOPE) |
+      (span.flags === this.#flags ? 0 : EXTRA_FLAGS)
     );
   }
 
-  private extras(span: SpanData, extras: number, startUs: number): void {
-    const { body, strings } = this;
+  #extras(span: SpanData, extras: number, startUs: number): void {
+    const body = this.#body;
+    const strings = this.#strings;
     if (extras & EXTRA_STATUS) {
       body.varint(span.statusCode);
       body.varint(strings.reference(span.statusMessage));
@@ -197,18 +200,18 @@ class BatchEncoder {
     }
     if (extras & EXTRA_TRACE_STATE) body.varint(strings.reference(span.traceState));
     if (extras & EXTRA_SCOPE) {
-      this.scope = span.scope;
+      this.#scope = span.scope;
       body.varint(strings.reference(span.scope));
     }
     if (extras & EXTRA_FLAGS) {
-      this.flags = span.flags;
+      this.#flags = span.flags;
       body.varint(span.flags);
     }
   }
 
-  private value(value: SpanDataValue): void {
-    const { body } = this;
-    if (typeof value === 'string') body.varint(this.strings.reference(value));
+  #value(value: SpanDataValue): void {
+    const body = this.#body;
+    if (typeof value === 'string') body.varint(this.#strings.reference(value));
     else if (typeof value === 'number') {
       const type = typeOf(value);
       if (type === VALUE_DOUBLE) body.f64(value);
@@ -217,14 +220,14 @@ class BatchEncoder {
       body.varint(value.length);
       for (const item of value) {
         body.u8(typeOf(item));
-        this.value(item);
+        this.#value(item);
       }
     }
   }
 
-  private find(spanId: Uint8Array): number {
-    const index = this.indexById.get(firstHalf(spanId)) ?? -1;
-    return index >= 0 && equal(this.spanIds[index]!, spanId) ? index : -1;
+  #find(spanId: Uint8Array): number {
+    const index = this.#indexById.get(firstHalf(spanId)) ?? -1;
+    return index >= 0 && equal(this.#spanIds[index]!, spanId) ? index : -1;
   }
 }
 

@@ -1,0 +1,97 @@
+/**
+ * The page's half of the recorder. It is not part of the page's core but loaded by `import()` when there is something
+ * to send: it finds out which mode the page allows and starts it.
+ */
+
+import { transfer, wrap } from 'comlink';
+import type { BatchConfig } from './batcher.ts';
+import { Counters } from './counters.ts';
+import { Drain, type Send } from './drain.ts';
+import { type Fetch, sendWithRetry } from './exporter.ts';
+import { OfflineStore } from './offline.ts';
+import type { RecorderWorker } from './protocol.ts';
+
+/** `shared`: a worker drains shared memory. `copied`: a worker sends copies of batches. `page`: there is no worker. */
+export type RecorderMode = 'shared' | 'copied' | 'page';
+
+export interface RecorderHost {
+  readonly buffer: ArrayBufferLike;
+  readonly config: BatchConfig;
+  /** Makes the worker, of the name in `protocol.ts`; throws, or makes one that never answers, where that is forbidden. */
+  readonly createWorker: () => Worker;
+  /** The page's own `fetch`, not instrumented. */
+  readonly fetch: Fetch;
+}
+
+export interface Recorder {
+  readonly mode: RecorderMode;
+  /** Sends everything recorded until now. */
+  flush(): Promise<void>;
+  /** Keeps a batch for the next visit; false when that is not possible. */
+  save(bytes: Uint8Array<ArrayBuffer>, spanCount: number): Promise<boolean>;
+  close(): void;
+}
+
+/** Ring bytes in one batch: some 300 spans, encoded in 2 ms or less. */
+const MAX_RING_BYTES = 64 * 1024;
+const WORKER_START_MS = 10_000;
+const IDLE_MS = 500;
+
+/** Starts the best mode the page allows. Never rejects. */
+export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
+  const { buffer, config, fetch } = host;
+  const shared = typeof SharedArrayBuffer !== 'undefined' && buffer instanceof SharedArrayBuffer ? buffer : null;
+  const [worker, offline] = await Promise.all([startWorker(host, shared), OfflineStore.open()]);
+  if (offline) void sendSaved(offline, host);
+  const send: Send = worker
+    ? (bytes) => worker.remote.send(transfer(bytes, [bytes.buffer]))
+    : (bytes, isWanted) => sendWithRetry(fetch, config.url, bytes, isWanted);
+  const drain = new Drain({ buffer, config, send, maxRingBytes: MAX_RING_BYTES, idle });
+  return {
+    mode: worker ? (shared ? 'shared' : 'copied') : 'page',
+    flush: () => (worker && shared ? worker.remote.drain() : drain.run()),
+    save: async (bytes, spanCount) => (await offline?.save({ url: config.url, bytes, spanCount })) ?? false,
+    close() {
+      worker?.terminate();
+      offline?.close();
+    },
+  };
+}
+
+/** null when the page may not have a worker, or the worker's file is not there. */
+async function startWorker(host: RecorderHost, buffer: SharedArrayBuffer | null) {
+  let worker: Worker | undefined;
+  try {
+    worker = host.createWorker();
+    const remote = wrap<RecorderWorker>(worker);
+    await Promise.race([remote.start({ batch: host.config, buffer }), failed(worker)]);
+    const terminate = worker.terminate.bind(worker);
+    return { remote, terminate };
+  } catch {
+    worker?.terminate();
+    return null;
+  }
+}
+
+function failed(worker: Worker): Promise<never> {
+  return new Promise((_, reject) => {
+    worker.addEventListener('error', reject);
+    setTimeout(reject, WORKER_START_MS);
+  });
+}
+
+async function sendSaved(offline: OfflineStore, { buffer, config, fetch }: RecorderHost): Promise<void> {
+  const counters = new Counters(buffer);
+  const { accepted, rejected, givenUp } = await offline.sendAll(fetch, config.url);
+  counters.add('accepted', accepted);
+  if (rejected > 0) counters.drop('rejected', rejected);
+  if (givenUp > 0) counters.drop('offline_cap', givenUp);
+}
+
+/** The page's next idle moment, or soon where the browser does not know one. */
+function idle(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof requestIdleCallback === 'undefined') setTimeout(resolve, 0);
+    else requestIdleCallback(() => resolve(), { timeout: IDLE_MS });
+  });
+}

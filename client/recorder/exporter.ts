@@ -1,0 +1,68 @@
+/** Sends batches, and tries again when that may help. */
+
+import { randomWord } from '../api/ids.ts';
+
+/** `accepted`: durable at the edge. `rejected`: it will never be. `unavailable`: it may be later. */
+export type Outcome = 'accepted' | 'rejected' | 'unavailable';
+
+/** A part of `fetch` that the page's own, unpatched one and the worker's both are. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+export const CONTENT_TYPE = 'text/plain';
+
+const MAX_ATTEMPTS = 4;
+const FIRST_DELAY_MS = 500;
+const MAX_DELAY_MS = 30_000;
+const TIMEOUT_MS = 30_000;
+
+/** Sends once. `retryAfterMs` is what the edge asked for, when it said so and we may read it. */
+export async function sendOnce(
+  fetch: Fetch,
+  url: string,
+  bytes: BufferSource,
+  keepalive = false,
+): Promise<{ readonly outcome: Outcome; readonly retryAfterMs: number | null }> {
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      body: bytes,
+      headers: { 'content-type': CONTENT_TYPE },
+      keepalive,
+      credentials: 'omit',
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    const retryAfter = Number(response.headers.get('retry-after') ?? Number.NaN);
+    return { outcome: outcomeOf(response.status), retryAfterMs: retryAfter >= 0 ? retryAfter * 1000 : null };
+  } catch {
+    return { outcome: 'unavailable', retryAfterMs: null };
+  }
+}
+
+/**
+ * Sends until the edge accepts or rejects, at most `MAX_ATTEMPTS` times, with doubling delays or those the edge asks
+ * for. Stops early when `isWanted` says that somebody else has taken over.
+ */
+export async function sendWithRetry(
+  fetch: Fetch,
+  url: string,
+  bytes: BufferSource,
+  isWanted: () => boolean = () => true,
+): Promise<Outcome> {
+  for (let attempt = 1; ; attempt++) {
+    const { outcome, retryAfterMs } = await sendOnce(fetch, url, bytes);
+    if (outcome !== 'unavailable' || attempt === MAX_ATTEMPTS) return outcome;
+    const delayMs = retryAfterMs ?? FIRST_DELAY_MS * 2 ** attempt * jitter();
+    await new Promise((resolve) => setTimeout(resolve, Math.min(delayMs, MAX_DELAY_MS)));
+    if (!isWanted()) return outcome;
+  }
+}
+
+/** A factor in [0.5, 1), so that many pages do not come back at the same moment. */
+function jitter(): number {
+  return 0.5 + (randomWord() >>> 0) / 2 ** 33;
+}
+
+function outcomeOf(status: number): Outcome {
+  if (status >= 200 && status < 300) return 'accepted';
+  return status >= 400 && status < 500 && status !== 408 && status !== 429 ? 'rejected' : 'unavailable';
+}

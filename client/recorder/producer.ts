@@ -1,0 +1,173 @@
+/** The page's end of the ring: pushes a record for each span, and decides when what was pushed has to be sent. */
+
+import type { Recorder, RecorderHost } from './attach.ts';
+import { Counters } from './counters.ts';
+import { Exit } from './exit.ts';
+import { type Recordable, RecordWriter } from './record.ts';
+import { type Priority, Ring } from './ring.ts';
+import { StringWriter } from './strings.ts';
+
+const ROOT_ENDED_FLUSH_MS = 500;
+const AGE_FLUSH_MS = 5_000;
+/** This much in the ring is sent without waiting. */
+const FLUSH_RING_BYTES = 256 * 1024;
+/** Spans at least this long are kept when the ring has no room for ordinary ones. */
+const SLOW_US = 1_000_000;
+
+/** A span that can be recorded more than once while it is open. */
+export interface OpenRecordable extends Recordable {
+  /** Changed since it was last recorded. */
+  changed: boolean;
+}
+
+export interface ProducerOptions extends RecorderHost {
+  /** Loads the page's half of the recorder (`recorder.js`). */
+  readonly loadRecorder: () => Promise<{ readonly attachRecorder: (host: RecorderHost) => Promise<Recorder> }>;
+}
+
+export class Producer {
+  readonly counters: Counters;
+  recorder: Recorder | null = null;
+  readonly #options: ProducerOptions;
+  readonly #ring: Ring;
+  readonly #writer: RecordWriter;
+  readonly #exit: Exit;
+  readonly #open = new Set<OpenRecordable>();
+  #attaching: Promise<Recorder | null> | null = null;
+  #flushTimer: ReturnType<typeof setTimeout> | undefined;
+  #flushDelayMs = Number.POSITIVE_INFINITY;
+  #isFlushing = false;
+  #ageTimer: ReturnType<typeof setTimeout> | undefined;
+  #isStopped = false;
+
+  constructor(options: ProducerOptions) {
+    const { buffer, config, fetch } = options;
+    this.#options = options;
+    this.counters = new Counters(buffer);
+    this.#ring = new Ring(buffer);
+    this.#writer = new RecordWriter(new StringWriter(buffer, this.#ring), this.#ring.maxRecordWords);
+    const save: Recorder['save'] = async (bytes, count) => (await this.recorder?.save(bytes, count)) ?? false;
+    this.#exit = new Exit({ buffer, config, fetch, save });
+  }
+
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  onStart(span: OpenRecordable): void {
+    if (this.#isStopped) return;
+    this.#open.add(span);
+    this.#watchAge();
+  }
+
+  onEnd(span: OpenRecordable, isLocalRoot: boolean): void {
+    if (!this.#open.delete(span)) return;
+    this.counters.add('recorded');
+    this.#push(span);
+    if (this.#ring.usedBytes >= FLUSH_RING_BYTES) this.#scheduleFlush(0);
+    else if (isLocalRoot) this.#scheduleFlush(ROOT_ENDED_FLUSH_MS);
+  }
+
+  onIgnored(): void {
+    this.counters.add('ignoredChanges');
+  }
+
+  /** Sends everything recorded until now; resolves when it is accepted or cannot be sent for the moment. */
+  async flush(): Promise<void> {
+    try {
+      if (this.#exit.isActive) await this.#exit.send(false);
+      else await (await this.#attach())?.flush();
+    } catch {
+      this.counters.drop('encode_failed');
+    }
+  }
+
+  /** The page is hidden, or `leaving`: everything goes out at once, the open spans as they are. */
+  hide(leaving: boolean): void {
+    try {
+      this.#recordOpen();
+      void this.#exit.send(leaving);
+    } catch {
+      this.counters.drop('encode_failed');
+    }
+  }
+
+  /** The page is visible again. */
+  show(): void {
+    void this.#exit.giveBack().then(() => this.#scheduleFlush(0));
+  }
+
+  /** Sends what there is and lets go of everything. Spans that end after this are not recorded. */
+  async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#recordOpen();
+    this.#open.clear();
+    clearTimeout(this.#flushTimer);
+    clearTimeout(this.#ageTimer);
+    await this.flush();
+    this.recorder?.close();
+  }
+
+  #push(span: OpenRecordable): void {
+    span.changed = false;
+    try {
+      const length = this.#writer.write(span);
+      if (length === 0) this.counters.drop('span_too_large');
+      else if (!this.#ring.push(this.#writer.words, length, priorityOf(span))) this.counters.drop('ring_full');
+    } catch {
+      // User code gave something that no type allows.
+      this.counters.drop('encode_failed');
+    }
+  }
+
+  #recordOpen(): void {
+    for (const span of this.#open) if (span.changed) this.#push(span);
+  }
+
+  /** One timer, at the earliest of what was asked for; while a flush is under way it will see to the rest. */
+  #scheduleFlush(delayMs: number): void {
+    if (this.#isStopped || this.#isFlushing || delayMs >= this.#flushDelayMs) return;
+    clearTimeout(this.#flushTimer);
+    this.#flushDelayMs = delayMs;
+    this.#flushTimer = setTimeout(() => void this.#flushNow(), delayMs);
+  }
+
+  async #flushNow(): Promise<void> {
+    this.#flushDelayMs = Number.POSITIVE_INFINITY;
+    this.#isFlushing = true;
+    await this.flush();
+    this.#isFlushing = false;
+  }
+
+  /** Every 5 s, as long as there is something: what is in the ring goes out, and the spans that are open. */
+  #watchAge(): void {
+    this.#ageTimer ??= setTimeout(() => {
+      this.#ageTimer = undefined;
+      this.#recordOpen();
+      if (this.#ring.usedBytes > 0) this.#scheduleFlush(0);
+      if (this.#open.size > 0 || this.#ring.usedBytes > 0) this.#watchAge();
+    }, AGE_FLUSH_MS);
+  }
+
+  /** Loads and starts the recorder; null when its file cannot be loaded now. */
+  #attach(): Promise<Recorder | null> {
+    this.#attaching ??= this.#options
+      .loadRecorder()
+      .then(({ attachRecorder }) => attachRecorder(this.#options))
+      .then((recorder) => {
+        this.recorder = recorder;
+        return recorder;
+      })
+      .catch(() => {
+        this.#attaching = null;
+        return null;
+      });
+    return this.#attaching;
+  }
+}
+
+function priorityOf(span: Recordable): Priority {
+  if (span.statusCode === 2) return 'error';
+  return span.endUs !== null && span.endUs - span.startUs >= SLOW_US ? 'slow' : 'normal';
+}

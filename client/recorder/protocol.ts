@@ -1,0 +1,22 @@
+/** What the page and the recorder worker say to each other, over Comlink. Spans go through the ring, or as a batch's bytes. */
+
+import type { BatchConfig } from './batcher.ts';
+import type { Outcome } from './exporter.ts';
+
+/** The name that makes `recorder.js` start as a worker; anything else only imports it. */
+export const WORKER_NAME = 'tailrace-recorder';
+
+export interface WorkerConfig {
+  readonly batch: BatchConfig;
+  /** The shared memory to drain; null when the page drains its own and hands over batches. */
+  readonly buffer: SharedArrayBuffer | null;
+}
+
+export interface RecorderWorker {
+  /** To be called first. An answer proves that the worker runs. */
+  start(config: WorkerConfig): void;
+  /** Sends everything in the shared ring; see `Drain.run`. */
+  drain(): Promise<void>;
+  /** Sends the copy of a batch; the page releases its records when this says `accepted`. */
+  send(bytes: Uint8Array<ArrayBuffer>): Promise<Outcome>;
+}

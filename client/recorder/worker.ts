@@ -1,0 +1,34 @@
+/** The recorder worker: drains shared memory, or sends the batches the page gives it. Everything it sends is deflated. */
+
+import { expose } from 'comlink';
+import { deflateBatch } from './deflate.ts';
+import { Drain } from './drain.ts';
+import { sendWithRetry } from './exporter.ts';
+import type { RecorderWorker, WorkerConfig } from './protocol.ts';
+
+/** Ring bytes in one batch: some 1,000 spans. */
+const MAX_RING_BYTES = 256 * 1024;
+
+/** Serves the page that made this worker. */
+export function startWorker(): void {
+  let url = '';
+  let drain: Drain | null = null;
+  const worker: RecorderWorker = {
+    start({ batch, buffer }: WorkerConfig) {
+      url = batch.url;
+      if (!buffer) return;
+      drain = new Drain({
+        buffer,
+        config: batch,
+        maxRingBytes: MAX_RING_BYTES,
+        idle: () => Promise.resolve(),
+        send: async (bytes, isWanted) => sendWithRetry(fetch, url, await deflateBatch(bytes), isWanted),
+      });
+    },
+    async drain() {
+      await drain?.run();
+    },
+    send: async (bytes) => sendWithRetry(fetch, url, await deflateBatch(bytes)),
+  };
+  expose(worker);
+}

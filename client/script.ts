@@ -1,0 +1,26 @@
+/**
+ * `tailrace.js`, for the script tag: sets the global `tailrace`, and starts at once when the tag names a service:
+ * `<script async src="https://EDGE/sdk/tailrace.js" data-service="shop" data-key="…"></script>`.
+ */
+
+import { start, type Tailrace } from './api/init.ts';
+import type { InitOptions } from './api/options.ts';
+import { createWorkerFrom } from './worker-url.ts';
+
+export { formatTraceparent, parseTraceparent } from './propagation/w3c.ts';
+
+const tag = typeof document === 'undefined' ? null : (document.currentScript as HTMLScriptElement | null);
+
+/** Starts tracing this page, with options the tag cannot say. */
+export function init(options: InitOptions): Tailrace {
+  const url = options?.workerUrl ?? new URL('recorder.js', tag?.src ?? location.href).href;
+  return start(options, {
+    loadRecorder: () => import(/* @vite-ignore */ url),
+    createWorker: () => createWorkerFrom(url),
+  });
+}
+
+const { service, key = '', endpoint } = tag?.dataset ?? {};
+
+/** The SDK that the tag asked for; null when the page is to call `init` itself. */
+export const sdk = service ? init({ serviceName: service, endpoint: endpoint ?? new URL(tag!.src).origin, key }) : null;
