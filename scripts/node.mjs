@@ -41,7 +41,7 @@ const child = spawn(join(bin, 'node'), [join(root, script), ...args], {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 1)));
 
-// A killed npm tells nobody. Its shell, if it put one between, ends with or before us.
+// A killed npm tells nobody. It is our parent, since the package's scripts begin with exec.
 if (process.env.npm_lifecycle_event) {
   const parent = process.ppid;
   setInterval(() => process.ppid === parent || child.kill('SIGTERM'), 500).unref();
