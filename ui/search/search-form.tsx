@@ -10,12 +10,13 @@ import { nowUs } from '../shell/clock.ts';
 interface Props {
   query: SearchQuery;
   busy: boolean;
-  /** Called with the query as it should be; also when it is the same as before. */
   onSearch: (query: SearchQuery) => void;
+  /** Searches again for what is in the form; an Enter in a field comes here after the field's own change. */
+  onSubmit: () => void;
 }
 
 /** What to look for. Choices search at once, typed values on Enter or when the field is left. */
-export function SearchForm({ query, busy, onSearch }: Props) {
+export function SearchForm({ query, busy, onSearch, onSubmit }: Props) {
   const change = (part: Partial<SearchQuery>) => onSearch({ ...query, ...part });
   const operations = useOperations(query.service);
   return (
@@ -23,7 +24,7 @@ export function SearchForm({ query, busy, onSearch }: Props) {
       class="search-form"
       onSubmit={(event) => {
         event.preventDefault();
-        onSearch(query);
+        onSubmit();
       }}
     >
       <Choice

@@ -40,7 +40,12 @@ export function SearchView() {
   return (
     <main class="search-view">
       <h1 class="visually-hidden">Search traces</h1>
-      <SearchForm query={query.value} busy={results.loading.value === 'first'} onSearch={find} />
+      <SearchForm
+        query={query.value}
+        busy={results.loading.value === 'first'}
+        onSearch={find}
+        onSubmit={() => find(query.value)}
+      />
       <Results results={results} query={query.value} onSearch={find} />
     </main>
   );

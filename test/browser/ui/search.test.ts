@@ -1,0 +1,133 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchChromium } from '../../kit/chromium.ts';
+import { startEdge, type TestEdge } from '../../kit/edge.ts';
+import { openPage } from './open-page.ts';
+import { CHECKOUT, sendTrace } from './traces.ts';
+
+/** Traces of the service `crowd`: more than one page of results. */
+const CROWD = 63;
+
+let edge: TestEdge;
+let browser: Browser;
+let checkout: string;
+
+beforeAll(async () => {
+  [edge, browser] = await Promise.all([startEdge(), launchChromium()]);
+  checkout = await sendTrace(edge.url, CHECKOUT);
+  const now = Date.now();
+  for (let n = 0; n < CROWD; n++) {
+    const root = { id: 1, service: 'crowd', name: `job ${n % 3}`, startMs: 0, durationMs: 5 + n };
+    await sendTrace(edge.url, [root], { startMs: now - 60_000 - n * 1_000 });
+  }
+});
+afterAll(() => Promise.all([browser?.close(), edge?.close()]));
+
+const rows = (page: Page) => page.locator('.result');
+const titles = async (page: Page) =>
+  (await page.locator('.result .cover').allTextContents()).map((text) => text.trim());
+
+describe('search', () => {
+  it('shows the newest trace first, with what it is made of', async () => {
+    await using opened = await openPage(browser, edge.url);
+    const first = rows(opened.page).first();
+    await first.waitFor();
+    const text = (await first.textContent())?.replaceAll(/\s+/g, ' ');
+    for (const part of ['shop-page', 'click Place order', 'gateway', '400 ms', '5 spans', '1 error']) {
+      expect(text).toContain(part);
+    }
+    expect(await first.locator('.cover').getAttribute('href')).toBe(`/trace/${checkout}`);
+  });
+
+  it('narrows by what is chosen, and keeps it in the address', async () => {
+    await using opened = await openPage(browser, edge.url);
+    const { page } = opened;
+    await page.getByLabel('Service').selectOption('crowd');
+    await page.getByLabel('Operation').selectOption('job 1');
+    await page.waitForFunction(() => document.querySelectorAll('.result').length === 21);
+    expect(new Set(await titles(page))).toEqual(new Set(['crowd job 1']));
+
+    await page.getByLabel('Min duration').fill('60ms');
+    await page.getByLabel('Min duration').press('Enter');
+    await page.waitForFunction(() => document.querySelectorAll('.result').length === 3);
+    expect(new URL(page.url()).searchParams.get('minDuration')).toBe('60ms');
+
+    await page.reload();
+    await rows(page).first().waitFor();
+    expect(await rows(page).count()).toBe(3);
+    expect(await page.getByLabel('Operation').inputValue()).toBe('job 1');
+
+    await page.goBack();
+    await page.waitForFunction(() => document.querySelectorAll('.result').length === 21);
+  });
+
+  it('finds what failed', async () => {
+    await using opened = await openPage(browser, `${edge.url}/?status=error`);
+    await rows(opened.page).first().waitFor();
+    expect(await titles(opened.page)).toEqual(['shop-page click Place order']);
+  });
+
+  it('loads more on demand, each trace once, and draws each as a dot that leads to it', async () => {
+    await using opened = await openPage(browser, `${edge.url}/?service=crowd`);
+    const { page } = opened;
+    await page.getByRole('button', { name: 'Show more' }).click();
+    await page.waitForFunction((all) => document.querySelectorAll('.result').length === all, CROWD);
+    expect(await page.getByRole('button', { name: 'Show more' }).count()).toBe(0);
+    const hrefs = await page
+      .locator('.result .cover')
+      .evaluateAll((links) => links.map((link) => (link as HTMLAnchorElement).href));
+    expect(new Set(hrefs).size).toBe(CROWD);
+    const dots = page.locator('.scatter .dot');
+    expect(await dots.count()).toBe(CROWD);
+    const target = await dots.nth(CROWD - 1).getAttribute('href');
+    await dots.nth(CROWD - 1).click();
+    await page.waitForURL(`**${target}`);
+    await page.getByRole('treegrid').waitFor();
+  });
+
+  it('says that nothing matches, and clears the conditions on demand', async () => {
+    await using opened = await openPage(browser, `${edge.url}/?service=nobody`);
+    const { page } = opened;
+    await page.getByText('No trace matches this search').waitFor();
+    await page.getByRole('button', { name: 'Clear the conditions' }).click();
+    await rows(page).first().waitFor();
+  });
+
+  it('shows what the edge says about a duration it cannot read', async () => {
+    await using opened = await openPage(browser, `${edge.url}/?minDuration=fast`);
+    const alert = opened.page.getByRole('alert');
+    await alert.waitFor();
+    expect(await alert.textContent()).toContain('minDuration is "fast"; want a number and a unit');
+  });
+
+  it('says that the edge cannot be reached, and tries again', async () => {
+    await using opened = await openPage(browser, edge.url);
+    const { page } = opened;
+    await rows(page).first().waitFor();
+    await page.context().setOffline(true);
+    await page.getByLabel('Status').selectOption('error');
+    await page.getByText('No connection to the edge').waitFor();
+    await page.context().setOffline(false);
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await rows(page).first().waitFor();
+  });
+
+  it('opens a trace by an id that was pasted with its surroundings, and refuses what is none', async () => {
+    await using opened = await openPage(browser, edge.url);
+    const { page } = opened;
+    const box = page.getByLabel('Open a trace by its id');
+    await box.fill('no id');
+    await box.press('Enter');
+    await page.getByText('A trace id is 32 hex digits').waitFor();
+    await box.fill(`00-${checkout}-0000000000000001-01`);
+    await box.press('Enter');
+    await page.waitForURL(`**/trace/${checkout}`);
+    await page.getByRole('treegrid').waitFor();
+  });
+
+  it('fits 400 pixels', async () => {
+    await using opened = await openPage(browser, edge.url, { viewport: { width: 400, height: 800 } });
+    await rows(opened.page).first().waitFor();
+    expect(await opened.page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(400);
+  });
+});
