@@ -12,7 +12,14 @@ const recorderBeside: Plugin = {
   resolveId: (id) => (id.endsWith('/recorder/entry.ts') ? { id: './recorder.js', external: 'relative' } : null),
 };
 
-const BROWSER = { target: 'es2022', emptyOutDir: false, reportCompressedSize: false } as const;
+// Vite leaves white space in libraries; rolldown's own minifier does not.
+const BROWSER = {
+  target: 'es2022',
+  emptyOutDir: false,
+  reportCompressedSize: false,
+  minify: false,
+  rolldownOptions: { output: { minify: true } },
+} as const;
 
 const packageBuild: InlineConfig = {
   configFile: false,
@@ -24,7 +31,6 @@ const packageBuild: InlineConfig = {
     ...BROWSER,
     outDir: 'dist/sdk',
     lib: { entry: { index: 'client/index.ts' }, formats: ['es'] },
-    minify: 'oxc',
   },
 };
 
@@ -35,7 +41,6 @@ const recorderBuild = (outDir: string): InlineConfig => ({
     ...BROWSER,
     outDir,
     lib: { entry: { recorder: 'client/recorder/entry.ts' }, formats: ['es'], fileName: () => 'recorder.js' },
-    minify: 'oxc',
   },
 });
 
@@ -46,7 +51,6 @@ const scriptBuild: InlineConfig = {
     ...BROWSER,
     outDir: 'dist/site/sdk',
     lib: { entry: 'client/script.ts', formats: ['iife'], name: 'tailrace', fileName: () => 'tailrace.js' },
-    minify: 'oxc',
   },
 };
 

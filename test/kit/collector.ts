@@ -1,0 +1,104 @@
+/** A small server in place of the edge: takes batches, remembers their spans, and serves the SDK to pages. */
+import { readFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { inflateSync } from 'node:zlib';
+import type { Batch } from '../../model/batch/batch.ts';
+import { decodeBatch, parseBatchHeader } from '../../model/batch/decode.ts';
+import { formatHex } from '../../model/ids.ts';
+import type { SpanData } from '../../model/span-data.ts';
+import { ROOT } from '../../scripts/run.ts';
+
+export interface ReceivedBatch extends Batch {
+  readonly bytes: number;
+  readonly deflated: boolean;
+}
+
+export interface Collector {
+  /** `http://localhost:PORT`. */
+  readonly url: string;
+  readonly batches: readonly ReceivedBatch[];
+  /** Answers the next requests with these statuses instead, without taking their spans. */
+  readonly failures: { status: number; retryAfter?: string }[];
+  /** The ended spans of a trace, by span id, as soon as there are `count` of them. */
+  ended(traceId: string, count: number): Promise<Map<string, SpanData>>;
+  close(): Promise<void>;
+}
+
+const CORS = { 'access-control-allow-origin': '*', 'cross-origin-resource-policy': 'cross-origin' };
+
+export async function startCollector(): Promise<Collector> {
+  const batches: ReceivedBatch[] = [];
+  const failures: Collector['failures'] = [];
+  const waiting = new Set<() => void>();
+
+  async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const failure = failures.shift();
+    if (failure) {
+      response.writeHead(failure.status, {
+        ...CORS,
+        ...(failure.retryAfter ? { 'retry-after': failure.retryAfter } : {}),
+      });
+      response.end();
+      return;
+    }
+    const bytes = new Uint8Array(Buffer.concat(chunks));
+    const { deflated, payload } = parseBatchHeader(bytes);
+    batches.push({ ...decodeBatch(bytes, deflated ? inflateSync(payload) : undefined), bytes: bytes.length, deflated });
+    response.writeHead(200, { ...CORS, 'content-type': 'application/json' }).end('{}');
+    for (const check of waiting) check();
+  }
+
+  async function serve(path: string, response: ServerResponse): Promise<void> {
+    const name = /^\/sdk\/(tailrace|recorder)\.js$/.exec(path)?.[1];
+    if (!name) {
+      response.writeHead(404).end();
+      return;
+    }
+    const script = await readFile(join(ROOT, 'dist', 'site', 'sdk', `${name}.js`));
+    response.writeHead(200, { ...CORS, 'content-type': 'text/javascript' }).end(script);
+  }
+
+  const server = createServer((request, response) => {
+    const url = new URL(request.url ?? '/', 'http://localhost');
+    const answer =
+      url.pathname === '/v1/batch' && request.method === 'POST'
+        ? take(request, response)
+        : serve(url.pathname, response);
+    answer.catch((error) => response.writeHead(400, CORS).end(String(error)));
+  });
+  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+
+  function endedNow(traceId: string): Map<string, SpanData> {
+    const spans = new Map<string, SpanData>();
+    for (const span of batches.flatMap((batch) => batch.spans)) {
+      if (formatHex(span.traceId) === traceId && span.endUs !== null) spans.set(formatHex(span.spanId), span);
+    }
+    return spans;
+  }
+
+  return {
+    url: `http://localhost:${(server.address() as AddressInfo).port}`,
+    batches,
+    failures,
+    ended: (traceId, count) =>
+      new Promise((resolve) => {
+        const check = () => {
+          const spans = endedNow(traceId);
+          if (spans.size < count) return;
+          waiting.delete(check);
+          resolve(spans);
+        };
+        waiting.add(check);
+        check();
+      }),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
