@@ -8,7 +8,7 @@ const SHOWN = 4;
 const SLOW_MS = 1_000;
 
 /** Puts an exchange on top of the list. */
-export function showExchange({ title, status, durationMs, traceId, error }: Exchange<unknown>): void {
+export function showExchange({ title, status, durationMs, endedMs, traceId, error }: Exchange<unknown>): void {
   const list = byId('activity-list');
   const tone = error !== null ? 'failing' : durationMs >= SLOW_MS ? 'slow' : 'fast';
   const item = make(
@@ -16,8 +16,9 @@ export function showExchange({ title, status, durationMs, traceId, error }: Exch
     {},
     make('span', { className: 'what' }, title.replace(/\?.*/, '')),
     make('span', { className: `mark ${tone}` }, status === 0 ? 'no answer' : String(status)),
-    make('span', { className: 'took' }, formatDuration(durationMs)),
+    make('span', { className: 'took', title: new Date(endedMs).toLocaleTimeString() }, formatDuration(durationMs)),
   );
+  item.dataset.endedMs = String(endedMs);
   item.append(...traceLink(traceId));
   list.prepend(item);
   while (list.children.length > SHOWN) list.lastElementChild!.remove();

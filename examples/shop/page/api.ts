@@ -19,6 +19,8 @@ export interface Exchange<T> {
   /** 0 when nothing answered. */
   readonly status: number;
   readonly durationMs: number;
+  /** When the answer had been read, in milliseconds since the Unix epoch. */
+  readonly endedMs: number;
   /** 32 hex digits; null when the answer did not say. */
   readonly traceId: string | null;
   /** null when the request failed. */
@@ -41,7 +43,7 @@ export function createApi(observe: Observer) {
       () => ({ status: 0, traceId: null, body: null, error: 'The shop did not answer.' }),
     );
     const title = `${init?.method ?? 'GET'} ${path}`;
-    const seen = { ...exchange, title, durationMs: performance.now() - startedMs };
+    const seen = { ...exchange, title, durationMs: performance.now() - startedMs, endedMs: Date.now() };
     observe(seen);
     return seen;
   }
