@@ -52,7 +52,7 @@ export default defineConfig({
           include: ['test/{pipeline,browser}/**/*.test.ts'],
           globalSetup: ['test/kit/build.ts'],
           fileParallelism: false,
-          // After the others: its timings are about the product, not about what else the machine does.
+          // By themselves: their timings are about the product, not about what else the machine does.
           sequence: { groupOrder: 1 },
           testTimeout: 120_000,
           hookTimeout: 120_000,

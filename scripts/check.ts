@@ -10,7 +10,7 @@ import { lockfileFaults } from './lockfile.ts';
 import { ROOT, run } from './run.ts';
 
 /** The folders the import rule is about, and those that are only watched for circles. */
-const SOURCE_FOLDERS = ['model', 'client', 'ui', 'store', 'durable-objects', 'worker', 'examples', 'scripts', 'test'];
+const SOURCE_FOLDERS = ['model', 'client', 'ui', 'store', 'durable-objects', 'worker', 'examples', 'scripts'];
 
 interface Verdict {
   readonly ok: boolean;
