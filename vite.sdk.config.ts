@@ -1,70 +1,115 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { build, defineConfig, type InlineConfig, type Plugin } from 'vite';
+/**
+ * Builds the SDK, by `vite build --config vite.sdk.config.ts`:
+ * - dist/sdk/: the npm package, as modules (page, recorder, Workers) with type declarations;
+ * - dist/site/sdk/: `tailrace.js` for script tags and its recorder, served by the edge.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { build, defineConfig, type InlineConfig, type LibraryOptions, type Plugin } from 'vite';
 
 const ROOT = import.meta.dirname;
-const _TSC = join(ROOT, 'node_modules', '.bin', 'tsc');
+const PACKAGE = 'dist/sdk';
+const SITE = 'dist/site/sdk';
 
 /** The recorder stays a file of its own beside the page's module, found by its name. */
 const recorderBeside: Plugin = {
   name: 'recorder-beside',
   enforce: 'pre',
   resolveId: (id) => (id.endsWith('/recorder/entry.ts') ? { id: './recorder.js', external: 'relative' } : null),
-};
-
-// Vite leaves white space in libraries; rolldown's own minifier does not.
-const BROWSER = {
-  target: 'es2022',
-  emptyOutDir: false,
-  reportCompressedSize: false,
-  minify: false,
-  rolldownOptions: { output: { minify: true } },
-} as const;
-
-const packageBuild: InlineConfig = {
-  configFile: false,
-  root: ROOT,
-  publicDir: false,
-  logLevel: 'warn',
-  plugins: [recorderBeside],
-  build: {
-    ...BROWSER,
-    outDir: 'dist/sdk',
-    lib: { entry: { index: 'client/index.ts' }, formats: ['es'] },
+  generateBundle(_, bundle) {
+    for (const chunk of Object.values(bundle)) {
+      if (chunk.type !== 'chunk') continue;
+      // The bundlers of our users look for exactly this expression, which ours had to leave alone.
+      chunk.code = chunk.code
+        .replaceAll(/\s*\/\* @vite-ignore \*\/\s*/g, '')
+        .replaceAll(/`(\.\/recorder\.js|tailrace-recorder|module)`/g, '"$1"');
+    }
   },
 };
 
-const recorderBuild = (outDir: string): InlineConfig => ({
-  ...packageBuild,
-  plugins: [],
-  build: {
-    ...BROWSER,
-    outDir,
-    lib: { entry: { recorder: 'client/recorder/entry.ts' }, formats: ['es'], fileName: () => 'recorder.js' },
-  },
-});
+function browserBuild(outDir: string, lib: LibraryOptions, plugins: Plugin[] = []): InlineConfig {
+  return {
+    configFile: false,
+    root: ROOT,
+    publicDir: false,
+    logLevel: 'warn',
+    plugins,
+    build: {
+      outDir,
+      emptyOutDir: false,
+      reportCompressedSize: false,
+      target: 'es2022',
+      lib,
+      // Vite's own setting leaves white space in libraries.
+      minify: false,
+      rolldownOptions: { output: { minify: true } },
+    },
+  };
+}
 
-const scriptBuild: InlineConfig = {
-  ...packageBuild,
-  plugins: [],
-  build: {
-    ...BROWSER,
-    outDir: 'dist/site/sdk',
-    lib: { entry: 'client/script.ts', formats: ['iife'], name: 'tailrace', fileName: () => 'tailrace.js' },
-  },
-};
+const recorder = {
+  entry: 'client/recorder/entry.ts',
+  formats: ['es'],
+  fileName: () => 'recorder.js',
+} satisfies LibraryOptions;
 
-/** The rest of the package and the site, after the entry for Workers. */
+const BUILDS = [
+  browserBuild(PACKAGE, { entry: { index: 'client/index.ts' }, formats: ['es'] }, [recorderBeside]),
+  browserBuild(PACKAGE, recorder),
+  browserBuild(SITE, recorder),
+  browserBuild(SITE, {
+    entry: 'client/script.ts',
+    formats: ['iife'],
+    name: 'tailrace',
+    fileName: () => 'tailrace.js',
+  }),
+];
+
+/** Writes the declarations of `entry`, and of all it names, below dist/sdk/types, and `name`.d.ts beside the module. */
+function declare(name: string, entry: string, project: string): void {
+  const out = mkdtempSync(join(ROOT, 'dist', '.declarations-'));
+  try {
+    const tsc = join(ROOT, 'node_modules', '.bin', 'tsc');
+    const config = {
+      extends: join(ROOT, project),
+      compilerOptions: { noEmit: false, declaration: true, emitDeclarationOnly: true, outDir: '.', rootDir: ROOT },
+      files: [join(ROOT, entry)],
+      include: [],
+    };
+    writeFileSync(join(out, 'tsconfig.json'), JSON.stringify(config));
+    execFileSync(tsc, ['--project', out], { cwd: ROOT, stdio: 'inherit' });
+    copyDeclaration(out, entry.replace(/\.ts$/, '.d.ts'), new Set());
+  } finally {
+    rmSync(out, { recursive: true });
+  }
+  writeFileSync(join(ROOT, PACKAGE, `${name}.d.ts`), `export * from './types/${entry.replace(/\.ts$/, '.js')}';\n`);
+}
+
+/** Copies one declaration file and those it imports. In a package they name modules, not sources. */
+function copyDeclaration(from: string, path: string, copied: Set<string>): void {
+  if (copied.has(path)) return;
+  copied.add(path);
+  const text = readFileSync(join(from, path), 'utf8');
+  const target = join(ROOT, PACKAGE, 'types', path);
+  mkdirSync(dirname(target), { recursive: true });
+  const specifier = /(from |import\()(['"])(\.[^'"]+)\.ts\2/g;
+  writeFileSync(target, text.replace(specifier, '$1$2$3.js$2'));
+  for (const [, , , imported] of text.matchAll(specifier)) {
+    copyDeclaration(from, relative(from, join(from, dirname(path), `${imported}.d.ts`)), copied);
+  }
+}
+
+/** What this configuration builds beside the entry for Workers. */
 const others: Plugin = {
   name: 'tailrace-sdk',
   buildStart() {
-    rmSync(join(ROOT, 'dist', 'sdk'), { recursive: true, force: true });
-    rmSync(join(ROOT, 'dist', 'site', 'sdk'), { recursive: true, force: true });
+    for (const folder of [PACKAGE, SITE]) rmSync(join(ROOT, folder), { recursive: true, force: true });
   },
   async closeBundle() {
-    for (const config of [packageBuild, recorderBuild('dist/sdk'), recorderBuild('dist/site/sdk'), scriptBuild]) {
-      await build(config);
-    }
+    for (const config of BUILDS) await build(config);
+    declare('index', 'client/index.ts', 'tsconfig.browser.json');
+    declare('edge', 'client/edge/index.ts', 'tsconfig.edge.json');
   },
 };
 
@@ -72,10 +117,10 @@ export default defineConfig({
   publicDir: false,
   plugins: [others],
   build: {
-    outDir: 'dist/sdk',
+    outDir: PACKAGE,
     emptyOutDir: false,
-    target: 'es2024',
     reportCompressedSize: false,
+    target: 'es2024',
     // Workers are bundled by their own build: readable code helps there more than bytes.
     minify: false,
     lib: { entry: { edge: 'client/edge/index.ts' }, formats: ['es'] },

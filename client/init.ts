@@ -1,7 +1,8 @@
 /** `init` of the npm package. */
 
-import { start, type Tailrace } from './api/init.ts';
+import { start } from './api/init.ts';
 import type { InitOptions } from './api/options.ts';
+import type { Tailrace } from './api/tailrace.ts';
 import { packagedRecorder } from './packaged-recorder.ts';
 
 /**

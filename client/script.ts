@@ -3,8 +3,9 @@
  * `<script async src="https://EDGE/sdk/tailrace.js" data-service="shop" data-key="…"></script>`.
  */
 
-import { start, type Tailrace } from './api/init.ts';
+import { start } from './api/init.ts';
 import type { InitOptions } from './api/options.ts';
+import type { Tailrace } from './api/tailrace.ts';
 import { createWorkerFrom } from './worker-url.ts';
 
 export { formatTraceparent, parseTraceparent } from './propagation/w3c.ts';

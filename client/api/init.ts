@@ -1,40 +1,16 @@
 /** Puts the SDK together: options, memory, tracer, instrumentation, the page's life cycle. */
 
-import type { ClientDropReason } from '../../model/reasons.ts';
 import type { SpanDataAttributes } from '../../model/span-data.ts';
 import { instrumentClicks } from '../instrument/click.ts';
 import { instrumentDocumentLoad } from '../instrument/document-load.ts';
 import { instrumentFetch } from '../instrument/fetch.ts';
-import type { RecorderMode } from '../recorder/attach.ts';
 import { createMemory } from '../recorder/memory.ts';
 import { Producer, type ProducerOptions } from '../recorder/producer.ts';
 import { createClock } from './clock.ts';
 import { randomWord, wordToHex } from './ids.ts';
 import { findOptionsFault, type InitOptions } from './options.ts';
+import type { Tailrace } from './tailrace.ts';
 import { Tracer } from './tracer.ts';
-
-export interface Stats {
-  /** Spans that ended. */
-  readonly recorded: number;
-  /** Spans the edge has acknowledged, or the browser has promised to deliver. */
-  readonly accepted: number;
-  /** Spans that wait for the next visit. */
-  readonly savedOffline: number;
-  /** Changes to spans that had ended, which were ignored. */
-  readonly ignoredChanges: number;
-  readonly dropped: Readonly<Partial<Record<ClientDropReason, number>>>;
-}
-
-export interface Tailrace {
-  readonly tracer: Tracer;
-  /** How spans leave the page: `starting` until the first have to be sent, `off` when nothing is recorded. */
-  readonly mode: RecorderMode | 'starting' | 'off';
-  /** Sends everything recorded until now. Resolves when it is accepted, or cannot be sent for the moment. */
-  flush(): Promise<void>;
-  /** Sends everything, stops recording and undoes what was patched. */
-  shutdown(): Promise<void>;
-  stats(): Stats;
-}
 
 /** How the recorder's file is found; differs between the package and the script tag. */
 export type RecorderFile = Pick<ProducerOptions, 'loadRecorder' | 'createWorker'>;

@@ -3,8 +3,7 @@
 import { parseHex } from '../../model/ids.ts';
 import type { SpanDataAttributes, SpanDataEvent, SpanDataLink, SpanDataValue } from '../../model/span-data.ts';
 import type { TraceContext } from '../propagation/w3c.ts';
-import type { OpenRecordable } from '../recorder/producer.ts';
-import type { TraceIdentity } from '../recorder/record.ts';
+import type { OpenRecordable, TraceIdentity } from '../recorder/recordable.ts';
 import { randomWord, wordToHex } from './ids.ts';
 
 /** What one span may hold; more is counted and left out. */
@@ -170,10 +169,6 @@ export class Span implements OpenRecordable {
   endWhenIdle(): void {
     this.endsWhenIdle = true;
     this.checkIdle();
-  }
-
-  [Symbol.dispose](): void {
-    this.end();
   }
 
   private checkIdle(): void {

@@ -8,11 +8,9 @@ import type { BatchConfig } from './batcher.ts';
 import { Counters } from './counters.ts';
 import { Drain, type Send } from './drain.ts';
 import { type Fetch, sendWithRetry } from './exporter.ts';
+import type { RecorderMode } from './mode.ts';
 import { OfflineStore } from './offline.ts';
 import type { RecorderWorker } from './protocol.ts';
-
-/** `shared`: a worker drains shared memory. `copied`: a worker sends copies of batches. `page`: there is no worker. */
-export type RecorderMode = 'shared' | 'copied' | 'page';
 
 export interface RecorderHost {
   readonly buffer: ArrayBufferLike;

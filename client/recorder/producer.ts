@@ -3,7 +3,8 @@
 import type { Recorder, RecorderHost } from './attach.ts';
 import { Counters } from './counters.ts';
 import { Exit } from './exit.ts';
-import { type Recordable, RecordWriter } from './record.ts';
+import { RecordWriter } from './record.ts';
+import type { OpenRecordable, Recordable } from './recordable.ts';
 import { type Priority, Ring } from './ring.ts';
 import { StringWriter } from './strings.ts';
 
@@ -13,12 +14,6 @@ const AGE_FLUSH_MS = 5_000;
 const FLUSH_RING_BYTES = 256 * 1024;
 /** Spans at least this long are kept when the ring has no room for ordinary ones. */
 const SLOW_US = 1_000_000;
-
-/** A span that can be recorded more than once while it is open. */
-export interface OpenRecordable extends Recordable {
-  /** Changed since it was last recorded. */
-  changed: boolean;
-}
 
 export interface ProducerOptions extends RecorderHost {
   /** Loads the page's half of the recorder (`recorder.js`). */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Tailrace } from '../../../client/api/init.ts';
+import type { Tailrace } from '../../../client/api/tailrace.ts';
 import { formatHex } from '../../../model/ids.ts';
 import { launchChromium } from '../../kit/chromium.ts';
 import { type Collector, startCollector } from '../../kit/collector.ts';
