@@ -16,13 +16,13 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Path of an installed Chromium: the one the environment variable CHROMIUM names, one on the PATH, or the Debian package's. */
+/**
+ * Path of an installed Chromium: the one the environment variable CHROMIUM names, one on the PATH, or the Debian
+ * package's. A variable that names none counts as none.
+ */
 export async function findChromium(): Promise<string | undefined> {
   const named = process.env.CHROMIUM;
-  if (named) {
-    if (isAbsolute(named) && isExecutable(named)) return named;
-    throw new Error(`The environment variable CHROMIUM names ${named}, which is not the absolute path of a program.`);
-  }
+  if (named) return isAbsolute(named) && isExecutable(named) ? named : undefined;
   const folders = (process.env.PATH ?? '').split(delimiter);
   const onPath = CHROMIUM_NAMES.flatMap((name) => folders.map((folder) => join(folder, name))).find(isExecutable);
   if (onPath !== undefined) return onPath;
@@ -42,6 +42,8 @@ export async function ensureBrowsers(): Promise<string | undefined> {
   if ((await findChromium()) !== undefined) return undefined;
   const byHand =
     'install it (Debian: apt-get install chromium), or name its program in the environment variable CHROMIUM';
+  const named = process.env.CHROMIUM;
+  if (named) return `The environment variable CHROMIUM names ${named}, which is not the absolute path of a program.`;
   if (process.getuid?.() !== 0 || !isDebian()) return `Chromium was not found: ${byHand}.`;
   console.log('Installing Chromium from Debian packages (the first time takes a minute) ...');
   const install = ['install', '-y', '-qq', '--no-install-recommends', 'chromium'];
