@@ -2,47 +2,25 @@
 
 import { traceFetch } from './outgoing.ts';
 
-const tracedEnvironments = new WeakMap<object, object>();
+const tracedEnvironments = new WeakSet<object>();
 
-/** `env` with its service bindings traced; every other binding is handed out as it is. */
-export function traceBindings<Env>(env: Env): Env {
-  if (typeof env !== 'object' || env === null) return env;
-  const known = tracedEnvironments.get(env);
-  if (known) return known as Env;
-  const tracedBindings = new WeakMap<object, object>();
-  const traced = new Proxy(env as object, {
-    get(target, name) {
-      const value = Reflect.get(target, name) as unknown;
-      if (typeof name !== 'string' || !isFetcher(value) || isFixed(target, name)) return value;
-      const binding = tracedBindings.get(value) ?? traceBinding(value, name);
-      tracedBindings.set(value, binding);
-      return binding;
-    },
-  });
-  tracedEnvironments.set(env, traced);
-  return traced as Env;
-}
-
-function traceBinding(binding: Fetcher, name: string): Fetcher {
-  const fetch = binding.fetch.bind(binding);
-  const traced = (input: RequestInfo | URL, init?: RequestInit) => traceFetch(fetch, name, input, init);
-  return new Proxy(binding, {
-    get(target, key) {
-      if (key === 'fetch') return traced;
-      const value = Reflect.get(target, key) as unknown;
-      // Methods of the runtime's class insist on their own `this`. RPC methods do not, and must not be touched:
-      // any property of theirs, `bind` too, is a call to the other Worker.
-      return typeof value === 'function' && key in Object.getPrototypeOf(target) ? value.bind(target) : value;
-    },
-  });
+/**
+ * Gives every service binding of `env` a `fetch` of its own, which is the runtime's inside a client span. The binding
+ * stays the object it was (a proxy could not be passed on by RPC), so its RPC methods and sockets are not touched, and
+ * one that came from `import { env } from 'cloudflare:workers'` is traced as well.
+ */
+export function traceBindings(env: unknown): void {
+  if (typeof env !== 'object' || env === null || tracedEnvironments.has(env)) return;
+  tracedEnvironments.add(env);
+  for (const [name, binding] of Object.entries(env)) {
+    if (!isFetcher(binding) || Object.hasOwn(binding, 'fetch')) continue;
+    const fetch = binding.fetch.bind(binding);
+    const value = (input: RequestInfo | URL, init?: RequestInit) => traceFetch(fetch, name, input, init);
+    // What refuses to be changed stays untraced.
+    Reflect.defineProperty(binding, 'fetch', { value, configurable: true, writable: true });
+  }
 }
 
 function isFetcher(value: unknown): value is Fetcher {
   return Object.prototype.toString.call(value) === '[object Fetcher]';
-}
-
-/** A proxy must give out the very value of a property that can never change. */
-function isFixed(target: object, name: string): boolean {
-  const property = Reflect.getOwnPropertyDescriptor(target, name);
-  return property !== undefined && !property.configurable && !property.writable;
 }

@@ -5,12 +5,11 @@ import type { SpanData } from '../../model/span-data.ts';
 import { nowUs, random, wait } from './clock.ts';
 import { countLoss, returnLosses, takeLosses } from './losses.ts';
 import type { ResolvedOptions } from './options.ts';
-import { untracedFetch } from './outgoing.ts';
 import { isRetryable, parseRetryAfter, retryDelayMs } from './retry.ts';
 
 const ATTEMPT_TIMEOUT_MS = 5_000;
 
-/** Delivers `spans`, or counts why not. Never rejects. */
+/** Delivers `spans`, or counts why not. Never rejects. To be called outside traced requests, or it would be traced. */
 export async function exportSpans(options: ResolvedOptions, spans: readonly SpanData[]): Promise<void> {
   const losses = takeLosses();
   let body: Uint8Array;
@@ -61,5 +60,5 @@ function post(options: ResolvedOptions, body: Uint8Array): Promise<Response> {
     redirect: 'manual',
     signal: AbortSignal.timeout(ATTEMPT_TIMEOUT_MS),
   });
-  return options.exporter ? options.exporter.fetch(request) : untracedFetch(request);
+  return options.exporter ? options.exporter.fetch(request) : fetch(request);
 }

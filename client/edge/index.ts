@@ -1,6 +1,6 @@
 /** `tailrace/edge`: tracing for Cloudflare Workers. */
 
-export { currentSpan } from './context.ts';
+export { currentSpan } from './current-span.ts';
 export { instrument } from './instrument.ts';
 export type { EdgeOptions, Exporter } from './options.ts';
 export type { Span } from './span.ts';

@@ -1,8 +1,8 @@
 /** Traces the requests a Worker answers. */
 
 import { parseTraceparent, parseTraceState, type TraceContext } from '../propagation/w3c.ts';
+import { activeSpan } from './active-span.ts';
 import { traceBindings } from './bindings.ts';
-import { activeSpan } from './context.ts';
 import { methodName, serverAttributes } from './http-attributes.ts';
 import { type EdgeOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { patchGlobalFetch } from './outgoing.ts';
@@ -26,11 +26,9 @@ export function instrument<Env = unknown, QueueMessage = unknown, CfHostMetadata
   patchGlobalFetch();
   const resolve = resolver(options);
   const traced: typeof fetch = (request, env, ctx) => {
-    const begun = begin(request as Request, resolve(env));
-    if (!begun) return fetch.call(handler, request, env, ctx);
-    return activeSpan.run(begun, () =>
-      answer(begun, request.method, ctx, () => fetch.call(handler, request, traceBindings(env), ctx)),
-    );
+    const handle = () => fetch.call(handler, request, env, ctx);
+    const begun = tryBegin(request as Request, env, resolve(env));
+    return begun ? activeSpan.run(begun, () => answer(begun, request.method, ctx, handle)) : handle();
   };
   return new Proxy(handler, {
     get(target, key) {
@@ -43,13 +41,20 @@ export function instrument<Env = unknown, QueueMessage = unknown, CfHostMetadata
 
 type Begun = { readonly trace: RequestTrace; readonly span: RecordingSpan };
 
-function begin(request: Request, options: ResolvedOptions | null): Begun | null {
+/** null where the request is not traced. A fault of tracing must not become one of the Worker. */
+function tryBegin(request: Request, env: unknown, options: ResolvedOptions | null): Begun | null {
   if (!options) return null;
-  const trace = new RequestTrace(options, new URL(request.url).origin, parentOf(request));
-  const span = trace.startSpan(methodName(request.method), KIND_SERVER, null, 'tailrace/edge');
-  if (!span) return null;
-  for (const [key, value] of serverAttributes(request)) span.setAttribute(key, value);
-  return { trace, span };
+  try {
+    traceBindings(env);
+    const trace = new RequestTrace(options, new URL(request.url).origin, parentOf(request));
+    const span = trace.startSpan(methodName(request.method), KIND_SERVER, null, 'tailrace/edge');
+    if (!span) return null;
+    for (const [key, value] of serverAttributes(request)) span.setAttribute(key, value);
+    return { trace, span };
+  } catch (error) {
+    console.warn(`tailrace: a request is not traced: ${error}`);
+    return null;
+  }
 }
 
 /** The caller's span; null for none and for a `traceparent` that is not valid, whose `tracestate` then counts for nothing. */

@@ -20,7 +20,7 @@ export interface EdgeOptions {
   /** An ingest key of the deployment, kept in a secret. */
   key?: string | undefined;
   /**
-   * Where else outgoing requests carry `traceparent`: origins (`https://api.example.com`) or patterns of whole URLs.
+   * Where else outgoing requests carry `traceparent`: origins (`https://api.example.com`) or patterns for them.
    * The origin of the request being answered and all service bindings carry it always.
    */
   propagateTo?: readonly (string | RegExp)[] | undefined;

@@ -1,30 +1,25 @@
 /** Client spans for the requests a Worker makes, and `traceparent` on those that may carry it. */
 
 import { formatTraceparent } from '../propagation/w3c.ts';
-import { type ActiveSpan, activeSpan } from './context.ts';
+import { type ActiveSpan, activeSpan } from './active-span.ts';
 import { clientAttributes, methodName } from './http-attributes.ts';
 import { KIND_CLIENT } from './span.ts';
 
 type Fetch = (input: RequestInfo | URL, init?: RequestInit) => Promise<Response>;
 
-let originalFetch: Fetch | null = null;
+let patched = false;
 
-/** The runtime's own fetch. */
-export function untracedFetch(request: Request): Promise<Response> {
-  return (originalFetch ?? globalThis.fetch)(request);
-}
-
-/** Puts a fetch in place of the global one that records a span inside traced requests. Does nothing when it is there. */
+/** Puts a fetch in place of the global one that records a span inside traced requests. A second call does nothing. */
 export function patchGlobalFetch(): void {
-  if (originalFetch) return;
+  if (patched) return;
+  patched = true;
   const original = globalThis.fetch.bind(globalThis) as Fetch;
-  originalFetch = original;
   globalThis.fetch = function fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
     return traceFetch(original, null, input, init);
   } as typeof globalThis.fetch;
 }
 
-/** Calls `fetch` inside a client span; `binding` is the name of the service binding it belongs to, null for the global one. */
+/** Calls `fetch`, in a traced request inside a client span; `binding` is the name of the service binding it belongs to, null for the global one. */
 export function traceFetch(
   fetch: Fetch,
   binding: string | null,
@@ -82,5 +77,9 @@ async function run(fetch: Fetch, { request, span }: Prepared): Promise<Response>
 /** No header goes to an origin that was not allowed. */
 function mayPropagate(url: string, ownOrigin: string, allowed: readonly (string | RegExp)[]): boolean {
   const { origin } = new URL(url);
-  return origin === ownOrigin || allowed.some((rule) => (typeof rule === 'string' ? rule === origin : rule.test(url)));
+  // `search` and not `test`: a pattern with the flag `g` would remember where it was.
+  return (
+    origin === ownOrigin ||
+    allowed.some((rule) => (typeof rule === 'string' ? rule === origin : origin.search(rule) >= 0))
+  );
 }

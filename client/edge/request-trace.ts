@@ -3,6 +3,7 @@
 import { parseHex } from '../../model/ids.ts';
 import type { SpanData } from '../../model/span-data.ts';
 import { FLAG_RANDOM, FLAG_SAMPLED, type TraceContext } from '../propagation/w3c.ts';
+import { activeSpan } from './active-span.ts';
 import { nowUs, randomId, wait } from './clock.ts';
 import { exportSpans } from './exporter.ts';
 import { countLoss } from './losses.ts';
@@ -78,7 +79,7 @@ export class RequestTrace {
     if (!this.#ctx || this.#exporting || this.#ended.length === 0) return;
     this.#exporting = true;
     try {
-      this.#ctx.waitUntil(this.#exportAll());
+      this.#ctx.waitUntil(activeSpan.exit(() => this.#exportAll()));
     } catch (error) {
       // The request is over and the runtime takes no more work for it.
       countLoss('unreachable', this.#ended.splice(0).length, String(error));

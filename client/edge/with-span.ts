@@ -1,6 +1,6 @@
 /** A span around a piece of a Worker's own work. */
 
-import { activeSpan } from './context.ts';
+import { activeSpan } from './active-span.ts';
 import { KIND_INTERNAL, NOOP_SPAN, type RecordingSpan, type Span } from './span.ts';
 
 /**

@@ -166,12 +166,25 @@ describe('a service binding', () => {
     );
   });
 
-  it('does RPC, properties, promise chains and sockets as before; its fetch has a span', async () => {
+  it('does RPC, properties, promise chains and sockets as before, and can be passed on; its fetch has a span', async () => {
     const { answer, caller, spans } = await ask('/rpc', 2);
-    expect(answer).toEqual({ sum: 3, property: 42, nested: 8, fetched: 'arithmetic', connects: 'function' });
+    expect(answer).toEqual({
+      sum: 3,
+      property: 42,
+      nested: 8,
+      fetched: 'arithmetic',
+      connects: 'function',
+      passedOn: 'arithmetic',
+    });
     expect(spans).toHaveLength(2);
     expect(caller[1]!.attributes['cloudflare.binding.name']).toBe('RPC');
   });
+});
+
+it('traces a binding that was imported', async () => {
+  const { answer, callee } = await ask('/imported', 3);
+  expect(answer).toBe(200);
+  expect(callee).toHaveLength(1);
 });
 
 it('leaves other bindings and the shape of env alone', async () => {

@@ -303,6 +303,20 @@ describe('the handler', () => {
     warn.mockRestore();
   });
 
+  it('answers untraced when tracing itself fails', async () => {
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
+    const env = {
+      get broken() {
+        throw new Error('no such binding');
+      },
+    };
+    const worker = instrument({ fetch: () => new Response('served') }, EDGE_OPTIONS);
+    const response = await worker.fetch!(new Request('https://app.test/') as never, env, createExecutionContext());
+    expect(await response.text()).toBe('served');
+    expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining('no such binding'));
+    warn.mockRestore();
+  });
+
   it('takes options that depend on env, and survives a function that throws', async () => {
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
     let traceId = '';

@@ -20,6 +20,11 @@ export class Arithmetic extends WorkerEntrypoint {
     return { twice: (n: number) => 2 * n };
   }
 
+  /** Asks through a binding that it was handed. */
+  async ask(binding: Fetcher): Promise<string> {
+    return (await binding.fetch('https://callee/')).text();
+  }
+
   override fetch(): Response {
     return new Response('arithmetic');
   }

@@ -1,5 +1,6 @@
 /** Asks others in every way a Worker can, one a path, and answers with what came back. */
 
+import { env as importedEnv } from 'cloudflare:workers';
 import { instrument } from '../../../../client/edge/index.ts';
 import type { Arithmetic } from './callee.ts';
 
@@ -12,6 +13,8 @@ interface Env {
   readonly RPC: Service<typeof Arithmetic>;
   readonly KV: KVNamespace;
 }
+
+const imported = importedEnv as unknown as Env;
 
 const WAYS: Readonly<Record<string, (env: Env, request: Request) => Promise<unknown>>> = {
   '/binding-text': async ({ CALLEE }) => (await CALLEE.fetch('https://callee/path?token=s3cret')).json(),
@@ -33,7 +36,9 @@ const WAYS: Readonly<Record<string, (env: Env, request: Request) => Promise<unkn
     nested: await (await RPC.nested()).twice(4),
     fetched: await (await RPC.fetch('https://callee/')).text(),
     connects: typeof RPC.connect('callee:1').close,
+    passedOn: await RPC.ask(RPC as unknown as Fetcher),
   }),
+  '/imported': async () => (await imported.CALLEE.fetch('https://callee/')).status,
   '/kv': async ({ KV }) => {
     await KV.put('key', 'value');
     return KV.get('key');

@@ -2,7 +2,7 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { RequestTrace } from './request-trace.ts';
-import { NOOP_SPAN, type RecordingSpan, type Span } from './span.ts';
+import type { RecordingSpan } from './span.ts';
 
 /** One request being traced, and the span in it that is current. */
 export interface ActiveSpan {
@@ -12,8 +12,3 @@ export interface ActiveSpan {
 
 /** The storage of the whole isolate: empty outside traced requests. */
 export const activeSpan = new AsyncLocalStorage<ActiveSpan>();
-
-/** The span the calling code runs in: the server span, or the innermost `withSpan`. Outside, one that does nothing. */
-export function currentSpan(): Span {
-  return activeSpan.getStore()?.span ?? NOOP_SPAN;
-}
