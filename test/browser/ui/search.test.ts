@@ -50,7 +50,7 @@ describe('search', () => {
     await page.getByLabel('Min duration').fill('60ms');
     await page.getByLabel('Min duration').press('Enter');
     await page.waitForFunction(() => document.querySelectorAll('.result').length === 3);
-    expect(new URL(page.url()).searchParams.get('minDuration')).toBe('60ms');
+    expect(await page.evaluate(() => window.location.search)).toContain('minDuration=60ms');
 
     await page.reload();
     await rows(page).first().waitFor();
