@@ -1,4 +1,4 @@
-/** The shop's page. Its tracing is the script tag in index.html; nothing here knows of it. */
+/** The shop's page. Its tracing is the script tag in index.html; no code here knows of it. */
 
 import { showExchange } from './activity.ts';
 import { createApi } from './api.ts';

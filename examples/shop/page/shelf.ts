@@ -15,6 +15,8 @@ export function createShelf(api: ReturnType<typeof createApi>, onOpen: (product:
     shelf.replaceChildren(
       ...shown.map((product) => {
         const button = make('button', { type: 'button', className: 'card' });
+        // The name of its clicks in traces: one for all products, so that they can be compared.
+        button.dataset.traceName = 'product card';
         button.append(
           drawPot(product.id),
           make('span', { className: 'name' }, product.name),
