@@ -3,13 +3,13 @@ import { describe, expect, it } from 'vitest';
 import type { TraceSummary } from '../../model/span.ts';
 import { layoutScatter } from '../../ui/logic/scatter.ts';
 
-const summary = (startUs: number, durationUs: number): TraceSummary => ({
+const summary = (startUs: number, durationUs: number, spanCount = 4): TraceSummary => ({
   traceId: '1'.repeat(32),
   rootService: 'shop',
   rootOperation: 'GET /',
   startUs,
   durationUs,
-  spanCount: 4,
+  spanCount,
   errorCount: 0,
   services: [],
   status: 'ok',
@@ -27,6 +27,12 @@ describe('layoutScatter', () => {
     expect(dots.map((dot) => dot.x)).toEqual([0.25, 0.75, 0.5]);
     expect(dots.map((dot) => dot.y)).toEqual([0, 1, 0.5]);
     expect(lines.map((line) => line.durationUs)).toEqual([10_000, 100_000, 1_000_000]);
+  });
+
+  it('draws traces of more spans larger, by area, up to a limit', () => {
+    const traces = [1, 4, 100, 1_000_000].map((spanCount) => summary(0, 0, spanCount));
+    const { dots } = layoutScatter(traces, { startUs: 0, endUs: 1 });
+    expect(dots.map((dot) => dot.size)).toEqual([0.05, 0.1, 0.5, 1]);
   });
 
   it('keeps every dot and line in the picture', () => {
