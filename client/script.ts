@@ -6,7 +6,6 @@
 import { start } from './api/init.ts';
 import type { InitOptions } from './api/options.ts';
 import type { Tailrace } from './api/tailrace.ts';
-import { createWorkerFrom } from './worker-url.ts';
 
 export { formatTraceparent, parseTraceparent } from './propagation/w3c.ts';
 
@@ -15,10 +14,7 @@ const tag = typeof document === 'undefined' ? null : (document.currentScript as 
 /** Starts tracing this page, with options the tag cannot say. */
 export function init(options: InitOptions): Tailrace {
   const url = options?.workerUrl ?? new URL('recorder.js', tag?.src ?? location.href).href;
-  return start(options, {
-    loadRecorder: () => import(/* @vite-ignore */ url),
-    createWorker: () => createWorkerFrom(url),
-  });
+  return start(options, { loadRecorder: () => import(/* @vite-ignore */ url), worker: url });
 }
 
 const { service, key = '', endpoint } = tag?.dataset ?? {};

@@ -3,47 +3,45 @@
  * Integers are JavaScript numbers up to 2^53 - 1, so none of this needs BigInt.
  */
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const encoder = /* @__PURE__ */ new TextEncoder();
+const decoder = /* @__PURE__ */ new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export class ByteWriter {
-  #buffer: Uint8Array<ArrayBuffer>;
-  #view: DataView;
-  #position = 0;
+  readonly #maxBytes: number;
+  #buffer = new Uint8Array(1024);
+  #view = new DataView(this.#buffer.buffer);
+  #length = 0;
 
-  constructor(initialBytes = 1024) {
-    this.#buffer = new Uint8Array(initialBytes);
-    this.#view = new DataView(this.#buffer.buffer);
+  /** Writing more than `maxBytes` throws a RangeError. */
+  constructor(maxBytes = Number.POSITIVE_INFINITY) {
+    this.#maxBytes = maxBytes;
   }
 
   get length(): number {
-    return this.#position;
+    return this.#length;
   }
 
-  /** Forgets what was written after `length`, to take back a record that turned out not to fit. */
+  /** Forgets what was written after `length`. */
   truncate(length: number): void {
-    this.#position = length;
+    this.#length = length;
   }
 
   /** A view of what was written, valid until the next write. */
   written(): Uint8Array<ArrayBuffer> {
-    return this.#buffer.subarray(0, this.#position);
+    return this.#buffer.subarray(0, this.#length);
   }
 
   u8(value: number): void {
     this.#reserve(1);
-    this.#buffer[this.#position++] = value;
+    this.#buffer[this.#length++] = value;
   }
 
-  /** `value` is an integer from 0 to 2^53 - 1. */
+  /** `value` is an integer from 0 to 2^53 - 1; larger ones become that. */
   varint(value: number): void {
     this.#reserve(8);
-    let rest = value;
-    while (rest > 0x7f) {
-      this.#buffer[this.#position++] = (rest % 128) | 0x80;
-      rest = Math.floor(rest / 128);
-    }
-    this.#buffer[this.#position++] = rest;
+    let rest = Math.min(value, Number.MAX_SAFE_INTEGER);
+    for (; rest > 0x7f; rest = Math.floor(rest / 128)) this.#buffer[this.#length++] = (rest % 128) | 0x80;
+    this.#buffer[this.#length++] = rest;
   }
 
   /** A signed integer of at most 52 bits, small magnitudes short. */
@@ -53,26 +51,29 @@ export class ByteWriter {
 
   f64(value: number): void {
     this.#reserve(8);
-    this.#view.setFloat64(this.#position, value, true);
-    this.#position += 8;
+    this.#view.setFloat64(this.#length, value, true);
+    this.#length += 8;
   }
 
   raw(bytes: Uint8Array): void {
     this.#reserve(bytes.length);
-    this.#buffer.set(bytes, this.#position);
-    this.#position += bytes.length;
+    this.#buffer.set(bytes, this.#length);
+    this.#length += bytes.length;
   }
 
-  /** UTF-8 without a length; lone surrogates become U+FFFD. */
-  utf8(text: string): void {
-    this.#reserve(text.length * 3);
-    this.#position += encoder.encodeInto(text, this.#buffer.subarray(this.#position)).written;
+  /** UTF-8 after its length in bytes; lone surrogates become U+FFFD. */
+  text(text: string): void {
+    const bytes = encoder.encode(text);
+    this.varint(bytes.length);
+    this.raw(bytes);
   }
 
   #reserve(bytes: number): void {
-    if (this.#position + bytes <= this.#buffer.length) return;
-    const grown = new Uint8Array(Math.max(this.#buffer.length * 2, this.#position + bytes));
-    grown.set(this.#buffer.subarray(0, this.#position));
+    const needed = this.#length + bytes;
+    if (needed <= this.#buffer.length) return;
+    if (needed > this.#maxBytes) throw new RangeError('too many bytes');
+    const grown = new Uint8Array(needed * 2);
+    grown.set(this.#buffer);
     this.#buffer = grown;
     this.#view = new DataView(grown.buffer);
   }
@@ -86,13 +87,12 @@ export type FailReading = (code: ByteFault, offset: number, what: string) => nev
 
 export class ByteReader {
   readonly bytes: Uint8Array;
-  position: number;
+  position = 0;
   readonly #fail: FailReading;
   readonly #view: DataView;
 
-  constructor(bytes: Uint8Array, fail: FailReading, position = 0) {
+  constructor(bytes: Uint8Array, fail: FailReading) {
     this.bytes = bytes;
-    this.position = position;
     this.#fail = fail;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
@@ -138,8 +138,10 @@ export class ByteReader {
     return this.bytes.subarray(this.position - length, this.position);
   }
 
-  /** Decodes `bytes`, which were read from `offset`, as UTF-8. */
-  utf8(bytes: Uint8Array, offset: number, what: string): string {
+  /** UTF-8 after its length in bytes. */
+  text(what: string): string {
+    const offset = this.position;
+    const bytes = this.raw(this.varint(what), what);
     try {
       return decoder.decode(bytes);
     } catch {

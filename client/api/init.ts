@@ -1,6 +1,7 @@
 /** Puts the SDK together: options, memory, tracer, instrumentation, the page's life cycle. */
 
-import type { SpanDataAttributes } from '../../model/span-data.ts';
+import { SpanBodyWriter } from '../../model/batch/span-body.ts';
+import { ByteWriter } from '../../model/bytes.ts';
 import { instrumentClicks } from '../instrument/click.ts';
 import { instrumentDocumentLoad } from '../instrument/document-load.ts';
 import { instrumentFetch } from '../instrument/fetch.ts';
@@ -13,7 +14,7 @@ import type { Tailrace } from './tailrace.ts';
 import { Tracer } from './tracer.ts';
 
 /** How the recorder's file is found; differs between the package and the script tag. */
-export type RecorderFile = Pick<ProducerOptions, 'loadRecorder' | 'createWorker'>;
+export type RecorderFile = Pick<ProducerOptions, 'loadRecorder' | 'worker'>;
 
 /** The SDK of this page; a second one would record everything twice. */
 let running: Tailrace | null = null;
@@ -43,7 +44,10 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
   const producer = new Producer({
     ...file,
     buffer: createMemory(shared),
-    config: { url: `${endpoint}/v1/batch?key=${encodeURIComponent(options.key ?? '')}`, resource: resourceOf(options) },
+    config: {
+      url: `${endpoint}/v1/batch?key=${encodeURIComponent(options.key ?? '')}`,
+      resource: encodeResource(options),
+    },
     fetch: fetch.bind(globalThis),
   });
   const { counters } = producer;
@@ -52,7 +56,11 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
   const { instrument = {}, propagateTo = [] } = options;
   const undo = [followPage(producer)];
   if (instrument.fetch !== false) undo.push(instrumentFetch(tracer, { endpoint, propagateTo }));
-  if (instrument.documentLoad !== false) undo.push(instrumentDocumentLoad(tracer, clock));
+  if (instrument.documentLoad !== false) {
+    undo.push(
+      instrumentDocumentLoad(() => void producer.load().then((recorder) => recorder?.recordLoad(tracer, clock))),
+    );
+  }
   if (instrument.clicks !== false) undo.push(instrumentClicks(tracer));
   return {
     tracer,
@@ -75,8 +83,10 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
   };
 }
 
-function resourceOf({ serviceName, resource = {} }: InitOptions): SpanDataAttributes {
-  return [
+/** The resource's attributes in the form in which every batch carries them. */
+function encodeResource({ serviceName, resource = {} }: InitOptions): Uint8Array {
+  const out = new ByteWriter();
+  new SpanBodyWriter(out, () => -1).attributes([
     ...Object.entries({
       ...resource,
       'service.name': serviceName,
@@ -84,7 +94,8 @@ function resourceOf({ serviceName, resource = {} }: InitOptions): SpanDataAttrib
     }),
     ['telemetry.sdk.name', 'tailrace'],
     ['telemetry.sdk.language', 'webjs'],
-  ];
+  ]);
+  return out.written().slice();
 }
 
 /** `pagehide` is an event of the window; `visibilitychange` may come after it. */

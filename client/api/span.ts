@@ -75,6 +75,14 @@ export class Span implements OpenRecordable {
     if (this.parent) this.parent.openChildren++;
   }
 
+  get flags(): number {
+    return this.trace.flags;
+  }
+
+  get traceState(): string {
+    return this.trace.traceState;
+  }
+
   get attributes(): SpanDataAttributes {
     return this.pairs;
   }

@@ -121,7 +121,7 @@ function placeUnder(parent: Span | TraceContext | null): SpanPlace {
   if (parent && isTraceId(parent.traceId) && isSpanId(parent.spanId)) {
     const { traceId, spanId, flags, traceState = '' } = parent;
     const words = [hexToWord(traceId, 0), hexToWord(traceId, 1), hexToWord(traceId, 2), hexToWord(traceId, 3)] as const;
-    const trace = { words, flags, traceState };
+    const trace = { words, flags: flags & 0xff, traceState };
     return { trace, parent0: hexToWord(spanId, 0), parent1: hexToWord(spanId, 1), parent: null };
   }
   const words = [randomWord(), randomWord(), randomWord(), randomWord()] as const;

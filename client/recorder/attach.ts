@@ -11,12 +11,13 @@ import { type Fetch, sendWithRetry } from './exporter.ts';
 import type { RecorderMode } from './mode.ts';
 import { OfflineStore } from './offline.ts';
 import type { RecorderWorker } from './protocol.ts';
+import { createWorkerFrom } from './worker-url.ts';
 
 export interface RecorderHost {
   readonly buffer: ArrayBufferLike;
   readonly config: BatchConfig;
-  /** Makes the worker, of the name in `protocol.ts`; throws, or makes one that never answers, where that is forbidden. */
-  readonly createWorker: () => Worker;
+  /** Makes the worker, or says where its script is. */
+  readonly worker: string | (() => Worker);
   /** The page's own `fetch`, not instrumented. */
   readonly fetch: Fetch;
 }
@@ -60,7 +61,7 @@ export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
 async function startWorker(host: RecorderHost, buffer: SharedArrayBuffer | null) {
   let worker: Worker | undefined;
   try {
-    worker = host.createWorker();
+    worker = typeof host.worker === 'string' ? createWorkerFrom(host.worker) : host.worker();
     const remote = wrap<RecorderWorker>(worker);
     await Promise.race([remote.start({ batch: host.config, buffer }), failed(worker)]);
     const terminate = worker.terminate.bind(worker);

@@ -1,44 +1,117 @@
-/** Makes batches out of what was read from the ring. */
+/** Makes a batch (`docs/wire-format.md`) out of records in the ring. Synchronous and small: the page does it at exit. */
 
-import { encodeBatch } from '../../model/batch/encode.ts';
-import type { SpanData, SpanDataAttributes } from '../../model/span-data.ts';
+import {
+  GOODBYE,
+  HAS_UNSAMPLED,
+  MAGIC,
+  PARENT_BACK,
+  PARENT_LITERAL,
+  PARENT_NONE,
+  TRACE_END,
+  TRACE_KNOWN,
+  TRACE_NEW,
+  VERSION,
+} from '../../model/batch/format.ts';
+import { ByteWriter } from '../../model/bytes.ts';
+import { CLIENT_DROP_REASONS } from '../../model/reasons.ts';
 import { createClock } from '../api/clock.ts';
+import type { PendingRecord } from './consumer.ts';
 import type { Losses } from './counters.ts';
+import { RECORD_BODY, RECORD_PARENT, RECORD_SPAN, RECORD_START, RECORD_TRACE, RECORD_WORDS } from './record.ts';
+import { Ring } from './ring.ts';
+import { readStrings } from './strings.ts';
 
 /** What is the same in all batches of a page. Travels to the worker once. */
 export interface BatchConfig {
   /** Where batches are sent to, key included. */
   readonly url: string;
-  readonly resource: SpanDataAttributes;
+  /** The resource's attributes, encoded. */
+  readonly resource: Uint8Array;
 }
 
 export interface BatchDraft {
+  readonly buffer: ArrayBufferLike;
   readonly config: BatchConfig;
-  readonly spans: readonly SpanData[];
-  readonly dropped: Losses;
+  readonly records: readonly PendingRecord[];
+  readonly losses: Losses;
   /** The page is going away. */
   readonly goodbye?: boolean;
+  readonly maxBytes?: number;
 }
 
-/** Encodes spans in the order given, as many as fit. */
-export function encodeDraft(draft: BatchDraft, maxBytes?: number): ReturnType<typeof encodeBatch> {
-  const { config, spans, dropped, goodbye = false } = draft;
-  const { resource } = config;
+export interface EncodedBatch {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** How many of the records, from the first, are in it. */
+  readonly spanCount: number;
+}
+
+/** Encodes records in the order given, as many as fit. Each is shortest after its parent, and near to it in time. */
+export function encodeBatch({
+  buffer,
+  config,
+  records,
+  losses,
+  goodbye,
+  maxBytes = 2 ** 31,
+}: BatchDraft): EncodedBatch {
+  const { words, bytes } = new Ring(buffer);
+  const out = new ByteWriter();
+  for (const byte of MAGIC) out.u8(byte);
+  out.u8(VERSION);
   // Nothing is left out for sampling in the page: unsampled spans travel with their flag.
-  const sentUs = createClock().nowUs();
-  return encodeBatch({ sentUs, resource, goodbye, hasUnsampled: true, dropped, spans }, maxBytes);
-}
+  out.u8(HAS_UNSAMPLED | (goodbye ? GOODBYE : 0));
+  let previousStartUs = Math.round(createClock().nowUs());
+  out.varint(previousStartUs);
+  const strings = readStrings(buffer);
+  out.varint(strings.length);
+  out.raw(strings);
+  out.raw(config.resource);
+  const reasons = CLIENT_DROP_REASONS.filter((reason) => losses[reason]);
+  out.varint(reasons.length);
+  for (const reason of reasons) {
+    out.varint(CLIENT_DROP_REASONS.indexOf(reason));
+    out.varint(losses[reason]!);
+  }
 
-/** By start, which puts parents before their children: so they encode shortest. */
-export function byStart(a: SpanData, b: SpanData): number {
-  return a.startUs - b.startUs;
-}
-
-/** Roots and errors first, each half by start: what matters most when not everything can be sent. */
-export function byImportance(a: SpanData, b: SpanData): number {
-  return rank(a) - rank(b) || a.startUs - b.startUs;
-}
-
-function rank(span: SpanData): number {
-  return span.parentSpanId === null || span.statusCode === 2 ? 0 : 1;
+  const traces = new Map<string, number>();
+  const spans = new Map<string, number>();
+  const times = new Float64Array(2);
+  const timeWords = new Int32Array(times.buffer);
+  let spanCount = 0;
+  for (const { index } of records) {
+    const length = out.length;
+    const id = (at: number, size: number) => words.subarray(index + at, index + at + size);
+    const raw = (at: number, size: number) => out.raw(bytes.subarray((index + at) * 4, (index + at) * 4 + size));
+    const traceId = id(RECORD_TRACE, 4).join();
+    const trace = traces.get(traceId);
+    if (trace === undefined) {
+      traces.set(traceId, traces.size);
+      out.varint(TRACE_NEW);
+      raw(RECORD_TRACE, 16);
+    } else out.varint(TRACE_KNOWN + trace);
+    raw(RECORD_SPAN, 8);
+    const parentId = id(RECORD_PARENT, 2).join();
+    const parent = spans.get(parentId);
+    if (parent !== undefined) out.varint(PARENT_BACK + spanCount - parent);
+    else if (parentId === '0,0') out.varint(PARENT_NONE);
+    else {
+      out.varint(PARENT_LITERAL);
+      raw(RECORD_PARENT, 8);
+    }
+    spans.set(id(RECORD_SPAN, 2).join(), spanCount);
+    timeWords.set(id(RECORD_START, 4));
+    const [startUs, endUs] = times as unknown as [number, number];
+    out.zigzag(startUs - previousStartUs);
+    out.varint(endUs < 0 ? 0 : Math.max(0, endUs - startUs) + 1);
+    raw(RECORD_WORDS, words[index + RECORD_BODY]! >> 1);
+    // The end takes one byte more.
+    if (out.length >= maxBytes) {
+      out.truncate(length);
+      break;
+    }
+    previousStartUs = startUs;
+    spanCount++;
+  }
+  out.varint(TRACE_END);
+  return { bytes: out.written().slice(), spanCount };
 }

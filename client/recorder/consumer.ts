@@ -1,50 +1,61 @@
-/** Reads the ring in the role of a consumer. Reading moves nothing; records leave the ring when they are released. */
+/** Finds records in the ring in the role of a consumer. Records leave the ring when they are released. */
 
-import type { SpanData } from '../../model/span-data.ts';
 import { Claim, type Owner } from './claim.ts';
-import { RecordReader } from './record.ts';
+import { RECORD_BODY, RECORD_START } from './record.ts';
 import { Ring } from './ring.ts';
-import { StringReader } from './strings.ts';
 
-export interface Reading {
-  /** In the order they were recorded. */
-  readonly spans: SpanData[];
-  /** The position after the last of them. */
-  readonly end: number;
+/** A record that is in the ring. */
+export interface PendingRecord {
+  /** Where it begins in the ring's words. */
+  readonly index: number;
+  readonly startUs: number;
+  /** It is of a root or an error. */
+  readonly isImportant: boolean;
 }
 
 export class Consumer {
   readonly claim: Claim;
-  readonly #ring: Ring;
-  readonly #strings: StringReader;
-  readonly #records: RecordReader;
+  readonly ring: Ring;
 
   constructor(buffer: ArrayBufferLike, owner: Owner) {
     this.claim = new Claim(buffer, owner);
-    this.#ring = new Ring(buffer);
-    this.#strings = new StringReader(buffer);
-    this.#records = new RecordReader(this.#ring.words, this.#strings);
+    this.ring = new Ring(buffer);
   }
 
   /**
-   * Reads from `position` until there is nothing more or `maxBytes` of the ring were read. null when there is
-   * nothing, or when the role was lost meanwhile: then another consumer has these records.
+   * The records from `position` until there are no more or they take `maxBytes`, and the position after the last.
+   * null when there are none, or the role was lost meanwhile. What is made from the records is whole only if
+   * `claim.holds()` is still true after it was made.
    */
-  read(position: number, maxBytes: number): Reading | null {
-    const spans: SpanData[] = [];
-    const head = this.#ring.head;
+  read(position: number, maxBytes: number): { readonly records: PendingRecord[]; readonly end: number } | null {
+    const { ring, claim } = this;
+    const head = ring.head;
+    const records: PendingRecord[] = [];
+    const start = new Float64Array(1);
+    const startWords = new Int32Array(start.buffer);
     let end = position;
-    this.#strings.refresh();
     try {
       while ((end - position) >>> 0 < maxBytes) {
-        const record = this.#ring.recordAt(end, head);
+        const record = ring.recordAt(end, head);
         if (!record) break;
-        spans.push(this.#records.read(record.index));
-        end = record.next;
+        const { index, next } = record;
+        startWords.set(ring.words.subarray(index + RECORD_START, index + RECORD_START + 2));
+        records.push({ index, startUs: start[0]!, isImportant: (ring.words[index + RECORD_BODY]! & 1) === 1 });
+        end = next;
       }
     } catch (error) {
-      if (this.claim.holds()) throw error;
+      if (claim.holds()) throw error;
     }
-    return spans.length > 0 && this.claim.holds() ? { spans, end } : null;
+    return records.length > 0 && claim.holds() ? { records, end } : null;
   }
+}
+
+/** By start, which puts parents before their children: so they encode shortest. */
+export function byStart(a: PendingRecord, b: PendingRecord): number {
+  return a.startUs - b.startUs;
+}
+
+/** Roots and errors first: what matters most when not everything can be sent. */
+export function byImportance(a: PendingRecord, b: PendingRecord): number {
+  return Number(b.isImportant) - Number(a.isImportant) || byStart(a, b);
 }

@@ -1,8 +1,8 @@
 /** Drains the ring: reads, encodes, sends, and releases what was accepted, one batch after the other. */
 
-import { type BatchConfig, byStart, encodeDraft } from './batcher.ts';
+import { type BatchConfig, encodeBatch } from './batcher.ts';
 import { DRAIN } from './claim.ts';
-import { Consumer } from './consumer.ts';
+import { byStart, Consumer } from './consumer.ts';
 import { Counters } from './counters.ts';
 import type { Outcome } from './exporter.ts';
 
@@ -57,20 +57,22 @@ export class Drain {
 
   /** False when there is nothing more to do. */
   async #sendNext(): Promise<boolean> {
-    const { config, send, maxRingBytes } = this.#options;
+    const { buffer, config, send, maxRingBytes } = this.#options;
     const { claim } = this.#consumer;
     const reading = this.#consumer.read(claim.position, maxRingBytes);
     if (!reading) return false;
-    const dropped = this.#counters.unreported();
-    const { bytes } = encodeDraft({ config, spans: reading.spans.sort(byStart), dropped });
+    const { records, end } = reading;
+    const losses = this.#counters.unreported();
+    const { bytes } = encodeBatch({ buffer, config, records: records.sort(byStart), losses });
+    if (!claim.holds()) return false;
     const outcome = await send(bytes, () => claim.holds());
     if (outcome === 'unavailable') return false;
     // Without the role these spans are the page's, and it counts them.
-    if (!claim.release(reading.end)) return false;
+    if (!claim.release(end)) return false;
     if (outcome === 'accepted') {
-      this.#counters.add('accepted', reading.spans.length);
-      this.#counters.report(dropped);
-    } else this.#counters.drop('rejected', reading.spans.length);
+      this.#counters.add('accepted', records.length);
+      this.#counters.report(losses);
+    } else this.#counters.drop('rejected', records.length);
     return true;
   }
 }

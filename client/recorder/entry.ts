@@ -3,6 +3,7 @@
 import { WORKER_NAME } from './protocol.ts';
 import { startWorker } from './worker.ts';
 
+export { recordLoad } from '../instrument/record-load.ts';
 export { attachRecorder } from './attach.ts';
 
 if (typeof document === 'undefined' && (globalThis as { name?: string }).name === WORKER_NAME) startWorker();

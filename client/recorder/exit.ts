@@ -4,10 +4,9 @@
  * answer, as a beacon when it goes. Both share 64 KiB in flight, with each other and with other scripts.
  */
 
-import type { SpanData } from '../../model/span-data.ts';
-import { type BatchConfig, byImportance, encodeDraft } from './batcher.ts';
+import { type BatchConfig, encodeBatch } from './batcher.ts';
 import { DRAIN, EXIT } from './claim.ts';
-import { Consumer } from './consumer.ts';
+import { byImportance, Consumer, type PendingRecord } from './consumer.ts';
 import { Counters, type Losses } from './counters.ts';
 import { CONTENT_TYPE, type Fetch, sendOnce } from './exporter.ts';
 
@@ -67,7 +66,7 @@ export class Exit {
     const reading = this.#consumer.read(this.#cursor, 2 ** 31);
     if (!reading) return this.#settled;
     this.#cursor = reading.end;
-    const pieces = this.#deliver(reading.spans.sort(byImportance), leaving);
+    const pieces = this.#deliver(reading.records.sort(byImportance), leaving);
     this.#settled = Promise.all([this.#settled, ...pieces]).then(() => claim.release(reading.end));
     return this.#settled;
   }
@@ -85,9 +84,9 @@ export class Exit {
   }
 
   /** Hands out pieces until the browser takes no more, then stores the rest. */
-  #deliver(spans: readonly SpanData[], leaving: boolean): Promise<void>[] {
+  #deliver(records: readonly PendingRecord[], leaving: boolean): Promise<void>[] {
     const outcomes: Promise<void>[] = [];
-    let rest = spans;
+    let rest = records;
     let room = EXIT_BUDGET_BYTES - this.#inFlightBytes;
     while (rest.length > 0 && room >= MIN_PIECE_BYTES) {
       const piece = this.#encode(rest, leaving, room);
@@ -110,9 +109,10 @@ export class Exit {
     return outcomes;
   }
 
-  #encode(spans: readonly SpanData[], goodbye: boolean, maxBytes: number): Piece {
+  #encode(records: readonly PendingRecord[], goodbye: boolean, maxBytes: number): Piece {
+    const { buffer, config } = this.#options;
     const losses = this.#counters.unreported();
-    return { ...encodeDraft({ config: this.#options.config, spans, dropped: losses, goodbye }, maxBytes), losses };
+    return { ...encodeBatch({ buffer, config, records, losses, goodbye, maxBytes }), losses };
   }
 
   /** null when the browser refuses. */

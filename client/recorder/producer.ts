@@ -4,20 +4,18 @@ import type { Recorder, RecorderHost } from './attach.ts';
 import { Counters } from './counters.ts';
 import { Exit } from './exit.ts';
 import { RecordWriter } from './record.ts';
-import type { OpenRecordable, Recordable } from './recordable.ts';
-import { type Priority, Ring } from './ring.ts';
-import { StringWriter } from './strings.ts';
+import type { OpenRecordable } from './recordable.ts';
+import { Ring } from './ring.ts';
+import { StringTable } from './strings.ts';
 
 const ROOT_ENDED_FLUSH_MS = 500;
 const AGE_FLUSH_MS = 5_000;
 /** This much in the ring is sent without waiting. */
 const FLUSH_RING_BYTES = 256 * 1024;
-/** Spans at least this long are kept when the ring has no room for ordinary ones. */
-const SLOW_US = 1_000_000;
 
 export interface ProducerOptions extends RecorderHost {
-  /** Loads the page's half of the recorder (`recorder.js`). */
-  readonly loadRecorder: () => Promise<{ readonly attachRecorder: (host: RecorderHost) => Promise<Recorder> }>;
+  /** Loads `recorder.js`. */
+  readonly loadRecorder: () => Promise<typeof import('./entry.ts')>;
 }
 
 export class Producer {
@@ -40,7 +38,7 @@ export class Producer {
     this.#options = options;
     this.counters = new Counters(buffer);
     this.#ring = new Ring(buffer);
-    this.#writer = new RecordWriter(new StringWriter(buffer, this.#ring), this.#ring.maxRecordWords);
+    this.#writer = new RecordWriter(this.#ring, new StringTable(buffer));
     const save: Recorder['save'] = async (bytes, count) => (await this.recorder?.save(bytes, count)) ?? false;
     this.#exit = new Exit({ buffer, config, fetch, save });
   }
@@ -107,12 +105,10 @@ export class Producer {
   #push(span: OpenRecordable): void {
     span.changed = false;
     try {
-      const length = this.#writer.write(span);
-      if (length === 0) this.counters.drop('span_too_large');
-      else if (!this.#ring.push(this.#writer.words, length, priorityOf(span))) this.counters.drop('ring_full');
-    } catch {
-      // User code gave something that no type allows.
-      this.counters.drop('encode_failed');
+      if (!this.#writer.push(span)) this.counters.drop('ring_full');
+    } catch (error) {
+      // Otherwise user code gave something that no type allows.
+      this.counters.drop(error instanceof RangeError ? 'span_too_large' : 'encode_failed');
     }
   }
 
@@ -145,24 +141,18 @@ export class Producer {
     }, AGE_FLUSH_MS);
   }
 
-  /** Loads and starts the recorder; null when its file cannot be loaded now. */
-  #attach(): Promise<Recorder | null> {
-    this.#attaching ??= this.#options
-      .loadRecorder()
-      .then(({ attachRecorder }) => attachRecorder(this.#options))
-      .then((recorder) => {
-        this.recorder = recorder;
-        return recorder;
-      })
-      .catch(() => {
-        this.#attaching = null;
-        return null;
-      });
+  /** Loads the recorder's file; null when that is not possible now. */
+  load(): Promise<typeof import('./entry.ts') | null> {
+    return this.#options.loadRecorder().catch(() => null);
+  }
+
+  /** Starts the recorder; null when its file cannot be loaded now. */
+  async #attach(): Promise<Recorder | null> {
+    this.#attaching ??= this.load().then(async (file) => {
+      this.recorder = file && (await file.attachRecorder(this.#options));
+      if (!file) this.#attaching = null;
+      return this.recorder;
+    });
     return this.#attaching;
   }
-}
-
-function priorityOf(span: Recordable): Priority {
-  if (span.statusCode === 2) return 'error';
-  return span.endUs !== null && span.endUs - span.startUs >= SLOW_US ? 'slow' : 'normal';
 }

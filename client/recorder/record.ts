@@ -1,269 +1,73 @@
 /**
- * A record: one version of one span, open or ended, as 32-bit words in the ring. Words, because the page writes one
- * for each span; the bytes that travel are made from many at once by `model/batch`.
+ * A record: one version of one span, open or ended, in the ring. Ids and times are words, so that a batch can refer
+ * to them shorter; the rest is the span's body as the batch carries it (`model/batch/span-body.ts`).
  *
- *     0 length in bytes   1 kind, status, ended, parent?   2 flags   3-6 trace id   7-8 span id   9-10 parent id
- *     11-12 start   13-14 end (doubles, microseconds)   then strings, attributes, events, links, dropped counts
+ *     0 length in bytes   1 twice the body's length, plus 1 for roots and errors   2-3 start   4-5 end, -1 when open
+ *     6-9 trace id   10-11 span id   12-13 parent id, 0 when there is none   then the body
  *
- * A string is a reference into the string area, or -1 minus its length, followed by its units, two to a word.
+ * Times are doubles, in microseconds since the Unix epoch. Ids are in the order of their bytes.
  */
 
-import type {
-  SpanData,
-  SpanDataAttributes,
-  SpanDataEvent,
-  SpanDataLink,
-  SpanDataValue,
-} from '../../model/span-data.ts';
-import type { Recordable } from './recordable.ts';
-import type { StringReader, StringWriter } from './strings.ts';
+import { SpanBodyWriter } from '../../model/batch/span-body.ts';
+import { ByteWriter } from '../../model/bytes.ts';
+import type { OpenRecordable } from './recordable.ts';
+import type { Priority, Ring } from './ring.ts';
+import type { StringTable } from './strings.ts';
 
-const STATUS_SHIFT = 3;
-const ENDED = 1 << 5;
-const HAS_PARENT = 1 << 6;
+export const RECORD_BODY = 1;
+export const RECORD_START = 2;
+export const RECORD_END = 4;
+export const RECORD_TRACE = 6;
+export const RECORD_SPAN = 10;
+export const RECORD_PARENT = 12;
+export const RECORD_WORDS = 14;
 
 /** The year 2112. Differences of such times still fit the batch format's integers. */
 const MAX_TIME_US = 2 ** 52;
-
-const STRING = 0;
-const TRUE = 1;
-const FALSE = 2;
-const NUMBER = 3;
-const ARRAY = 4;
-
-/** A double as two words. */
-const double = new Float64Array(1);
-const doubleWords = new Int32Array(double.buffer);
+/** A span larger than this is not recorded. */
+const MAX_BODY_BYTES = 64 * 1024;
+/** Spans at least this long are kept when the ring has no room for ordinary ones. */
+const SLOW_US = 1_000_000;
 
 export class RecordWriter {
-  /** The record last written. */
-  readonly words: Int32Array;
-  readonly #strings: StringWriter;
-  #at = 0;
+  readonly #ring: Ring;
+  readonly #strings: StringTable;
+  readonly #words = new Int32Array(RECORD_WORDS);
+  readonly #times = new Float64Array(this.#words.buffer, RECORD_START * 4, 2);
+  readonly #body = new ByteWriter(MAX_BODY_BYTES);
+  readonly #bodyWriter: SpanBodyWriter;
 
-  constructor(strings: StringWriter, maxWords: number) {
+  constructor(ring: Ring, strings: StringTable) {
+    this.#ring = ring;
     this.#strings = strings;
-    this.words = new Int32Array(maxWords);
+    this.#bodyWriter = new SpanBodyWriter(this.#body, (text) => strings.find(text));
   }
 
-  /** Writes a record into `words` and returns its length in words, or 0 when the span is too large for one. */
-  write(span: Recordable): number {
-    const { trace } = span;
-    const parent = span.parent0 !== 0 || span.parent1 !== 0;
-    this.#strings.tidy();
-    this.#at = 1;
-    this.#put(
-      span.kind | (span.statusCode << STATUS_SHIFT) | (span.endUs === null ? 0 : ENDED) | (parent ? HAS_PARENT : 0),
-    );
-    this.#put(trace.flags);
-    for (const word of trace.words) this.#put(word);
-    this.#put(span.id0);
-    this.#put(span.id1);
-    this.#put(span.parent0);
-    this.#put(span.parent1);
-    this.#time(span.startUs);
-    this.#time(span.endUs ?? 0);
-    this.#string(span.name);
-    this.#string(span.scope);
-    this.#string(span.statusMessage);
-    this.#string(trace.traceState);
-    this.#attributes(span.attributes);
-    this.#put(span.events.length);
-    for (const event of span.events) {
-      this.#string(event.name);
-      this.#time(event.timeUs);
-      this.#attributes(event.attributes);
-    }
-    this.#put(span.links.length);
-    for (const link of span.links) {
-      for (const byte of link.traceId) this.#put(byte);
-      for (const byte of link.spanId) this.#put(byte);
-      this.#attributes(link.attributes);
-    }
-    this.#put(span.droppedAttributes);
-    this.#put(span.droppedEvents);
-    this.#put(span.droppedLinks);
-    this.words[0] = this.#at * 4;
-    return this.#at <= this.words.length ? this.#at : 0;
-  }
-
-  #attributes(attributes: SpanDataAttributes): void {
-    this.#put(attributes.length);
-    for (const [key, value] of attributes) {
-      this.#string(key);
-      this.#value(value);
-    }
-  }
-
-  #value(value: SpanDataValue): void {
-    if (typeof value === 'string') {
-      this.#put(STRING);
-      this.#string(value);
-    } else if (typeof value === 'number') {
-      this.#put(NUMBER);
-      this.#number(value);
-    } else if (typeof value === 'boolean') {
-      this.#put(value ? TRUE : FALSE);
-    } else {
-      this.#put(ARRAY);
-      this.#put(value.length);
-      for (const item of value) this.#value(item);
-    }
-  }
-
-  #string(text: string): void {
-    const reference = this.#strings.reference(text);
-    if (reference >= 0) {
-      this.#put(reference);
-      return;
-    }
-    this.#put(-1 - text.length);
-    // Beyond the end there is nothing to gain: the record is too large already.
-    if (this.#at + text.length / 2 > this.words.length) this.#at = this.words.length + 1;
-    else for (let i = 0; i < text.length; i += 2) this.#put(text.charCodeAt(i) | (text.charCodeAt(i + 1) << 16));
-  }
-
-  #number(value: number): void {
-    double[0] = value;
-    this.#put(doubleWords[0]!);
-    this.#put(doubleWords[1]!);
-  }
-
-  /** A time from user code may be anything; what the batch format cannot carry becomes the epoch. */
-  #time(us: number): void {
-    this.#number(us >= 0 && us < MAX_TIME_US ? us : 0);
-  }
-
-  /** Words beyond the end are ignored by the array and noticed in `write`. */
-  #put(word: number): void {
-    this.words[this.#at++] = word;
+  /** False when the ring is too full. Throws a RangeError when the span is too large for a record. */
+  push(span: OpenRecordable): boolean {
+    const { trace, endUs, statusCode } = span;
+    const startUs = toTime(span.startUs);
+    const isRoot = span.parent0 === 0 && span.parent1 === 0;
+    if (this.#ring.usedBytes === 0) this.#strings.startOver();
+    this.#body.truncate(0);
+    this.#bodyWriter.span(span, startUs);
+    const ids = [...trace.words, span.id0, span.id1, span.parent0, span.parent1];
+    for (let i = 0; i < ids.length; i++) this.#words[RECORD_TRACE + i] = swap(ids[i]!);
+    this.#words[RECORD_BODY] = this.#body.length * 2 + (isRoot || statusCode === 2 ? 1 : 0);
+    this.#times[0] = startUs;
+    this.#times[1] = endUs === null ? -1 : toTime(endUs);
+    const isSlow = endUs !== null && endUs - startUs >= SLOW_US;
+    const priority: Priority = statusCode === 2 ? 'error' : isSlow ? 'slow' : 'normal';
+    return this.#ring.push(this.#words, this.#body.written(), priority);
   }
 }
 
-/** Reads records out of the ring. Throws when what it finds is not a record; see `Ring.recordAt`. */
-export class RecordReader {
-  readonly #words: Int32Array;
-  readonly #strings: StringReader;
-  #at = 0;
-  #end = 0;
+/** A time from user code may be anything; what the batch format cannot carry becomes the epoch. */
+function toTime(us: number): number {
+  return us >= 0 && us < MAX_TIME_US ? Math.round(us) : 0;
+}
 
-  constructor(words: Int32Array, strings: StringReader) {
-    this.#words = words;
-    this.#strings = strings;
-  }
-
-  /** The span in the record that begins at `index`. */
-  read(index: number): SpanData {
-    this.#at = index + 1;
-    this.#end = index + this.#words[index]! / 4;
-    const head = this.#next();
-    const flags = this.#next();
-    const traceId = this.#id(4);
-    const spanId = this.#id(2);
-    const parentSpanId = this.#id(2);
-    const startUs = this.#number();
-    const endUs = this.#number();
-    const name = this.#string();
-    const scope = this.#string();
-    const statusMessage = this.#string();
-    const traceState = this.#string();
-    const attributes = this.#attributes();
-    const events = this.#events();
-    const links = this.#links();
-    return {
-      traceId,
-      spanId,
-      parentSpanId: head & HAS_PARENT ? parentSpanId : null,
-      name,
-      kind: head & 7,
-      startUs,
-      endUs: head & ENDED ? endUs : null,
-      flags,
-      traceState,
-      statusCode: (head >> STATUS_SHIFT) & 3,
-      statusMessage,
-      attributes,
-      events,
-      links,
-      scope,
-      droppedAttributes: this.#next(),
-      droppedEvents: this.#next(),
-      droppedLinks: this.#next(),
-    };
-  }
-
-  #events(): SpanDataEvent[] {
-    const events: SpanDataEvent[] = [];
-    for (let count = this.#count(); count > 0; count--) {
-      events.push({ name: this.#string(), timeUs: this.#number(), attributes: this.#attributes() });
-    }
-    return events;
-  }
-
-  #links(): SpanDataLink[] {
-    const links: SpanDataLink[] = [];
-    for (let count = this.#count(); count > 0; count--) {
-      links.push({ traceId: this.#bytes(16), spanId: this.#bytes(8), attributes: this.#attributes() });
-    }
-    return links;
-  }
-
-  #attributes(): SpanDataAttributes {
-    const attributes: [string, SpanDataValue][] = [];
-    for (let count = this.#count(); count > 0; count--) attributes.push([this.#string(), this.#value(this.#next())]);
-    return attributes;
-  }
-
-  #value(type: number): SpanDataValue {
-    if (type === STRING) return this.#string();
-    if (type === NUMBER) return this.#number();
-    if (type !== ARRAY) return type === TRUE;
-    const items: SpanDataValue[] = [];
-    for (let count = this.#count(); count > 0; count--) items.push(this.#value(this.#next()));
-    return items as string[] | number[] | boolean[];
-  }
-
-  #string(): string {
-    const word = this.#next();
-    if (word >= 0) return this.#strings.lookUp(word);
-    let text = '';
-    for (let left = -1 - word; left > 0; left -= 2) {
-      const pair = this.#next();
-      text += left > 1 ? String.fromCharCode(pair & 0xffff, pair >>> 16) : String.fromCharCode(pair & 0xffff);
-    }
-    return text;
-  }
-
-  #number(): number {
-    doubleWords[0] = this.#next();
-    doubleWords[1] = this.#next();
-    return double[0]!;
-  }
-
-  /** `words` big-endian words as bytes. */
-  #id(words: number): Uint8Array {
-    const bytes = new Uint8Array(words * 4);
-    for (let i = 0; i < words; i++) {
-      const word = this.#next();
-      for (let j = 0; j < 4; j++) bytes[4 * i + j] = word >>> (24 - 8 * j);
-    }
-    return bytes;
-  }
-
-  #bytes(length: number): Uint8Array {
-    const bytes = new Uint8Array(length);
-    for (let i = 0; i < length; i++) bytes[i] = this.#next();
-    return bytes;
-  }
-
-  #count(): number {
-    const count = this.#next();
-    if (count < 0 || count > this.#end - this.#at) throw new Error('not a record');
-    return count;
-  }
-
-  #next(): number {
-    if (this.#at >= this.#end) throw new Error('not a record');
-    return this.#words[this.#at++]!;
-  }
+/** Big-endian to little-endian. */
+function swap(word: number): number {
+  return (word << 24) | ((word & 0xff00) << 8) | ((word >> 8) & 0xff00) | (word >>> 24);
 }

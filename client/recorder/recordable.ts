@@ -1,6 +1,6 @@
 /** A span in the form records are written from. */
 
-import type { SpanDataAttributes, SpanDataEvent, SpanDataLink } from '../../model/span-data.ts';
+import type { SpanBody } from '../../model/batch/span-body.ts';
 
 /** What all spans of a trace in this page have in common. */
 export interface TraceIdentity {
@@ -11,27 +11,17 @@ export interface TraceIdentity {
   readonly traceState: string;
 }
 
-/** A span in the form the record is written from. */
-export interface Recordable {
+/** What a record is written from. */
+export interface Recordable extends SpanBody {
   readonly trace: TraceIdentity;
   /** The span id and the parent's as two big-endian words; a parent of 0, 0 is none. */
   readonly id0: number;
   readonly id1: number;
   readonly parent0: number;
   readonly parent1: number;
-  readonly name: string;
-  readonly scope: string;
-  readonly kind: number;
   readonly startUs: number;
+  /** null while the span is open. */
   readonly endUs: number | null;
-  readonly statusCode: number;
-  readonly statusMessage: string;
-  readonly attributes: SpanDataAttributes;
-  readonly events: readonly SpanDataEvent[];
-  readonly links: readonly SpanDataLink[];
-  readonly droppedAttributes: number;
-  readonly droppedEvents: number;
-  readonly droppedLinks: number;
 }
 
 /** A span that can be recorded more than once while it is open. */

@@ -8,32 +8,25 @@
  * The tail is the low half of the claim word (`claim.ts`): it moves on release, not on reading.
  */
 
-import { HEADER_WORDS, headerOf, WORD_CAPACITY, WORD_CLAIM, WORD_HEAD } from './memory.ts';
+import { HEADER_BYTES, headerOf, WORD_CAPACITY, WORD_CLAIM, WORD_HEAD } from './memory.ts';
 
 /** How full the ring may be for a record of each priority, as a share of its capacity. */
 const SHARES = { normal: 0.7, slow: 0.9, error: 1 } as const;
 export type Priority = keyof typeof SHARES;
 
 const PADDING = -1;
-/** A record takes at most this share of the ring. */
-const MAX_RECORD_SHARE = 1 / 8;
 
 export class Ring {
-  readonly capacity: number;
   readonly words: Int32Array;
+  readonly bytes: Uint8Array;
   readonly #header: Int32Array;
-  readonly #mask: number;
+  readonly #capacity: number;
 
   constructor(buffer: ArrayBufferLike) {
     this.#header = headerOf(buffer);
-    this.capacity = this.#header[WORD_CAPACITY]!;
-    this.#mask = this.capacity - 1;
-    if (this.capacity < 64 || (this.capacity & this.#mask) !== 0) throw new Error('capacity is not a power of two');
-    this.words = new Int32Array(buffer, HEADER_WORDS * 4, this.capacity / 4);
-  }
-
-  get maxRecordWords(): number {
-    return (this.capacity * MAX_RECORD_SHARE) / 4;
+    this.#capacity = this.#header[WORD_CAPACITY]!;
+    this.words = new Int32Array(buffer, HEADER_BYTES, this.#capacity / 4);
+    this.bytes = new Uint8Array(buffer, HEADER_BYTES, this.#capacity);
   }
 
   /** The producer's position. */
@@ -47,19 +40,20 @@ export class Ring {
   }
 
   /**
-   * Copies `length` words of `record` in, all or nothing. False when the ring is too full for that priority.
-   * `record[0]` must be the record's length in bytes, and `length` at most `maxRecordWords`.
+   * Copies a record in, all or nothing: `words`, the first of which becomes its length, then `body`. False when the
+   * ring is too full for that priority.
    */
-  push(record: Int32Array, length: number, priority: Priority): boolean {
-    const head = this.#header[WORD_HEAD]!;
-    const bytes = length * 4;
-    const offset = head & this.#mask;
-    const padding = offset + bytes > this.capacity ? this.capacity - offset : 0;
-    if (this.usedBytes + padding + bytes > this.capacity * SHARES[priority]) return false;
+  push(words: Int32Array, body: Uint8Array, priority: Priority): boolean {
+    const bytes = (words.length * 4 + body.length + 3) & ~3;
+    const head = this.head;
+    const offset = head & (this.#capacity - 1);
+    const padding = offset + bytes > this.#capacity ? this.#capacity - offset : 0;
+    if (this.usedBytes + padding + bytes > this.#capacity * SHARES[priority]) return false;
     if (padding > 0) this.words[offset >> 2] = PADDING;
-    const { words } = this;
-    const start = padding > 0 ? 0 : offset >> 2;
-    for (let i = 0; i < length; i++) words[start + i] = record[i]!;
+    const start = padding > 0 ? 0 : offset;
+    words[0] = bytes;
+    this.words.set(words, start >> 2);
+    this.bytes.set(body, start + words.length * 4);
     Atomics.store(this.#header, WORD_HEAD, (head + padding + bytes) | 0);
     return true;
   }
@@ -69,12 +63,15 @@ export class Ring {
    * Throws when there is no record there, which happens when another consumer has released it meanwhile.
    */
   recordAt(position: number, end: number): { readonly index: number; readonly next: number } | null {
+    let offset = position & (this.#capacity - 1);
     let at = position;
-    if (at !== end && this.words[(at & this.#mask) >> 2] === PADDING) at = (at + this.capacity - (at & this.#mask)) | 0;
+    if (at !== end && this.words[offset >> 2] === PADDING) {
+      at = (at + this.#capacity - offset) | 0;
+      offset = 0;
+    }
     if (at === end) return null;
-    const index = (at & this.#mask) >> 2;
-    const bytes = this.words[index]!;
-    if (bytes < 4 || bytes % 4 !== 0 || bytes > (end - at) >>> 0) throw new Error('no record at this position');
-    return { index, next: (at + bytes) | 0 };
+    const bytes = this.words[offset >> 2]!;
+    if (bytes < 4 || bytes % 4 !== 0 || bytes > (end - at) >>> 0) throw new Error('no record here');
+    return { index: offset >> 2, next: (at + bytes) | 0 };
   }
 }

@@ -10,35 +10,33 @@ import type { Batch } from './batch.ts';
 import { BatchError } from './batch-error.ts';
 import {
   DEFLATED,
-  ENDED,
-  EXTRA_DROPPED,
-  EXTRA_EVENTS,
-  EXTRA_FLAGS,
-  EXTRA_LINKS,
-  EXTRA_SCOPE,
-  EXTRA_STATUS,
-  EXTRA_TRACE_STATE,
   GOODBYE,
   HAS_EXTRAS,
   HAS_UNSAMPLED,
   HEADER_BYTES,
-  KIND_MASK,
   MAGIC,
   MAX_BATCH_BYTES,
   MAX_BATCH_TEXT_BYTES,
-  PARENT_IN_BATCH,
+  PARENT_BACK,
   PARENT_LITERAL,
-  SAME_TRACE,
+  PARENT_NONE,
+  STATUS_SHIFT,
+  STRING_INLINE,
+  STRING_PREFIXED,
+  STRING_TABLE,
+  TRACE_END,
+  TRACE_KNOWN,
+  TRACE_NEW,
   VALUE_ARRAY,
   VALUE_DOUBLE,
   VALUE_FALSE,
   VALUE_NEGATIVE,
   VALUE_STRING,
   VALUE_TRUE,
-  VALUE_TYPES,
   VALUE_UINT,
   VERSION,
 } from './format.ts';
+import type { SpanBody } from './span-body.ts';
 
 export interface BatchHeader {
   readonly version: number;
@@ -82,13 +80,10 @@ export function decodeBatch(bytes: Uint8Array, inflated?: Uint8Array): Batch {
 
 class BatchDecoder {
   readonly #reader: ByteReader;
-  readonly #strings: string[] = [''];
+  readonly #strings: string[] = [];
   readonly #traces: Uint8Array[] = [];
   readonly #spanIds: Uint8Array[] = [];
-  #trace: Uint8Array | null = null;
   #previousStartUs = 0;
-  #scope = '';
-  #flags = 0;
   #textBytes = 0;
 
   constructor(payload: Uint8Array) {
@@ -97,128 +92,94 @@ class BatchDecoder {
     });
   }
 
-  batch(header: BatchHeader): Batch {
+  batch({ version, goodbye, hasUnsampled }: BatchHeader): Batch {
     const reader = this.#reader;
     const sentUs = reader.varint('sentUs');
     this.#previousStartUs = sentUs;
     this.#stringTable();
     const resource = this.#attributes('resource');
     const dropped = this.#dropped();
-    const count = this.#count('span count');
     const spans: SpanData[] = [];
-    for (let i = 0; i < count; i++) spans.push(this.#span());
+    for (;;) {
+      const trace = reader.varint('trace');
+      if (trace === TRACE_END) break;
+      spans.push(this.#span(this.#traceId(trace)));
+    }
     if (reader.remaining > 0) this.#fail('trailing_bytes', `${reader.remaining} bytes after the last span`);
-    const { version, goodbye, hasUnsampled } = header;
     return { version, sentUs, resource, goodbye, hasUnsampled, dropped, spans };
   }
 
   #stringTable(): void {
-    const reader = this.#reader;
-    const count = this.#count('string count');
-    let previous = new Uint8Array(0);
-    for (let i = 0; i < count; i++) {
-      const offset = reader.position;
-      const shared = reader.varint('string prefix length');
-      if (shared > previous.length) this.#fail('bad_reference', 'a string shares more than the previous one has');
-      const suffix = reader.raw(reader.varint('string length'), 'string');
-      this.#spend(shared + suffix.length);
-      const bytes = new Uint8Array(shared + suffix.length);
-      bytes.set(previous.subarray(0, shared));
-      bytes.set(suffix, shared);
-      this.#strings.push(reader.utf8(bytes, offset, 'string'));
-      previous = bytes;
-    }
+    const end = this.#count('string table length') + this.#reader.position;
+    while (this.#reader.position < end) this.#strings.push(this.#spend(this.#reader.text('string')));
+    if (this.#reader.position > end) this.#fail('truncated', 'the last string is longer than the string table');
   }
 
   #dropped(): Batch['dropped'] {
-    const reader = this.#reader;
     const dropped: Partial<Record<ClientDropReason, number>> = {};
-    const count = this.#count('loss counter count');
-    for (let i = 0; i < count; i++) {
-      const reason = CLIENT_DROP_REASONS[reader.varint('loss reason')];
+    for (let count = this.#count('loss counter count'); count > 0; count--) {
+      const reason = CLIENT_DROP_REASONS[this.#reader.varint('loss reason')];
       if (reason === undefined) return this.#fail('bad_value', 'an unknown loss reason');
-      dropped[reason] = reader.varint('loss count');
+      dropped[reason] = this.#reader.varint('loss count');
     }
     return dropped;
   }
 
-  #span(): SpanData {
+  #span(traceId: Uint8Array): SpanData {
     const reader = this.#reader;
-    const head = reader.u8('span head');
-    const kind = head & KIND_MASK;
-    if (kind > 5) this.#fail('bad_value', `span kind ${kind}`);
-    const extras = head & HAS_EXTRAS ? reader.u8('span extras') : 0;
-    if (extras & 128) this.#fail('bad_flags', 'unknown span extras');
-    const traceId = this.#traceId(head);
     const spanId = reader.raw(8, 'span id');
-    const parentSpanId = this.#parent(head);
+    const parentSpanId = this.#parent();
     this.#spanIds.push(spanId);
-    const name = this.#string('span name');
     const startUs = this.#time(this.#previousStartUs, reader.zigzag('span start'), 'span start');
     this.#previousStartUs = startUs;
-    const endUs = head & ENDED ? this.#time(startUs, reader.varint('span duration'), 'span end') : null;
+    const duration = reader.varint('span duration');
+    const endUs = duration === 0 ? null : this.#time(startUs, duration - 1, 'span end');
+    return { traceId, spanId, parentSpanId, startUs, endUs, ...this.#body(startUs) };
+  }
+
+  #traceId(trace: number): Uint8Array {
+    if (trace === TRACE_NEW) this.#traces.push(this.#reader.raw(16, 'trace id'));
+    const index = trace === TRACE_NEW ? this.#traces.length - 1 : trace - TRACE_KNOWN;
+    return this.#traces[index] ?? this.#fail('bad_reference', `trace ${index} of ${this.#traces.length}`);
+  }
+
+  #parent(): Uint8Array | null {
+    const parent = this.#reader.varint('parent');
+    if (parent === PARENT_NONE) return null;
+    if (parent === PARENT_LITERAL) return this.#reader.raw(8, 'parent span id');
+    const back = parent - PARENT_BACK;
+    return this.#spanIds[this.#spanIds.length - back] ?? this.#fail('bad_reference', `a parent ${back} spans back`);
+  }
+
+  #body(startUs: number): SpanBody {
+    const reader = this.#reader;
+    const head = reader.u8('span head');
+    const kind = head & 7;
+    const statusCode = (head >> STATUS_SHIFT) & 3;
+    if (kind > 5) this.#fail('bad_value', `span kind ${kind}`);
+    if (statusCode > 2) this.#fail('bad_value', `status code ${statusCode}`);
+    if (head > 63) this.#fail('bad_flags', 'unknown bits in a span head');
+    const flags = reader.varint('span flags');
+    if (flags > 0xffffffff) this.#fail('bad_value', `span flags ${flags}`);
+    const scope = this.#string('scope');
+    const name = this.#string('span name');
     const attributes = this.#attributes('span attributes');
-    const [statusCode, statusMessage] = extras & EXTRA_STATUS ? this.#status() : [0, ''];
-    const events = extras & EXTRA_EVENTS ? this.#events(startUs) : [];
-    const links = extras & EXTRA_LINKS ? this.#links() : [];
-    const [droppedAttributes, droppedEvents, droppedLinks] =
-      extras & EXTRA_DROPPED
-        ? [reader.varint('dropped attributes'), reader.varint('dropped events'), reader.varint('dropped links')]
-        : [0, 0, 0];
-    const traceState = extras & EXTRA_TRACE_STATE ? this.#string('tracestate') : '';
-    if (extras & EXTRA_SCOPE) this.#scope = this.#string('scope');
-    if (extras & EXTRA_FLAGS) this.#flags = this.#uint32('span flags');
-    const scope = this.#scope;
-    const flags = this.#flags;
+    const hasExtras = (head & HAS_EXTRAS) !== 0;
     return {
-      traceId,
-      spanId,
-      parentSpanId,
       name,
       kind,
-      startUs,
-      endUs,
       flags,
-      traceState,
-      statusCode,
-      statusMessage,
-      attributes,
-      events,
-      links,
       scope,
-      droppedAttributes,
-      droppedEvents,
-      droppedLinks,
+      statusCode,
+      attributes,
+      statusMessage: hasExtras ? this.#string('status message') : '',
+      traceState: hasExtras ? this.#string('tracestate') : '',
+      events: hasExtras ? this.#events(startUs) : [],
+      links: hasExtras ? this.#links() : [],
+      droppedAttributes: hasExtras ? reader.varint('dropped attributes') : 0,
+      droppedEvents: hasExtras ? reader.varint('dropped events') : 0,
+      droppedLinks: hasExtras ? reader.varint('dropped links') : 0,
     };
-  }
-
-  #traceId(head: number): Uint8Array {
-    const reader = this.#reader;
-    const traces = this.#traces;
-    if (head & SAME_TRACE) return this.#trace ?? this.#fail('bad_reference', 'the first span has no previous trace');
-    const index = reader.varint('trace reference');
-    if (index > traces.length) this.#fail('bad_reference', `trace ${index} of ${traces.length}`);
-    if (index === traces.length) traces.push(reader.raw(16, 'trace id'));
-    this.#trace = traces[index]!;
-    return this.#trace;
-  }
-
-  #parent(head: number): Uint8Array | null {
-    const reader = this.#reader;
-    const spanIds = this.#spanIds;
-    if (head & PARENT_LITERAL) {
-      if (head & PARENT_IN_BATCH) this.#fail('bad_flags', 'a span with two parents');
-      return reader.raw(8, 'parent span id');
-    }
-    if (!(head & PARENT_IN_BATCH)) return null;
-    const back = reader.varint('parent reference');
-    return spanIds[spanIds.length - back] ?? this.#fail('bad_reference', `a parent ${back} spans back`);
-  }
-
-  #status(): [number, string] {
-    const code = this.#reader.varint('status code');
-    if (code > 2) this.#fail('bad_value', `status code ${code}`);
-    return [code, this.#string('status message')];
   }
 
   #events(startUs: number): SpanDataEvent[] {
@@ -244,15 +205,11 @@ class BatchDecoder {
   #attributes(what: string): SpanDataAttributes {
     const attributes: [string, SpanDataValue][] = [];
     for (let count = this.#count(what); count > 0; count--) {
-      const tag = this.#reader.varint(what);
-      const key = this.#lookUp(Math.floor(tag / VALUE_TYPES), what);
-      attributes.push([key, this.#value(tag % VALUE_TYPES)]);
+      const key = this.#string(what);
+      const type = this.#reader.u8('value type');
+      attributes.push([key, type === VALUE_ARRAY ? this.#array() : this.#scalar(type)]);
     }
     return attributes;
-  }
-
-  #value(type: number): SpanDataValue {
-    return type === VALUE_ARRAY ? this.#array() : this.#scalar(type);
   }
 
   #scalar(type: number): string | number | boolean {
@@ -286,21 +243,22 @@ class BatchDecoder {
   }
 
   #string(what: string): string {
-    return this.#lookUp(this.#reader.varint(what), what);
+    const reference = this.#reader.varint(what);
+    if (reference === STRING_INLINE) return this.#spend(this.#reader.text(what));
+    if (reference === STRING_PREFIXED)
+      return this.#spend(this.#tableString(this.#reader.varint(what), what) + this.#reader.text(what));
+    return this.#spend(this.#tableString(reference - STRING_TABLE, what));
   }
 
-  #lookUp(reference: number, what: string): string {
-    const text = this.#strings[reference];
-    if (text === undefined)
-      return this.#fail('bad_reference', `${what}: string ${reference} of ${this.#strings.length}`);
-    this.#spend(text.length);
-    return text;
+  #tableString(index: number, what: string): string {
+    return this.#strings[index] ?? this.#fail('bad_reference', `${what}: string ${index} of ${this.#strings.length}`);
   }
 
   /** Counts text that is used, and refuses what expands beyond the limit. */
-  #spend(bytes: number): void {
-    this.#textBytes += bytes;
+  #spend(text: string): string {
+    this.#textBytes += text.length;
     if (this.#textBytes > MAX_BATCH_TEXT_BYTES) this.#fail('too_large', 'the strings expand beyond the limit');
+    return text;
   }
 
   /** Nothing takes less than a byte, so a count beyond the bytes that are left is wrong. */
@@ -314,12 +272,6 @@ class BatchDecoder {
     const us = baseUs + deltaUs;
     if (us < 0 || us > Number.MAX_SAFE_INTEGER) this.#fail('bad_value', `${what} out of range`);
     return us;
-  }
-
-  #uint32(what: string): number {
-    const value = this.#reader.varint(what);
-    if (value > 0xffffffff) this.#fail('bad_value', `${what} ${value}`);
-    return value;
   }
 
   #fail(code: BatchError['code'], message: string): never {

@@ -11,24 +11,26 @@ export const DEFLATED = 1;
 export const GOODBYE = 2;
 export const HAS_UNSAMPLED = 4;
 
-/** Bits of a span's head byte; the low three are its kind. */
-export const KIND_MASK = 7;
-export const ENDED = 8;
-export const SAME_TRACE = 16;
-export const PARENT_IN_BATCH = 32;
-export const PARENT_LITERAL = 64;
-export const HAS_EXTRAS = 128;
+/** A span's trace: no more spans, a trace that follows, or the trace of that number after these two. */
+export const TRACE_END = 0;
+export const TRACE_NEW = 1;
+export const TRACE_KNOWN = 2;
 
-/** Bits of a span's extras byte. */
-export const EXTRA_STATUS = 1;
-export const EXTRA_EVENTS = 2;
-export const EXTRA_LINKS = 4;
-export const EXTRA_DROPPED = 8;
-export const EXTRA_TRACE_STATE = 16;
-export const EXTRA_SCOPE = 32;
-export const EXTRA_FLAGS = 64;
+/** A span's parent: none, an id that follows, or a span before this one, at a distance of that less one. */
+export const PARENT_NONE = 0;
+export const PARENT_LITERAL = 1;
+export const PARENT_BACK = 1;
 
-/** Types of a value; an attribute's key and type share a varint. */
+/** Bits of a span body's head: the low three are its kind, then the status, then whether there are extras. */
+export const STATUS_SHIFT = 3;
+export const HAS_EXTRAS = 32;
+
+/** A string: one that follows, a string of the table with one that follows appended, or one of the table. */
+export const STRING_INLINE = 0;
+export const STRING_PREFIXED = 1;
+export const STRING_TABLE = 2;
+
+/** Types of a value. */
 export const VALUE_STRING = 0;
 export const VALUE_TRUE = 1;
 export const VALUE_FALSE = 2;
@@ -36,9 +38,8 @@ export const VALUE_UINT = 3;
 export const VALUE_NEGATIVE = 4;
 export const VALUE_DOUBLE = 5;
 export const VALUE_ARRAY = 6;
-export const VALUE_TYPES = 8;
 
-/** A batch after inflating. The SDK sends at most a tenth of this. */
+/** A batch after inflating. The SDK sends at most half of this. */
 export const MAX_BATCH_BYTES = 1024 * 1024;
-/** All strings of a batch with every use counted: shared prefixes and references must not turn bytes into a bomb. */
+/** All strings of a batch with every use counted: references must not turn bytes into a bomb. */
 export const MAX_BATCH_TEXT_BYTES = 8 * 1024 * 1024;

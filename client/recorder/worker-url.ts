@@ -1,6 +1,6 @@
 /** Makes the recorder worker from the URL of `recorder.js`. */
 
-import { WORKER_NAME } from './recorder/protocol.ts';
+import { WORKER_NAME } from './protocol.ts';
 
 /** A worker must be of the page's origin: from elsewhere the script is imported by one that is. */
 export function createWorkerFrom(url: string): Worker {
