@@ -2,7 +2,7 @@
 
 import { signal } from '@preact/signals';
 import type { TraceSummary } from '../../model/span.ts';
-import { apiParameters, type SearchQuery, searchRange } from '../logic/search-query.ts';
+import { apiParameters, formatSearch, type SearchQuery, searchRange } from '../logic/search-query.ts';
 import type { TimeRange } from '../logic/viewport.ts';
 import { fetchTraces } from '../shell/api.ts';
 import { noteServices } from '../shell/catalog.ts';
@@ -16,6 +16,7 @@ export function createSearchResults() {
   const failure = signal<Error | null>(null);
   let asked = new AbortController();
   let parameters = new URLSearchParams();
+  let foundFor: string | null = null;
 
   async function load(mode: 'first' | 'more') {
     asked.abort();
@@ -46,9 +47,12 @@ export function createSearchResults() {
     loading,
     failure,
     hasMore: () => cursor.value !== null,
+    /** True when what is there was found for `query`. */
+    has: (query: SearchQuery) => foundFor === formatSearch(query) && loading.peek() === 'no' && failure.peek() === null,
     /** Asks for the first page of `query`. */
     find(query: SearchQuery, nowUs: number): Promise<void> {
       range.value = searchRange(query, nowUs);
+      foundFor = formatSearch(query);
       parameters = apiParameters(query, nowUs);
       cursor.value = null;
       return load('first');
@@ -61,5 +65,3 @@ export function createSearchResults() {
     stop: () => asked.abort(),
   };
 }
-
-export type SearchResults = ReturnType<typeof createSearchResults>;

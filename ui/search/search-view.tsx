@@ -1,24 +1,27 @@
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import { formatSearch, isUnfiltered, parseSearch, type SearchQuery } from '../logic/search-query.ts';
 import { LoginForm } from '../login/login-form.tsx';
 import { FailureNotice, Notice } from '../parts/notice.tsx';
 import { isUnauthorized } from '../shell/api.ts';
 import { loadServices } from '../shell/catalog.ts';
 import { nowUs } from '../shell/clock.ts';
-import { navigate, search } from '../shell/router.ts';
+import { arrivedByHistory, navigate, search } from '../shell/router.ts';
 import { ResultRow } from './result-row.tsx';
 import { ScatterPlot } from './scatter-plot.tsx';
 import { SearchForm } from './search-form.tsx';
-import { createSearchResults, type SearchResults } from './search-results.ts';
+import { createSearchResults } from './search-results.ts';
+
+/** Outlives the view, so that coming back from a trace finds the list as it was left. */
+const results = createSearchResults();
 
 /** Finds traces. The query is the page's address, so a search can be sent to someone. */
 export function SearchView() {
-  const results = useMemo(createSearchResults, []);
   const query = useComputed(() => parseSearch(search.value));
 
   useSignalEffect(() => {
-    void results.find(query.value, nowUs());
+    const wanted = query.value;
+    if (!arrivedByHistory || !results.has(wanted)) void results.find(wanted, nowUs());
   });
   useEffect(() => {
     document.title = 'Search · Tailrace';
@@ -46,13 +49,12 @@ export function SearchView() {
         onSearch={find}
         onSubmit={() => find(query.value)}
       />
-      <Results results={results} query={query.value} onSearch={find} />
+      <Results query={query.value} onSearch={find} />
     </main>
   );
 }
 
-function Results(props: { results: SearchResults; query: SearchQuery; onSearch: (query: SearchQuery) => void }) {
-  const { results, query, onSearch } = props;
+function Results({ query, onSearch }: { query: SearchQuery; onSearch: (query: SearchQuery) => void }) {
   const pointed = useSignal<string | null>(null);
   const traces = results.traces.value;
   const loading = results.loading.value;

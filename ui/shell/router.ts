@@ -9,6 +9,9 @@ export const route = computed<Route>(() => parseRoute(address.value.path));
 /** The address's query string, with its `?`; empty when there is none. */
 export const search = computed(() => address.value.search);
 
+/** True when the address that is shown was reached by the browser's back or forward. */
+export let arrivedByHistory = false;
+
 function read(): void {
   address.value = { path: window.location.pathname, search: window.location.search };
 }
@@ -16,6 +19,7 @@ function read(): void {
 /** Goes to another view. */
 export function navigate(href: string): void {
   history.pushState(null, '', href);
+  arrivedByHistory = false;
   read();
   window.scrollTo(0, 0);
 }
@@ -28,7 +32,10 @@ export function replaceAddress(href: string): void {
 
 /** Follows history and plain clicks on links to the page's own views; all other clicks stay the browser's. */
 export function startRouter(): void {
-  window.addEventListener('popstate', read);
+  window.addEventListener('popstate', () => {
+    arrivedByHistory = true;
+    read();
+  });
   document.addEventListener('click', (event) => {
     if (event.defaultPrevented || event.button !== 0) return;
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;

@@ -1,11 +1,12 @@
-import { signal, useSignal, useSignalEffect } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { signal, useSignalEffect } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import { serviceOf } from '../../model/tree.ts';
 import { spanRange } from '../logic/bars.ts';
 import { type Brush, moveBrush, startBrush } from '../logic/brush.ts';
 import { formatDuration } from '../logic/duration.ts';
 import { layoutTicks } from '../logic/ticks.ts';
 import { isWhole, timeAt, wholeRange } from '../logic/viewport.ts';
+import { useSize } from '../parts/use-size.ts';
 import { resolveColours } from '../shell/canvas-colours.ts';
 import { serviceColour } from '../shell/catalog.ts';
 import { theme } from '../shell/preferences.ts';
@@ -25,17 +26,8 @@ window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', (ev
 export function Minimap({ state }: { state: TraceState }) {
   const box = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
-  const size = useSignal({ width: 0, height: 0 });
+  const size = useSize(box);
   const drag = useRef<{ brush: Brush; x: number } | null>(null);
-
-  useEffect(() => {
-    const observer = new ResizeObserver(() => {
-      const { clientWidth: width, clientHeight: height } = box.current!;
-      size.value = { width, height };
-    });
-    observer.observe(box.current!);
-    return () => observer.disconnect();
-  }, []);
 
   useSignalEffect(() => {
     // The theme changes what the colours resolve to.

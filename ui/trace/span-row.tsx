@@ -35,7 +35,7 @@ export function SpanRow({ state, node, row, timelinePx }: Props) {
   const failed = span.status.code === 'error';
   function choose() {
     state.activate(node);
-    if (!state.detailsOpen.peek() && window.matchMedia('(min-width: 760px)').matches) state.detailsOpen.value = true;
+    state.detailsOpen.value = true;
   }
   return (
     // biome-ignore lint/a11y/useKeyWithClickEvents: the treegrid has the focus and the keys.

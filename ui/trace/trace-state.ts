@@ -137,10 +137,11 @@ export function createTraceState(loaded: Trace) {
       const match = nextMatch(found.peek() ?? [], active.peek(), step);
       if (match !== null) activate(match);
     },
-    /** Activates the span with this id; nothing when the trace does not have it. */
-    activateSpan(spanId: string): void {
+    /** Activates the span with this id; false when the trace does not have it. */
+    activateSpan(spanId: string): boolean {
       const node = tree.peek().spans.findIndex((candidate) => candidate.spanId === spanId);
       if (node >= 0) activate(node);
+      return node >= 0;
     },
     zoomIn: () => setZoom(zoomAbout(viewport.peek(), ZOOM_STEP, focusUs(), totalUs.peek())),
     zoomOut: () => setZoom(zoomAbout(viewport.peek(), 1 / ZOOM_STEP, focusUs(), totalUs.peek())),

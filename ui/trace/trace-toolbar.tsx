@@ -15,7 +15,7 @@ export function TraceToolbar({ state, findBox, onHelp }: Props) {
   const { startUs, endUs } = state.viewport.value;
   const zoomed = !isWhole(state.viewport.value, state.totalUs.value);
   return (
-    <div class="toolbar" role="toolbar" aria-label="Waterfall">
+    <div class="toolbar">
       <FindBox state={state} findBox={findBox} />
       <div class="group">
         <Tool icon="unfold" label="Unfold all" onClick={state.unfoldEverything} />

@@ -51,11 +51,10 @@ export function TraceView({ traceId }: { traceId: string }) {
       }
       const created = createTraceState(trace);
       const spanId = new URLSearchParams(search.peek()).get('span');
-      if (spanId !== null) {
-        created.activateSpan(spanId);
-        created.detailsOpen.value = true;
-      }
+      if (spanId !== null) created.detailsOpen.value = created.activateSpan(spanId);
       state.value = created;
+      const root = created.tree.peek().spans[0];
+      if (root !== undefined) document.title = `${root.name} · ${serviceOf(root)} · Tailrace`;
     }
 
     void load();
@@ -75,6 +74,7 @@ export function TraceView({ traceId }: { traceId: string }) {
   }
   if (failure.value) return <FailureNotice failure={failure.value} onRetry={retry} />;
   if (state.value === null) return <LoadingTrace />;
+  if (state.value.trace.value.spans.length === 0) return <Notice title="This trace has no spans" />;
   return <TracePage state={state.value} />;
 }
 

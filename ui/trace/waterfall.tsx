@@ -3,10 +3,11 @@
 
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import type { RefObject } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useRef } from 'preact/hooks';
 import { ROW_PX, rowKey, rowWindow, scrollToRow } from '../logic/rows.ts';
 import { layoutTicks } from '../logic/ticks.ts';
 import type { TimeRange } from '../logic/viewport.ts';
+import { useSize } from '../parts/use-size.ts';
 import { nameShare } from '../shell/preferences.ts';
 import { NameDivider } from './name-divider.tsx';
 import { SpanRow } from './span-row.tsx';
@@ -20,19 +21,10 @@ const LEAST_NAME_PX = 164;
 export function Waterfall({ state, grid }: { state: TraceState; grid: RefObject<HTMLDivElement | null> }) {
   const scroller = useRef<HTMLDivElement>(null);
   const scrollTop = useSignal(0);
-  const size = useSignal({ width: 0, height: 0 });
+  const size = useSize(scroller);
   const selection = useSignal<TimeRange | null>(null);
   const axis = useRef<HTMLDivElement>(null);
   useTimelinePointer(state, selection, { grid, axis });
-
-  useEffect(() => {
-    const observer = new ResizeObserver(() => {
-      const { clientWidth: width, clientHeight: height } = scroller.current!;
-      size.value = { width, height };
-    });
-    observer.observe(scroller.current!);
-    return () => observer.disconnect();
-  }, []);
 
   useSignalEffect(() => {
     const { height } = size.value;

@@ -83,6 +83,12 @@ describe('search', () => {
     await dots.nth(CROWD - 1).click();
     await page.waitForURL(`**${target}`);
     await page.getByRole('treegrid').waitFor();
+
+    await page.goBack();
+    await rows(page).first().waitFor();
+    expect(await rows(page).count()).toBe(CROWD);
+    await page.getByRole('link', { name: 'Tailrace' }).click();
+    await page.getByText('click Place order').first().waitFor();
   });
 
   it('says that nothing matches, and clears the conditions on demand', async () => {

@@ -31,8 +31,9 @@ const activeName = (page: Page) =>
     const id = document.querySelector('[role=treegrid]')!.getAttribute('aria-activedescendant')!;
     return document.getElementById(id)!.querySelector('.operation')!.textContent;
   });
-/** From the page itself: playwright hears of changed addresses later. */
-const addressQuery = (page: Page) => page.evaluate(() => window.location.search);
+/** Resolves when the address has this query string. */
+const addressQuery = (page: Page, wanted: string) =>
+  page.waitForFunction((query) => window.location.search === query, wanted);
 const ticks = (page: Page) => page.locator('.axis .tick').allTextContents();
 
 describe('waterfall', () => {
@@ -109,12 +110,12 @@ describe('keyboard', () => {
     await page.keyboard.press('Enter');
     await details.getByText('out of stock: <b>teapot</b>').waitFor();
     await details.getByText('StockError').waitFor();
-    expect(await addressQuery(page)).toBe(`?span=${spanId(4)}`);
+    await addressQuery(page, `?span=${spanId(4)}`);
     await page.keyboard.press('ArrowDown');
     await details.getByText('a'.repeat(32)).waitFor();
     await page.keyboard.press('Escape');
     expect(await details.count()).toBe(0);
-    expect(await addressQuery(page)).toBe('');
+    await addressQuery(page, '');
   });
 
   it('zooms, and shows the whole trace again', async () => {
