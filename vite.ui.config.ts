@@ -8,7 +8,8 @@ const SITE = fileURLToPath(new URL('./dist/site/', import.meta.url));
 export default defineConfig({
   root: fileURLToPath(new URL('./ui/', import.meta.url)),
   logLevel: 'warn',
-  oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  // Never the development form, which names source files: tests build too, and must build what is shipped.
+  oxc: { jsx: { runtime: 'automatic', importSource: 'preact', development: false } },
   build: {
     outDir: SITE,
     emptyOutDir: false,
