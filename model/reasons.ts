@@ -38,6 +38,10 @@ export const CLIENT_DROP_REASONS = [
 ] as const;
 export type ClientDropReason = (typeof CLIENT_DROP_REASONS)[number];
 
+/** Why the SDK in a Worker lost a span. Told to the edge in the header `tailrace-lost-spans` of the next export. */
+export const WORKER_DROP_REASONS = ['too_many_spans', 'rejected', 'unreachable', 'encode_failed'] as const;
+export type WorkerDropReason = (typeof WORKER_DROP_REASONS)[number];
+
 /** Why a trace was kept or dropped at the tail. */
 export const DECISION_REASONS = ['error', 'slow', 'probability', 'not_sampled', 'manual'] as const;
 export type DecisionReason = (typeof DECISION_REASONS)[number];

@@ -1,7 +1,7 @@
 /** What this isolate has counted. Deltas go to the Ledger, at most about once a second, after a response. */
 
 import type { Env } from '../durable-objects/env.ts';
-import type { ClientDropReason, RejectionReason, RequestRejectionReason } from '../model/reasons.ts';
+import type { ClientDropReason, RejectionReason, RequestRejectionReason, WorkerDropReason } from '../model/reasons.ts';
 
 export type Protocol = 'otlp_protobuf' | 'otlp_json' | 'batch';
 
@@ -32,8 +32,8 @@ export function countRejectedRequest(reason: RequestRejectionReason): void {
   count(`tailrace_requests_rejected_total{reason="${reason}"}`, 1);
 }
 
-/** Spans a page says it lost. */
-export function countClientDropped(reason: ClientDropReason, spans: number): void {
+/** Spans that an SDK says it lost. */
+export function countDropped(reason: ClientDropReason | WorkerDropReason, spans: number): void {
   count(`tailrace_spans_dropped_total{reason="${reason}"}`, spans);
 }
 

@@ -8,6 +8,7 @@ import {
   DECISION_REASONS,
   REJECTION_REASONS,
   REQUEST_REJECTION_REASONS,
+  WORKER_DROP_REASONS,
 } from '../model/reasons.ts';
 import { flushCounters } from './counters.ts';
 import { allShards } from './routing.ts';
@@ -64,8 +65,10 @@ export async function renderMetrics(env: Env, config: Config): Promise<string> {
     {
       name: 'tailrace_spans_dropped',
       type: 'counter',
-      help: 'Spans that pages report as lost before they were sent, by reason.',
-      samples: fromLedger('tailrace_spans_dropped', 'reason', CLIENT_DROP_REASONS),
+      help: 'Spans that our SDKs report as lost before they were taken in, by reason.',
+      samples: fromLedger('tailrace_spans_dropped', 'reason', [
+        ...new Set([...CLIENT_DROP_REASONS, ...WORKER_DROP_REASONS]),
+      ]),
     },
     counter(
       'tailrace_spans_merged',

@@ -3,7 +3,7 @@
 import { encodeTracesData } from '../../model/otlp/encode.ts';
 import type { SpanData } from '../../model/span-data.ts';
 import { nowUs, random, wait } from './clock.ts';
-import { countLoss, returnLosses, takeLosses } from './losses.ts';
+import { countLoss, formatLosses, returnLosses, takeLosses } from './losses.ts';
 import type { ResolvedOptions } from './options.ts';
 import { isRetryable, parseRetryAfter, retryDelayMs } from './retry.ts';
 
@@ -20,7 +20,7 @@ export async function exportSpans(options: ResolvedOptions, spans: readonly Span
     countLoss('encode_failed', spans.length, String(error));
     return;
   }
-  const failure = await send(options, body);
+  const failure = await send(options, body, formatLosses(losses));
   if (failure === null) return;
   returnLosses(losses);
   countLoss(failure.reason, spans.length, failure.detail);
@@ -29,13 +29,13 @@ export async function exportSpans(options: ResolvedOptions, spans: readonly Span
 type Failure = { readonly reason: 'rejected' | 'unreachable'; readonly detail: string };
 
 /** Sends `body` until it is accepted (null), refused for good, or the retry budget is spent. */
-async function send(options: ResolvedOptions, body: Uint8Array): Promise<Failure | null> {
+async function send(options: ResolvedOptions, body: Uint8Array, losses: string | null): Promise<Failure | null> {
   const startUs = nowUs();
   for (let attempts = 1; ; attempts++) {
     let detail: string;
     let retryAfterMs: number | null = null;
     try {
-      const response = await post(options, body);
+      const response = await post(options, body, losses);
       await response.body?.cancel();
       if (response.ok) return null;
       detail = `${options.tracesUrl} answered ${response.status}`;
@@ -50,9 +50,10 @@ async function send(options: ResolvedOptions, body: Uint8Array): Promise<Failure
   }
 }
 
-function post(options: ResolvedOptions, body: Uint8Array): Promise<Response> {
+function post(options: ResolvedOptions, body: Uint8Array, losses: string | null): Promise<Response> {
   const headers: Record<string, string> = { 'content-type': 'application/x-protobuf' };
   if (options.key !== '') headers.authorization = `Bearer ${options.key}`;
+  if (losses) headers['tailrace-lost-spans'] = losses;
   const request = new Request(options.tracesUrl, {
     method: 'POST',
     headers,

@@ -189,6 +189,15 @@ it('answers a preflight and lets pages read why they were refused', async () => 
   expect(refused.headers.get('access-control-expose-headers')).toMatch(/retry-after/i);
 });
 
+it('counts what an SDK says it has lost', async () => {
+  const headers = { ...PROTOBUF, 'tailrace-lost-spans': 'unreachable=3,nonsense=9,too_many_spans=2' };
+  await post('/v1/traces', headers, otlp([{ traceId: randomTraceId(), id: 1 }]));
+  const text = new TextDecoder().decode(await (await read('/metrics')).arrayBuffer());
+  expect(text).toContain('tailrace_spans_dropped_total{reason="unreachable"} 3\n');
+  expect(text).toContain('tailrace_spans_dropped_total{reason="too_many_spans"} 2\n');
+  expect(text).not.toContain('nonsense');
+});
+
 it('reports sums that agree', async () => {
   const text = new TextDecoder().decode(await (await read('/metrics')).arrayBuffer());
   expect(text.endsWith('# EOF\n')).toBe(true);

@@ -10,7 +10,7 @@ import { encodeTracesData } from '../../model/otlp/encode.ts';
 import { scanTraces } from '../../model/otlp/scan.ts';
 import type { ClientDropReason } from '../../model/reasons.ts';
 import { SLICE_FROM_PAGE, SLICE_GOODBYE } from '../../model/slice-frame.ts';
-import { countClientDropped, countReceived, countRejected } from '../counters.ts';
+import { countDropped, countReceived, countRejected } from '../counters.ts';
 import { IngestError } from '../errors.ts';
 import { appendTable } from './append.ts';
 import { inflateBatch, readBody } from './body.ts';
@@ -23,7 +23,7 @@ export async function ingestBatch(c: Context<{ Bindings: Env }>, config: Config)
   countReceived('batch', table.count);
   await appendTable(c.env, config, table, SLICE_FROM_PAGE | (batch.goodbye ? SLICE_GOODBYE : 0));
   // Counted once the batch is in: one that is refused comes again with the same numbers.
-  for (const [reason, spans] of Object.entries(batch.dropped)) countClientDropped(reason as ClientDropReason, spans);
+  for (const [reason, spans] of Object.entries(batch.dropped)) countDropped(reason as ClientDropReason, spans);
   const rejections = tableRejections(table);
   for (const { reason } of rejections) countRejected(reason);
   const [first] = rejections;

@@ -9,7 +9,8 @@ import { ProtoError } from '../../model/otlp/proto-reader.ts';
 import { ProtoWriter } from '../../model/otlp/proto-writer.ts';
 import { scanTraces } from '../../model/otlp/scan.ts';
 import type { SpanTable } from '../../model/otlp/span-table.ts';
-import { countReceived, countRejected } from '../counters.ts';
+import { WORKER_DROP_REASONS } from '../../model/reasons.ts';
+import { countDropped, countReceived, countRejected } from '../counters.ts';
 import { type HttpError, IngestError } from '../errors.ts';
 import { appendTable } from './append.ts';
 import { readDecompressedBody } from './body.ts';
@@ -35,7 +36,16 @@ export async function ingestOtlp(c: Context<{ Bindings: Env }>, config: Config):
   await appendTable(c.env, config, table, 0);
   const all = [...rejections, ...tableRejections(table)];
   for (const { reason } of all) countRejected(reason);
+  countLosses(c.req.header('tailrace-lost-spans'));
   return answer(type, all);
+}
+
+/** Spans that our SDK in a Worker has lost since its last export: `reason=count`, joined by commas. */
+function countLosses(header = ''): void {
+  for (const reason of WORKER_DROP_REASONS) {
+    const spans = new RegExp(`(?:^|,)${reason}=(\\d{1,9})(?:,|$)`).exec(header)?.[1];
+    if (spans) countDropped(reason, Number(spans));
+  }
 }
 
 /** An error in the request's own encoding, as google.rpc.Status. */

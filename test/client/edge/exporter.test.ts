@@ -10,12 +10,17 @@ beforeEach(() => {
 afterEach(() => warn.mockRestore());
 
 /** The edge behind a door that gives `answers` first, one for each request. */
-function edgeBehind(...answers: (() => Response | Promise<Response>)[]): Exporter & { readonly times: number[] } {
+function edgeBehind(
+  ...answers: (() => Response | Promise<Response>)[]
+): Exporter & { readonly times: number[]; readonly losses: (string | null)[] } {
   const times: number[] = [];
+  const losses: (string | null)[] = [];
   return {
     times,
+    losses,
     fetch: async (request) => {
       times.push(Date.now());
+      losses.push(request.headers.get('tailrace-lost-spans'));
       const answer = answers[times.length - 1];
       return answer ? answer() : exports.default.fetch(request as never);
     },
@@ -49,6 +54,7 @@ it('does not wait past its budget: the spans are counted, and the count arrives 
   expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringMatching(/2 spans lost \(unreachable\).*answered 503/));
   const next = await handleTraced(() => new Response(), { edge: { exporter } });
   expect(next.spans[0]!.resource.attributes).toMatchObject({ 'tailrace.lost_spans.unreachable': 2 });
+  expect(exporter.losses).toEqual([null, 'unreachable=2']);
   const afterwards = await handleTraced(() => new Response(), { edge: { exporter } });
   expect(afterwards.spans[0]!.resource.attributes).not.toHaveProperty('tailrace.lost_spans.unreachable');
 });
