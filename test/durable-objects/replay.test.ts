@@ -154,6 +154,8 @@ it('knows after a restart what it knew before, whatever happened, and stores eve
               const before = structuredClone(bench.traces.counters);
               bench.dropDue(nowMs);
               expect(bench.traces.counters).toEqual(before);
+              // What is settled and gone from the log is forgotten; the same id begins anew.
+              for (const id of IDS) if (!bench.traces.get(id)) sent.get(id)!.clear();
               if (live > 0 && one.minutes > 10) carried++;
               break;
             }
@@ -175,7 +177,7 @@ it('knows after a restart what it knew before, whatever happened, and stores eve
           const trace = bench.traces.get(id);
           // A kept trace that the log still has in whole must be stored in whole.
           if (trace?.state === 'kept' && !trace.forgotten) {
-            expect([...stored.get(id)!].sort()).toEqual([...sent.get(id)!].sort());
+            expect([...sent.get(id)!].filter((span) => !stored.get(id)!.has(span))).toEqual([]);
           }
         }
       }),
