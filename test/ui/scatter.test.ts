@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { TraceSummary } from '../../model/span.ts';
-import { layoutScatter } from '../../ui/logic/scatter.ts';
+import { layoutScatter, scatterRange } from '../../ui/logic/scatter.ts';
 
 const summary = (startUs: number, durationUs: number, spanCount = 4): TraceSummary => ({
   traceId: '1'.repeat(32),
@@ -16,6 +16,23 @@ const summary = (startUs: number, durationUs: number, spanCount = 4): TraceSumma
   state: 'kept',
   decision: null,
   completeness: { rootEnded: true, missingParents: 0, openSpans: 0 },
+});
+
+describe('scatterRange', () => {
+  const searched = { startUs: 0, endUs: 3_600e6 };
+
+  it('starts a little before the oldest trace and ends with the search', () => {
+    expect(scatterRange([summary(3_500e6, 1), summary(2_600e6, 1)], searched)).toEqual({
+      startUs: 2_560e6,
+      endUs: 3_600e6,
+    });
+  });
+
+  it('is never beyond the search, nor shorter than a minute', () => {
+    expect(scatterRange([summary(10e6, 1)], searched)).toEqual(searched);
+    expect(scatterRange([summary(3_599e6, 1)], searched)).toEqual({ startUs: 3_540e6, endUs: 3_600e6 });
+    expect(scatterRange([summary(3_601e6, 1)], searched)).toEqual({ startUs: 3_540e6, endUs: 3_600e6 });
+  });
 });
 
 describe('layoutScatter', () => {

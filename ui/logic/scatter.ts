@@ -21,6 +21,17 @@ export interface Scatter {
 /** Durations below this stand on the bottom line. */
 const LEAST_DURATION_US = 100;
 
+/** The picture's least time, and the air before its oldest trace as a share of it. */
+const LEAST_TIME_US = 60e6;
+const AIR = 0.04;
+
+/** The part of what was searched that the traces fill: from the oldest of them to the end of the search. */
+export function scatterRange(traces: readonly TraceSummary[], searched: TimeRange): TimeRange {
+  const oldestUs = traces.reduce((least, trace) => Math.min(least, trace.startUs), searched.endUs);
+  const startUs = searched.endUs - Math.max((searched.endUs - oldestUs) * (1 + AIR), LEAST_TIME_US);
+  return { startUs: Math.max(startUs, searched.startUs), endUs: searched.endUs };
+}
+
 /** Time is linear over `range`, duration logarithmic between the powers of ten around what is there. */
 export function layoutScatter(traces: readonly TraceSummary[], range: TimeRange): Scatter {
   let least = Number.POSITIVE_INFINITY;

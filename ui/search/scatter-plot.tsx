@@ -2,7 +2,7 @@ import type { Signal } from '@preact/signals';
 import type { TraceSummary } from '../../model/span.ts';
 import { formatDuration } from '../logic/duration.ts';
 import { formatTracePath } from '../logic/route.ts';
-import { layoutScatter } from '../logic/scatter.ts';
+import { layoutScatter, scatterRange } from '../logic/scatter.ts';
 import { formatTimeShort } from '../logic/time.ts';
 import type { TimeRange } from '../logic/viewport.ts';
 
@@ -11,25 +11,20 @@ const MORE_RADIUS = 4;
 
 interface Props {
   traces: readonly TraceSummary[];
-  range: TimeRange;
-  /** There are older traces that were not loaded. */
-  hasMore: boolean;
+  /** The time that was searched. */
+  searched: TimeRange;
   /** The trace id the pointer is on, here or in the list. */
   pointed: Signal<string | null>;
 }
 
 /** Duration over time, one dot a trace; errors are diamonds. The list below says the same in text. */
-export function ScatterPlot({ traces, range, hasMore, pointed }: Props) {
+export function ScatterPlot({ traces, searched, pointed }: Props) {
+  const range = scatterRange(traces, searched);
   const { dots, lines } = layoutScatter(traces, range);
   const edges = [range.startUs, (range.startUs + range.endUs) / 2, range.endUs];
   return (
     <figure class="scatter" aria-hidden="true">
       <div class="plot">
-        {hasMore && (
-          <div class="not-loaded" style={{ width: `${Math.min(...dots.map((dot) => dot.x)) * 100}%` }}>
-            older traces not loaded
-          </div>
-        )}
         {lines.map((line) => (
           <div key={line.durationUs} class="line" style={{ bottom: `${line.y * 100}%` }}>
             <span>{formatDuration(line.durationUs)}</span>

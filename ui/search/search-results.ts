@@ -42,7 +42,7 @@ export function createSearchResults() {
 
   return {
     traces,
-    /** The time the picture covers. */
+    /** The time that was searched. */
     range,
     loading,
     failure,

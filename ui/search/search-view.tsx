@@ -71,7 +71,7 @@ function Results({ query, onSearch }: { query: SearchQuery; onSearch: (query: Se
       aria-label="Traces found"
       aria-busy={loading !== 'no'}
     >
-      <ScatterPlot traces={traces} range={results.range.value} hasMore={results.hasMore()} pointed={pointed} />
+      <ScatterPlot traces={traces} searched={results.range.value} pointed={pointed} />
       <p class="summary" role="status">
         {traces.length}
         {results.hasMore() ? '+' : ''} {traces.length === 1 ? 'trace' : 'traces'}, newest first

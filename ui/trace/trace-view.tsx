@@ -70,7 +70,7 @@ export function TraceView({ traceId }: { traceId: string }) {
   };
   if (isUnauthorized(failure.value)) return <LoginForm onDone={retry} />;
   if (failure.value instanceof ApiFailure && [400, 404].includes(failure.value.status)) {
-    return <UnknownTrace traceId={traceId} failure={failure.value} onRetry={retry} />;
+    return <UnknownTrace failure={failure.value} onRetry={retry} />;
   }
   if (failure.value) return <FailureNotice failure={failure.value} onRetry={retry} />;
   if (state.value === null) return <LoadingTrace />;
@@ -78,12 +78,9 @@ export function TraceView({ traceId }: { traceId: string }) {
   return <TracePage state={state.value} />;
 }
 
-function UnknownTrace({ traceId, failure, onRetry }: { traceId: string; failure: ApiFailure; onRetry: () => void }) {
+function UnknownTrace({ failure, onRetry }: { failure: ApiFailure; onRetry: () => void }) {
   return (
     <Notice title={failure.status === 404 ? 'This trace is not here' : 'This is not a trace id'} kind="error">
-      <p class="code">
-        <code>{traceId}</code>
-      </p>
       <p>{failure.message}</p>
       {failure.status === 404 && (
         <p>
