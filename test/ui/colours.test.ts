@@ -24,10 +24,25 @@ describe('assignColours', () => {
     );
   });
 
-  it('leaves the colours of services alone whose colour the newcomer does not want', () => {
-    const before = assignColours(['gateway', 'orders', 'shop-page']);
-    const after = assignColours(['gateway', 'orders', 'shop-page', 'zebra']);
-    for (const [name, colour] of before) expect(after.get(name)).toBe(colour);
+  it('leaves the colours of services alone whose colour a newcomer does not want', () => {
+    const services = ['gateway', 'orders', 'shop-page'];
+    const before = assignColours(services);
+    const newcomers = Array.from({ length: 20 }, (_, n) => `auth-${n}`).filter(
+      (name) => ![...before.values()].includes(assignColours([name]).get(name)!),
+    );
+    expect(newcomers.length).toBeGreaterThan(5);
+    for (const name of newcomers) {
+      const after = assignColours([...services, name]);
+      for (const [service, colour] of before) expect(after.get(service)).toBe(colour);
+    }
+  });
+
+  it('gives up to eight services the livelier colours', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.string(), { maxLength: 8 }), (services) => {
+        for (const colour of assignColours(services).values()) expect(colour).toBeLessThan(8);
+      }),
+    );
   });
 
   it('repeats colours beyond twelve', () => {

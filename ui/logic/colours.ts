@@ -2,19 +2,23 @@
 
 /** Colours in the palette (`--service-0` … in styles/tokens.css). Red is not among them: it means error. */
 export const SERVICE_COLOURS = 12;
+/** The first of them are the livelier ones; the others are for deployments with more services than that. */
+const FIRST_COLOURS = 8;
 
 /**
- * A colour for each name. A name starts at the colour its hash says; where an earlier name (in alphabetical order)
- * has taken that, the next free one. Beyond `SERVICE_COLOURS` names, colours repeat.
+ * A colour for each name. A name gets the colour its hash says; where an earlier name (in alphabetical order) has
+ * that, the next free one. Beyond `SERVICE_COLOURS` names, colours repeat.
  */
 export function assignColours(names: Iterable<string>): Map<string, number> {
-  const sorted = [...new Set(names)].sort();
   const taken = new Set<number>();
   const colours = new Map<string, number>();
-  for (const name of sorted) {
-    const first = hashName(name) % SERVICE_COLOURS;
-    let colour = first;
-    if (taken.size < SERVICE_COLOURS) while (taken.has(colour)) colour = (colour + 1) % SERVICE_COLOURS;
+  for (const name of [...new Set(names)].sort()) {
+    const wanted = hashName(name) % FIRST_COLOURS;
+    let colour = wanted;
+    for (let step = 1; taken.has(colour) && step < SERVICE_COLOURS; step++) {
+      colour = step < FIRST_COLOURS ? (wanted + step) % FIRST_COLOURS : step;
+    }
+    if (taken.has(colour)) colour = hashName(name) % SERVICE_COLOURS;
     taken.add(colour);
     colours.set(name, colour);
   }
