@@ -17,12 +17,16 @@ const recorderBeside: Plugin = {
   name: 'recorder-beside',
   enforce: 'pre',
   resolveId: (id) => (id.endsWith('/recorder/entry.ts') ? { id: './recorder.js', external: 'relative' } : null),
+};
+
+/** The last touch: notes for our bundler go, and the one expression that bundlers of our users look for is plain. */
+const withoutNotes: Plugin = {
+  name: 'without-notes',
   generateBundle(_, bundle) {
     for (const chunk of Object.values(bundle)) {
       if (chunk.type !== 'chunk') continue;
-      // The bundlers of our users look for exactly this expression, which ours had to leave alone.
       chunk.code = chunk.code
-        .replaceAll(/\s*\/\* @vite-ignore \*\/\s*/g, '')
+        .replaceAll(/\s*\/\* ?(@vite-ignore|@__PURE__) ?\*\/\s*/g, ' ')
         .replaceAll(/`(\.\/recorder\.js|tailrace-recorder|module)`/g, '"$1"');
     }
   },
@@ -34,7 +38,7 @@ function browserBuild(outDir: string, lib: LibraryOptions, plugins: Plugin[] = [
     root: ROOT,
     publicDir: false,
     logLevel: 'warn',
-    plugins,
+    plugins: [...plugins, withoutNotes],
     build: {
       outDir,
       emptyOutDir: false,
@@ -43,7 +47,7 @@ function browserBuild(outDir: string, lib: LibraryOptions, plugins: Plugin[] = [
       lib,
       // Vite's own setting leaves white space in libraries.
       minify: false,
-      rolldownOptions: { output: { minify: true } },
+      rolldownOptions: { output: { minify: true, generatedCode: { symbols: false } } },
     },
   };
 }

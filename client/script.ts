@@ -7,8 +7,6 @@ import { start } from './api/init.ts';
 import type { InitOptions } from './api/options.ts';
 import type { Tailrace } from './api/tailrace.ts';
 
-export { formatTraceparent, parseTraceparent } from './propagation/w3c.ts';
-
 const tag = typeof document === 'undefined' ? null : (document.currentScript as HTMLScriptElement | null);
 
 /** Starts tracing this page, with options the tag cannot say. */

@@ -6,10 +6,14 @@
 const encoder = /* @__PURE__ */ new TextEncoder();
 const decoder = /* @__PURE__ */ new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** UTF-8; lone surrogates become U+FFFD. */
+export function encodeUtf8(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
 export class ByteWriter {
   readonly #maxBytes: number;
   #buffer = new Uint8Array(1024);
-  #view = new DataView(this.#buffer.buffer);
   #length = 0;
 
   /** Writing more than `maxBytes` throws a RangeError. */
@@ -50,9 +54,8 @@ export class ByteWriter {
   }
 
   f64(value: number): void {
-    this.#reserve(8);
-    this.#view.setFloat64(this.#length, value, true);
-    this.#length += 8;
+    // All platforms we run on are little-endian.
+    this.raw(new Uint8Array(new Float64Array([value]).buffer));
   }
 
   raw(bytes: Uint8Array): void {
@@ -61,9 +64,9 @@ export class ByteWriter {
     this.#length += bytes.length;
   }
 
-  /** UTF-8 after its length in bytes; lone surrogates become U+FFFD. */
+  /** UTF-8 after its length in bytes. */
   text(text: string): void {
-    const bytes = encoder.encode(text);
+    const bytes = encodeUtf8(text);
     this.varint(bytes.length);
     this.raw(bytes);
   }
@@ -75,7 +78,6 @@ export class ByteWriter {
     const grown = new Uint8Array(needed * 2);
     grown.set(this.#buffer);
     this.#buffer = grown;
-    this.#view = new DataView(grown.buffer);
   }
 }
 

@@ -27,3 +27,8 @@ export function wordToHex(word: number): string {
 export function hexToWord(hex: string, index: number): number {
   return Number.parseInt(hex.slice(8 * index, 8 * index + 8), 16) | 0;
 }
+
+/** Pairs of hex digits as bytes; `hex` must be well-formed. */
+export function hexToBytes(hex: string): Uint8Array {
+  return Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+}

@@ -21,26 +21,14 @@ export interface InitOptions {
 
 /** Says what is wrong with the options, or null. */
 export function findOptionsFault(options: InitOptions | undefined): string | null {
-  if (typeof options !== 'object' || options === null) return 'init wants {serviceName, endpoint, key}';
-  if (typeof options.serviceName !== 'string' || !options.serviceName) return 'serviceName must be a text';
-  if (!/^https?:$/.test(protocolOf(options.endpoint))) return 'endpoint must be an http(s) URL, the origin of the edge';
-  if (options.key !== undefined && typeof options.key !== 'string') return 'key must be a text';
-  if (options.workerUrl !== undefined && typeof options.workerUrl !== 'string') return 'workerUrl must be a URL';
-  const { propagateTo } = options;
-  if (propagateTo !== undefined && !(Array.isArray(propagateTo) && propagateTo.every(isOriginPattern))) {
+  const { serviceName, endpoint, key = '', propagateTo = [], workerUrl = '' } = options ?? ({} as Partial<InitOptions>);
+  if (typeof serviceName !== 'string' || !serviceName) return 'serviceName must be a text';
+  if (!/^https?:\/\/[^/]/.test(String(endpoint))) return 'endpoint must be an http(s) URL, the origin of the edge';
+  if (typeof key !== 'string') return 'key must be a text';
+  if (typeof workerUrl !== 'string') return 'workerUrl must be a URL';
+  const isPattern = (value: unknown) => typeof value === 'string' || value instanceof RegExp;
+  if (!Array.isArray(propagateTo) || !propagateTo.every(isPattern)) {
     return 'propagateTo must be a list of origins or regular expressions';
   }
   return null;
-}
-
-function protocolOf(endpoint: unknown): string {
-  try {
-    return new URL(String(endpoint)).protocol;
-  } catch {
-    return '';
-  }
-}
-
-function isOriginPattern(value: unknown): boolean {
-  return typeof value === 'string' || value instanceof RegExp;
 }

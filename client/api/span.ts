@@ -1,10 +1,11 @@
 /** A span while it is recorded. It has the form that records are written from: nothing is copied when it ends. */
 
-import { parseHex } from '../../model/ids.ts';
-import type { SpanDataAttributes, SpanDataEvent, SpanDataLink, SpanDataValue } from '../../model/span-data.ts';
+import { isSpanId, isTraceId } from '../../model/ids.ts';
+import type { SpanDataEvent, SpanDataLink, SpanDataValue } from '../../model/span-data.ts';
 import type { TraceContext } from '../propagation/w3c.ts';
 import type { OpenRecordable, TraceIdentity } from '../recorder/recordable.ts';
-import { randomWord, wordToHex } from './ids.ts';
+import { asError } from './as-error.ts';
+import { hexToBytes, randomWord, wordToHex } from './ids.ts';
 
 /** What one span may hold; more is counted and left out. */
 const MAX_ATTRIBUTES = 128;
@@ -54,16 +55,16 @@ export class Span implements OpenRecordable {
   droppedLinks = 0;
   /** Changed since it was last recorded. */
   changed = true;
+  readonly attributes: Pair[] = [];
+  events: readonly SpanDataEvent[] = NONE;
+  links: readonly SpanDataLink[] = NONE;
   /** Spans of this page that have this one as parent and have not ended. */
-  openChildren = 0;
-  private readonly owner: SpanOwner;
-  private readonly pairs: Pair[] = [];
-  private eventList: SpanDataEvent[] | undefined;
-  private linkList: SpanDataLink[] | undefined;
-  private endsWhenIdle = false;
+  #openChildren = 0;
+  readonly #owner: SpanOwner;
+  #endsWhenIdle = false;
 
   constructor(owner: SpanOwner, place: SpanPlace, name: string, kind: number, scope: string, startUs: number) {
-    this.owner = owner;
+    this.#owner = owner;
     this.trace = place.trace;
     this.parent0 = place.parent0;
     this.parent1 = place.parent1;
@@ -72,7 +73,7 @@ export class Span implements OpenRecordable {
     this.kind = kind;
     this.scope = scope;
     this.startUs = startUs;
-    if (this.parent) this.parent.openChildren++;
+    if (this.parent) this.parent.#openChildren++;
   }
 
   get flags(): number {
@@ -81,18 +82,6 @@ export class Span implements OpenRecordable {
 
   get traceState(): string {
     return this.trace.traceState;
-  }
-
-  get attributes(): SpanDataAttributes {
-    return this.pairs;
-  }
-
-  get events(): readonly SpanDataEvent[] {
-    return this.eventList ?? NONE;
-  }
-
-  get links(): readonly SpanDataLink[] {
-    return this.linkList ?? NONE;
   }
 
   /** Ids and flags in text, to propagate or to write into a log line. */
@@ -111,7 +100,7 @@ export class Span implements OpenRecordable {
   }
 
   setAttribute(key: string, value: SpanDataValue | undefined): this {
-    if (this.isOpen() && value !== undefined && value !== null) this.put(key, value);
+    if (this.#isOpen() && !put(this.attributes, key, value)) this.droppedAttributes++;
     return this;
   }
 
@@ -121,28 +110,24 @@ export class Span implements OpenRecordable {
   }
 
   /** `atUs` is in microseconds since the Unix epoch, now by default. */
-  addEvent(name: string, attributes: AttributeInput = {}, atUs = this.owner.nowUs()): this {
-    if (!this.isOpen()) return this;
-    this.eventList ??= [];
-    if (this.eventList.length >= MAX_EVENTS) this.droppedEvents++;
-    else this.eventList.push({ name, timeUs: atUs, attributes: toPairs(attributes) });
+  addEvent(name: string, attributes?: AttributeInput, atUs = this.#owner.nowUs()): this {
+    if (!this.#isOpen()) return this;
+    if (this.events.length >= MAX_EVENTS) this.droppedEvents++;
+    else this.events = [...this.events, { name, timeUs: atUs, attributes: toPairs(attributes) }];
     return this;
   }
 
   /** Links to another span, of any trace; a context whose ids are not valid is ignored. */
-  addLink(context: TraceContext, attributes: AttributeInput = {}): this {
-    if (!this.isOpen()) return this;
-    const traceId = parseHex(context.traceId);
-    const spanId = parseHex(context.spanId);
-    if (traceId?.length !== 16 || spanId?.length !== 8) return this;
-    this.linkList ??= [];
-    if (this.linkList.length >= MAX_LINKS) this.droppedLinks++;
-    else this.linkList.push({ traceId, spanId, attributes: toPairs(attributes) });
+  addLink({ traceId, spanId }: TraceContext, attributes?: AttributeInput): this {
+    if (!isTraceId(traceId) || !isSpanId(spanId) || !this.#isOpen()) return this;
+    const link = { traceId: hexToBytes(traceId), spanId: hexToBytes(spanId), attributes: toPairs(attributes) };
+    if (this.links.length >= MAX_LINKS) this.droppedLinks++;
+    else this.links = [...this.links, link];
     return this;
   }
 
   setStatus(code: StatusCode, message = ''): this {
-    if (!this.isOpen()) return this;
+    if (!this.#isOpen()) return this;
     this.statusCode = Math.max(0, STATUS_CODES.indexOf(code));
     this.statusMessage = code === 'error' ? message : '';
     return this;
@@ -150,7 +135,7 @@ export class Span implements OpenRecordable {
 
   /** Adds an `exception` event as OpenTelemetry describes it; the status is left to the caller. */
   recordException(error: unknown): this {
-    const { name, message, stack } = error instanceof Error ? error : { name: 'Error', message: String(error) };
+    const { name, message, stack } = asError(error);
     return this.addEvent('exception', {
       'exception.type': name,
       'exception.message': message,
@@ -159,61 +144,61 @@ export class Span implements OpenRecordable {
   }
 
   updateName(name: string): this {
-    if (this.isOpen()) this.name = name;
+    if (this.#isOpen()) this.name = name;
     return this;
   }
 
   /** Ends the span, once. `atUs` is in microseconds since the Unix epoch, now by default. */
   end(atUs?: number): void {
-    if (!this.isOpen()) return;
-    this.endUs = Math.max(this.startUs, atUs ?? this.owner.nowUs());
-    this.owner.onEnd(this);
+    if (!this.#isOpen()) return;
+    this.endUs = Math.max(this.startUs, atUs ?? this.#owner.nowUs());
+    this.#owner.onEnd(this);
     if (!this.parent) return;
-    this.parent.openChildren--;
-    this.parent.checkIdle();
+    this.parent.#openChildren--;
+    this.parent.#checkIdle();
   }
 
   /** Ends the span as soon as none of its children is open, which may be now. */
   endWhenIdle(): void {
-    this.endsWhenIdle = true;
-    this.checkIdle();
+    this.#endsWhenIdle = true;
+    this.#checkIdle();
   }
 
-  private checkIdle(): void {
-    if (this.endsWhenIdle && this.openChildren === 0 && this.isRecording) this.end();
+  #checkIdle(): void {
+    if (this.#endsWhenIdle && this.#openChildren === 0 && this.isRecording) this.end();
   }
 
-  private isOpen(): boolean {
+  #isOpen(): boolean {
     if (this.endUs === null) {
       this.changed = true;
       return true;
     }
-    this.owner.onIgnored();
+    this.#owner.onIgnored();
     return false;
-  }
-
-  private put(key: string, value: SpanDataValue): void {
-    const known = this.pairs.find((pair) => pair[0] === key);
-    if (known) known[1] = cut(value);
-    else if (this.pairs.length >= MAX_ATTRIBUTES) this.droppedAttributes++;
-    else this.pairs.push([key, cut(value)]);
   }
 }
 
 const NONE: readonly never[] = [];
 
-function toPairs(attributes: AttributeInput): Pair[] {
+function toPairs(attributes: AttributeInput | undefined): Pair[] {
   const pairs: Pair[] = [];
-  for (const key in attributes) {
-    const value = attributes[key];
-    if (value !== undefined && value !== null && pairs.length < MAX_ATTRIBUTES) pairs.push([key, cut(value)]);
-  }
+  for (const key in attributes) put(pairs, key, attributes[key]);
   return pairs;
+}
+
+/** Sets or replaces an attribute; one without a value is left out. False when there are too many. */
+function put(pairs: Pair[], key: string, value: SpanDataValue | undefined): boolean {
+  if (value === undefined || value === null) return true;
+  const known = pairs.find((pair) => pair[0] === key);
+  if (known) known[1] = cut(value);
+  else if (pairs.length < MAX_ATTRIBUTES) pairs.push([key, cut(value)]);
+  else return false;
+  return true;
 }
 
 /** A value of another type than an attribute may have becomes its text; long text is cut. */
 function cut(value: SpanDataValue): SpanDataValue {
-  if (typeof value === 'number' || typeof value === 'boolean' || Array.isArray(value)) return value;
-  const text = String(value);
-  return text.length > MAX_VALUE_CHARS ? text.slice(0, MAX_VALUE_CHARS) : text;
+  return typeof value === 'number' || typeof value === 'boolean' || Array.isArray(value)
+    ? value
+    : String(value).slice(0, MAX_VALUE_CHARS);
 }

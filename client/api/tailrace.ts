@@ -4,16 +4,19 @@ import type { ClientDropReason } from '../../model/reasons.ts';
 import type { RecorderMode } from '../recorder/mode.ts';
 import type { Tracer } from './tracer.ts';
 
-export interface Stats {
+/** Counted since the SDK was started, and spans lost for each reason. */
+export interface Stats extends Readonly<Record<ClientDropReason, number>> {
   /** Spans that ended. */
   readonly recorded: number;
-  /** Spans the edge has acknowledged, or the browser has promised to deliver. */
+  /**
+   * Versions of spans that the edge has acknowledged or the browser has promised to deliver: one when a span has ended,
+   * and one for each time it was sent while it was open.
+   */
   readonly accepted: number;
-  /** Spans that wait for the next visit. */
-  readonly savedOffline: number;
+  /** Those that wait for the next visit. */
+  readonly saved: number;
   /** Changes to spans that had ended, which were ignored. */
-  readonly ignoredChanges: number;
-  readonly dropped: Readonly<Partial<Record<ClientDropReason, number>>>;
+  readonly ignored: number;
 }
 
 export interface Tailrace {

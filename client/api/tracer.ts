@@ -2,6 +2,7 @@
 
 import { isSpanId, isTraceId } from '../../model/ids.ts';
 import { FLAG_RANDOM, FLAG_SAMPLED, type TraceContext } from '../propagation/w3c.ts';
+import { asError } from './as-error.ts';
 import type { Clock } from './clock.ts';
 import { activeSpan, setActiveSpan } from './context.ts';
 import { hexToWord, randomWord } from './ids.ts';
@@ -70,8 +71,7 @@ export class Tracer implements SpanOwner {
     const fn = third ?? (second as (span: Span) => T);
     const span = this.startSpan(name, third ? (second as SpanOptions) : {});
     const fail = (error: unknown): never => {
-      span.recordException(error).setStatus('error', error instanceof Error ? error.message : String(error));
-      span.end();
+      span.recordException(error).setStatus('error', asError(error).message).end();
       throw error;
     };
     let result: T;
@@ -91,16 +91,6 @@ export class Tracer implements SpanOwner {
       span.end();
       return value;
     }, fail) as T;
-  }
-
-  /** Runs `fn` with `span` active, without ending it. */
-  runInSpan<T>(span: Span, fn: () => T): T {
-    const previous = setActiveSpan(span);
-    try {
-      return fn();
-    } finally {
-      setActiveSpan(previous);
-    }
   }
 
   nowUs(): number {

@@ -3,6 +3,7 @@
  * `traceparent` header for the origins that may have one. The span ends with the response's head: no body is touched.
  */
 
+import { asError } from '../api/as-error.ts';
 import type { Span } from '../api/span.ts';
 import type { Tracer } from '../api/tracer.ts';
 import { formatTraceparent } from '../propagation/w3c.ts';
@@ -59,7 +60,7 @@ export function instrumentFetch(tracer: Tracer, { endpoint, propagateTo }: Fetch
         return response;
       },
       (error: unknown) => {
-        const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) };
+        const { name, message } = asError(error);
         span.setAttribute('error.type', name).setStatus('error', message).end();
         throw error;
       },

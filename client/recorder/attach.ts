@@ -7,9 +7,10 @@ import { transfer, wrap } from 'comlink';
 import type { BatchConfig } from './batcher.ts';
 import { Counters } from './counters.ts';
 import { Drain, type Send } from './drain.ts';
-import { type Fetch, sendWithRetry } from './exporter.ts';
+import { type Fetch, sendOnce, sendWithRetry } from './exporter.ts';
 import type { RecorderMode } from './mode.ts';
 import { OfflineStore } from './offline.ts';
+import type { Outcome } from './outcome.ts';
 import type { RecorderWorker } from './protocol.ts';
 import { createWorkerFrom } from './worker-url.ts';
 
@@ -26,6 +27,8 @@ export interface Recorder {
   readonly mode: RecorderMode;
   /** Sends everything recorded until now. */
   flush(): Promise<void>;
+  /** Sends a batch in a way that outlives the page. */
+  sendKeepalive(bytes: Uint8Array<ArrayBuffer>): Promise<Outcome>;
   /** Keeps a batch for the next visit; false when that is not possible. */
   save(bytes: Uint8Array<ArrayBuffer>, spanCount: number): Promise<boolean>;
   close(): void;
@@ -49,6 +52,7 @@ export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
   return {
     mode: worker ? (shared ? 'shared' : 'copied') : 'page',
     flush: () => (worker && shared ? worker.remote.drain() : drain.run()),
+    sendKeepalive: async (bytes) => (await sendOnce(fetch, config.url, bytes, true)).outcome,
     save: async (bytes, spanCount) => (await offline?.save({ url: config.url, bytes, spanCount })) ?? false,
     close() {
       worker?.terminate();
@@ -83,8 +87,8 @@ async function sendSaved(offline: OfflineStore, { buffer, config, fetch }: Recor
   const counters = new Counters(buffer);
   const { accepted, rejected, givenUp } = await offline.sendAll(fetch, config.url);
   counters.add('accepted', accepted);
-  if (rejected > 0) counters.drop('rejected', rejected);
-  if (givenUp > 0) counters.drop('offline_cap', givenUp);
+  if (rejected > 0) counters.add('rejected', rejected);
+  if (givenUp > 0) counters.add('offline_cap', givenUp);
 }
 
 /** The page's next idle moment, or soon where the browser does not know one. */

@@ -3,6 +3,8 @@
 import {
   GOODBYE,
   HAS_UNSAMPLED,
+  LOSS_END,
+  LOSS_REASON,
   MAGIC,
   PARENT_BACK,
   PARENT_LITERAL,
@@ -13,11 +15,10 @@ import {
   VERSION,
 } from '../../model/batch/format.ts';
 import { ByteWriter } from '../../model/bytes.ts';
-import { CLIENT_DROP_REASONS } from '../../model/reasons.ts';
 import { createClock } from '../api/clock.ts';
 import type { PendingRecord } from './consumer.ts';
 import type { Losses } from './counters.ts';
-import { RECORD_BODY, RECORD_PARENT, RECORD_SPAN, RECORD_START, RECORD_TRACE, RECORD_WORDS } from './record.ts';
+import { RECORD_BODY, RECORD_PARENT, RECORD_SPAN, RECORD_TRACE, RECORD_WORDS } from './record.ts';
 import { Ring } from './ring.ts';
 import { readStrings } from './strings.ts';
 
@@ -36,7 +37,7 @@ export interface BatchDraft {
   readonly losses: Losses;
   /** The page is going away. */
   readonly goodbye?: boolean;
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
 }
 
 export interface EncodedBatch {
@@ -66,19 +67,17 @@ export function encodeBatch({
   out.varint(strings.length);
   out.raw(strings);
   out.raw(config.resource);
-  const reasons = CLIENT_DROP_REASONS.filter((reason) => losses[reason]);
-  out.varint(reasons.length);
-  for (const reason of reasons) {
-    out.varint(CLIENT_DROP_REASONS.indexOf(reason));
-    out.varint(losses[reason]!);
-  }
+  losses.forEach((count, i) => {
+    if (count === 0) return;
+    out.varint(LOSS_REASON + i);
+    out.varint(count);
+  });
+  out.varint(LOSS_END);
 
   const traces = new Map<string, number>();
   const spans = new Map<string, number>();
-  const times = new Float64Array(2);
-  const timeWords = new Int32Array(times.buffer);
   let spanCount = 0;
-  for (const { index } of records) {
+  for (const { index, startUs, endUs } of records) {
     const length = out.length;
     const id = (at: number, size: number) => words.subarray(index + at, index + at + size);
     const raw = (at: number, size: number) => out.raw(bytes.subarray((index + at) * 4, (index + at) * 4 + size));
@@ -99,8 +98,6 @@ export function encodeBatch({
       raw(RECORD_PARENT, 8);
     }
     spans.set(id(RECORD_SPAN, 2).join(), spanCount);
-    timeWords.set(id(RECORD_START, 4));
-    const [startUs, endUs] = times as unknown as [number, number];
     out.zigzag(startUs - previousStartUs);
     out.varint(endUs < 0 ? 0 : Math.max(0, endUs - startUs) + 1);
     raw(RECORD_WORDS, words[index + RECORD_BODY]! >> 1);

@@ -1,7 +1,7 @@
 /** Finds records in the ring in the role of a consumer. Records leave the ring when they are released. */
 
 import { Claim, type Owner } from './claim.ts';
-import { RECORD_BODY, RECORD_START } from './record.ts';
+import { RECORD_BODY, RECORD_TIMES, RECORD_TRACE } from './record.ts';
 import { Ring } from './ring.ts';
 
 /** A record that is in the ring. */
@@ -9,6 +9,8 @@ export interface PendingRecord {
   /** Where it begins in the ring's words. */
   readonly index: number;
   readonly startUs: number;
+  /** -1 when the span is open. */
+  readonly endUs: number;
   /** It is of a root or an error. */
   readonly isImportant: boolean;
 }
@@ -28,25 +30,19 @@ export class Consumer {
    * `claim.holds()` is still true after it was made.
    */
   read(position: number, maxBytes: number): { readonly records: PendingRecord[]; readonly end: number } | null {
-    const { ring, claim } = this;
-    const head = ring.head;
+    const { words } = this.ring;
     const records: PendingRecord[] = [];
-    const start = new Float64Array(1);
-    const startWords = new Int32Array(start.buffer);
-    let end = position;
     try {
-      while ((end - position) >>> 0 < maxBytes) {
-        const record = ring.recordAt(end, head);
-        if (!record) break;
-        const { index, next } = record;
-        startWords.set(ring.words.subarray(index + RECORD_START, index + RECORD_START + 2));
-        records.push({ index, startUs: start[0]!, isImportant: (ring.words[index + RECORD_BODY]! & 1) === 1 });
-        end = next;
-      }
+      const end = this.ring.read(position, maxBytes, (index) => {
+        const [startUs, endUs] = new Float64Array(words.slice(index + RECORD_TIMES, index + RECORD_TRACE).buffer);
+        const isImportant = (words[index + RECORD_BODY]! & 1) === 1;
+        records.push({ index, startUs: startUs!, endUs: endUs!, isImportant });
+      });
+      return records.length > 0 && this.claim.holds() ? { records, end } : null;
     } catch (error) {
-      if (claim.holds()) throw error;
+      if (this.claim.holds()) throw error;
+      return null;
     }
-    return records.length > 0 && claim.holds() ? { records, end } : null;
   }
 }
 

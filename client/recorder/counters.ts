@@ -1,14 +1,17 @@
 /** Counters in the recorder's memory: the page and the worker both add to them, and both can read them. */
 
-import { CLIENT_DROP_REASONS, type ClientDropReason } from '../../model/reasons.ts';
+import { CLIENT_DROP_REASONS } from '../../model/reasons.ts';
+import type { Stats } from '../api/tailrace.ts';
 import { headerOf, WORD_COUNTERS } from './memory.ts';
 
-const REPORTED = WORD_COUNTERS + CLIENT_DROP_REASONS.length;
-const TOTALS = REPORTED + CLIENT_DROP_REASONS.length;
-const NAMES = ['recorded', 'accepted', 'savedOffline', 'ignoredChanges'] as const;
-export type Counter = (typeof NAMES)[number];
+/** Each has a word in the header, in this order: the reasons why spans are lost, and what else is counted. */
+const NAMES = [...CLIENT_DROP_REASONS, 'recorded', 'accepted', 'saved', 'ignored'] as const;
+type Counter = (typeof NAMES)[number];
+/** Then, for each reason, how many of the lost the edge knows of. */
+const REPORTED = WORD_COUNTERS + NAMES.length;
 
-export type Losses = Partial<Record<ClientDropReason, number>>;
+/** How many spans were lost for each reason, in the order of `CLIENT_DROP_REASONS`. */
+export type Losses = readonly number[];
 
 export class Counters {
   readonly #header: Int32Array;
@@ -18,40 +21,25 @@ export class Counters {
   }
 
   add(name: Counter, count = 1): void {
-    Atomics.add(this.#header, TOTALS + NAMES.indexOf(name), count);
+    Atomics.add(this.#header, WORD_COUNTERS + NAMES.indexOf(name), count);
   }
 
-  get(name: Counter): number {
-    return Atomics.load(this.#header, TOTALS + NAMES.indexOf(name));
-  }
-
-  drop(reason: ClientDropReason, count = 1): void {
-    Atomics.add(this.#header, WORD_COUNTERS + CLIENT_DROP_REASONS.indexOf(reason), count);
-  }
-
-  /** Spans lost since the page was loaded. */
-  dropped(): Losses {
-    return this.#collect(() => 0);
+  all(): Stats {
+    const counts = NAMES.map((name, i) => [name, Atomics.load(this.#header, WORD_COUNTERS + i)]);
+    return Object.fromEntries(counts);
   }
 
   /** Spans lost that no acknowledged batch has told the edge about. */
   unreported(): Losses {
-    return this.#collect((i) => Atomics.load(this.#header, REPORTED + i));
+    return CLIENT_DROP_REASONS.map(
+      (_, i) => Atomics.load(this.#header, WORD_COUNTERS + i) - Atomics.load(this.#header, REPORTED + i),
+    );
   }
 
   /** To be called when a batch that carried `losses` was acknowledged. */
   report(losses: Losses): void {
-    for (const [i, reason] of CLIENT_DROP_REASONS.entries()) {
-      Atomics.add(this.#header, REPORTED + i, losses[reason] ?? 0);
-    }
-  }
-
-  #collect(less: (index: number) => number): Losses {
-    const losses: Losses = {};
-    for (const [i, reason] of CLIENT_DROP_REASONS.entries()) {
-      const count = Atomics.load(this.#header, WORD_COUNTERS + i) - less(i);
-      if (count > 0) losses[reason] = count;
-    }
-    return losses;
+    losses.forEach((count, i) => {
+      Atomics.add(this.#header, REPORTED + i, count);
+    });
   }
 }

@@ -4,7 +4,7 @@ import { type BatchConfig, encodeBatch } from './batcher.ts';
 import { DRAIN } from './claim.ts';
 import { byStart, Consumer } from './consumer.ts';
 import { Counters } from './counters.ts';
-import type { Outcome } from './exporter.ts';
+import type { Outcome } from './outcome.ts';
 
 /** Delivers one encoded batch. `isWanted` turns false when the page has taken over. */
 export type Send = (bytes: Uint8Array<ArrayBuffer>, isWanted: () => boolean) => Promise<Outcome>;
@@ -72,7 +72,7 @@ export class Drain {
     if (outcome === 'accepted') {
       this.#counters.add('accepted', records.length);
       this.#counters.report(losses);
-    } else this.#counters.drop('rejected', records.length);
+    } else this.#counters.add('rejected', records.length);
     return true;
   }
 }

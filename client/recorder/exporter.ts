@@ -1,14 +1,10 @@
 /** Sends batches, and tries again when that may help. */
 
 import { randomWord } from '../api/ids.ts';
-
-/** `accepted`: durable at the edge. `rejected`: it will never be. `unavailable`: it may be later. */
-export type Outcome = 'accepted' | 'rejected' | 'unavailable';
+import { CONTENT_TYPE, type Outcome } from './outcome.ts';
 
 /** A part of `fetch` that the page's own, unpatched one and the worker's both are. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
-
-export const CONTENT_TYPE = 'text/plain';
 
 const MAX_ATTEMPTS = 4;
 const FIRST_DELAY_MS = 500;

@@ -34,13 +34,12 @@ export class Producer {
   #isStopped = false;
 
   constructor(options: ProducerOptions) {
-    const { buffer, config, fetch } = options;
+    const { buffer, config } = options;
     this.#options = options;
     this.counters = new Counters(buffer);
     this.#ring = new Ring(buffer);
     this.#writer = new RecordWriter(this.#ring, new StringTable(buffer));
-    const save: Recorder['save'] = async (bytes, count) => (await this.recorder?.save(bytes, count)) ?? false;
-    this.#exit = new Exit({ buffer, config, fetch, save });
+    this.#exit = new Exit({ buffer, config, recorder: () => this.recorder });
   }
 
   get isStopped(): boolean {
@@ -62,16 +61,17 @@ export class Producer {
   }
 
   onIgnored(): void {
-    this.counters.add('ignoredChanges');
+    this.counters.add('ignored');
   }
 
   /** Sends everything recorded until now; resolves when it is accepted or cannot be sent for the moment. */
   async flush(): Promise<void> {
     try {
+      if (this.#ring.usedBytes === 0) return;
       if (this.#exit.isActive) await this.#exit.send(false);
       else await (await this.#attach())?.flush();
     } catch {
-      this.counters.drop('encode_failed');
+      this.counters.add('encode_failed');
     }
   }
 
@@ -81,7 +81,7 @@ export class Producer {
       this.#recordOpen();
       void this.#exit.send(leaving);
     } catch {
-      this.counters.drop('encode_failed');
+      this.counters.add('encode_failed');
     }
   }
 
@@ -93,22 +93,27 @@ export class Producer {
   /** Sends what there is and lets go of everything. Spans that end after this are not recorded. */
   async stop(): Promise<void> {
     if (this.#isStopped) return;
-    this.#isStopped = true;
     this.#recordOpen();
+    this.discard();
+    await this.flush();
+    this.recorder?.close();
+  }
+
+  /** Records nothing from now on. */
+  discard(): void {
+    this.#isStopped = true;
     this.#open.clear();
     clearTimeout(this.#flushTimer);
     clearTimeout(this.#ageTimer);
-    await this.flush();
-    this.recorder?.close();
   }
 
   #push(span: OpenRecordable): void {
     span.changed = false;
     try {
-      if (!this.#writer.push(span)) this.counters.drop('ring_full');
+      if (!this.#writer.push(span)) this.counters.add('ring_full');
     } catch (error) {
       // Otherwise user code gave something that no type allows.
-      this.counters.drop(error instanceof RangeError ? 'span_too_large' : 'encode_failed');
+      this.counters.add(error instanceof RangeError ? 'span_too_large' : 'encode_failed');
     }
   }
 

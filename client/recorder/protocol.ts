@@ -1,7 +1,7 @@
 /** What the page and the recorder worker say to each other, over Comlink. Spans go through the ring, or as a batch's bytes. */
 
 import type { BatchConfig } from './batcher.ts';
-import type { Outcome } from './exporter.ts';
+import type { Outcome } from './outcome.ts';
 
 /** The name that makes `recorder.js` start as a worker; anything else only imports it. */
 export const WORKER_NAME = 'tailrace-recorder';

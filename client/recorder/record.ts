@@ -15,8 +15,7 @@ import type { Priority, Ring } from './ring.ts';
 import type { StringTable } from './strings.ts';
 
 export const RECORD_BODY = 1;
-export const RECORD_START = 2;
-export const RECORD_END = 4;
+export const RECORD_TIMES = 2;
 export const RECORD_TRACE = 6;
 export const RECORD_SPAN = 10;
 export const RECORD_PARENT = 12;
@@ -33,7 +32,9 @@ export class RecordWriter {
   readonly #ring: Ring;
   readonly #strings: StringTable;
   readonly #words = new Int32Array(RECORD_WORDS);
-  readonly #times = new Float64Array(this.#words.buffer, RECORD_START * 4, 2);
+  readonly #times = new Float64Array(this.#words.buffer, RECORD_TIMES * 4, 2);
+  /** DataView writes words big-endian, which is the order of an id's bytes. */
+  readonly #ids = new DataView(this.#words.buffer, RECORD_TRACE * 4);
   readonly #body = new ByteWriter(MAX_BODY_BYTES);
   readonly #bodyWriter: SpanBodyWriter;
 
@@ -51,8 +52,9 @@ export class RecordWriter {
     if (this.#ring.usedBytes === 0) this.#strings.startOver();
     this.#body.truncate(0);
     this.#bodyWriter.span(span, startUs);
-    const ids = [...trace.words, span.id0, span.id1, span.parent0, span.parent1];
-    for (let i = 0; i < ids.length; i++) this.#words[RECORD_TRACE + i] = swap(ids[i]!);
+    [...trace.words, span.id0, span.id1, span.parent0, span.parent1].forEach((word, i) => {
+      this.#ids.setInt32(4 * i, word);
+    });
     this.#words[RECORD_BODY] = this.#body.length * 2 + (isRoot || statusCode === 2 ? 1 : 0);
     this.#times[0] = startUs;
     this.#times[1] = endUs === null ? -1 : toTime(endUs);
@@ -65,9 +67,4 @@ export class RecordWriter {
 /** A time from user code may be anything; what the batch format cannot carry becomes the epoch. */
 function toTime(us: number): number {
   return us >= 0 && us < MAX_TIME_US ? Math.round(us) : 0;
-}
-
-/** Big-endian to little-endian. */
-function swap(word: number): number {
-  return (word << 24) | ((word & 0xff00) << 8) | ((word >> 8) & 0xff00) | (word >>> 24);
 }

@@ -59,19 +59,23 @@ export class Ring {
   }
 
   /**
-   * Where the record at `position` begins, as an index into `words`, and the position after it; null at `end`.
-   * Throws when there is no record there, which happens when another consumer has released it meanwhile.
+   * Calls `visit` with where each record from `position` on begins, as an index into `words`, until `maxBytes` are
+   * passed or there are no more; returns the position after the last. Throws when there is something else, which
+   * happens when another consumer has released the records meanwhile.
    */
-  recordAt(position: number, end: number): { readonly index: number; readonly next: number } | null {
-    let offset = position & (this.#capacity - 1);
+  read(position: number, maxBytes: number, visit: (index: number) => void): number {
+    const head = this.head;
     let at = position;
-    if (at !== end && this.words[offset >> 2] === PADDING) {
-      at = (at + this.#capacity - offset) | 0;
-      offset = 0;
+    while (at !== head && (at - position) >>> 0 < maxBytes) {
+      const offset = at & (this.#capacity - 1);
+      const bytes = this.words[offset >> 2]!;
+      if (bytes === PADDING) at = (at + this.#capacity - offset) | 0;
+      else if (bytes < 4 || bytes % 4 !== 0 || bytes > (head - at) >>> 0) throw new Error('no record here');
+      else {
+        visit(offset >> 2);
+        at = (at + bytes) | 0;
+      }
     }
-    if (at === end) return null;
-    const bytes = this.words[offset >> 2]!;
-    if (bytes < 4 || bytes % 4 !== 0 || bytes > (end - at) >>> 0) throw new Error('no record here');
-    return { index: offset >> 2, next: (at + bytes) | 0 };
+    return at;
   }
 }

@@ -4,18 +4,17 @@
  * refer to it. Strings that find no room, or are long, stand inline in their records.
  */
 
-import { ByteWriter } from '../../model/bytes.ts';
+import { encodeUtf8 } from '../../model/bytes.ts';
 import { HEADER_BYTES, headerOf, WORD_CAPACITY, WORD_STRINGS_END } from './memory.ts';
 
-/** Longer strings are hardly ever repeated. */
-const MAX_TABLE_CHARS = 64;
+/** Longer strings are hardly ever repeated, and their length would take two bytes. */
+const MAX_TABLE_STRING_BYTES = 127;
 
 /** The producer's side. */
 export class StringTable {
   readonly #header: Int32Array;
   readonly #table: Uint8Array;
   readonly #numbers = new Map<string, number>();
-  readonly #scratch = new ByteWriter();
 
   constructor(buffer: ArrayBufferLike) {
     this.#header = headerOf(buffer);
@@ -26,16 +25,17 @@ export class StringTable {
   find(text: string): number {
     const known = this.#numbers.get(text);
     if (known !== undefined) return known;
-    if (text.length > MAX_TABLE_CHARS) return -1;
-    const scratch = this.#scratch;
-    scratch.truncate(0);
-    scratch.text(text);
-    const end = this.#header[WORD_STRINGS_END]!;
-    if (end + scratch.length > this.#table.length) return -1;
-    this.#table.set(scratch.written(), end);
-    Atomics.store(this.#header, WORD_STRINGS_END, end + scratch.length);
-    this.#numbers.set(text, this.#numbers.size);
-    return this.#numbers.size - 1;
+    if (text.length > MAX_TABLE_STRING_BYTES) return -1;
+    const bytes = encodeUtf8(text);
+    const start = this.#header[WORD_STRINGS_END]!;
+    const end = start + 1 + bytes.length;
+    if (bytes.length > MAX_TABLE_STRING_BYTES || end > this.#table.length) return -1;
+    this.#table[start] = bytes.length;
+    this.#table.set(bytes, start + 1);
+    Atomics.store(this.#header, WORD_STRINGS_END, end);
+    const number = this.#numbers.size;
+    this.#numbers.set(text, number);
+    return number;
   }
 
   /** To be called only while the ring is empty. */

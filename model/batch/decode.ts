@@ -14,6 +14,8 @@ import {
   HAS_EXTRAS,
   HAS_UNSAMPLED,
   HEADER_BYTES,
+  LOSS_END,
+  LOSS_REASON,
   MAGIC,
   MAX_BATCH_BYTES,
   MAX_BATCH_TEXT_BYTES,
@@ -117,12 +119,13 @@ class BatchDecoder {
 
   #dropped(): Batch['dropped'] {
     const dropped: Partial<Record<ClientDropReason, number>> = {};
-    for (let count = this.#count('loss counter count'); count > 0; count--) {
-      const reason = CLIENT_DROP_REASONS[this.#reader.varint('loss reason')];
+    for (;;) {
+      const loss = this.#reader.varint('loss reason');
+      if (loss === LOSS_END) return dropped;
+      const reason = CLIENT_DROP_REASONS[loss - LOSS_REASON];
       if (reason === undefined) return this.#fail('bad_value', 'an unknown loss reason');
       dropped[reason] = this.#reader.varint('loss count');
     }
-    return dropped;
   }
 
   #span(traceId: Uint8Array): SpanData {

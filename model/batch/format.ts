@@ -11,6 +11,10 @@ export const DEFLATED = 1;
 export const GOODBYE = 2;
 export const HAS_UNSAMPLED = 4;
 
+/** A loss counter: no more of them, or the number of its reason in `CLIENT_DROP_REASONS` after this. */
+export const LOSS_END = 0;
+export const LOSS_REASON = 1;
+
 /** A span's trace: no more spans, a trace that follows, or the trace of that number after these two. */
 export const TRACE_END = 0;
 export const TRACE_NEW = 1;
@@ -39,7 +43,7 @@ export const VALUE_NEGATIVE = 4;
 export const VALUE_DOUBLE = 5;
 export const VALUE_ARRAY = 6;
 
-/** A batch after inflating. The SDK sends at most half of this. */
-export const MAX_BATCH_BYTES = 1024 * 1024;
+/** A batch after inflating. A page's whole ring and its strings fit, which is what a page may have to store for later. */
+export const MAX_BATCH_BYTES = 1_200_000;
 /** All strings of a batch with every use counted: references must not turn bytes into a bomb. */
 export const MAX_BATCH_TEXT_BYTES = 8 * 1024 * 1024;
