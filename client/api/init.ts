@@ -39,8 +39,10 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
   const isOn = options !== OFF;
   const endpoint = options.endpoint.replace(/\/+$/, '');
   const { key = '', instrument = {}, propagateTo = [] } = options;
+  const clock = createClock();
   const producer = new Producer({
     ...file,
+    nowUs: clock.nowUs,
     buffer: isOn
       ? createMemory(globalThis.crossOriginIsolated && 'SharedArrayBuffer' in globalThis)
       : createMemory(false, 64, 0),
@@ -48,8 +50,7 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
     fetch: globalThis.fetch?.bind(globalThis),
   });
   const { counters } = producer;
-  const clock = createClock();
-  const tracer = new Tracer(clock, producer);
+  const tracer = new Tracer(producer);
   const undo: (() => void)[] = [];
   if (isOn) {
     undo.push(followPage(producer));

@@ -3,7 +3,7 @@
 import { isSpanId, isTraceId } from '../../model/ids.ts';
 import type { SpanDataEvent, SpanDataLink, SpanDataValue } from '../../model/span-data.ts';
 import type { TraceContext } from '../propagation/w3c.ts';
-import type { OpenRecordable, TraceIdentity } from '../recorder/recordable.ts';
+import type { OpenRecordable, RecordPlace } from '../recorder/recordable.ts';
 import { asError } from './as-error.ts';
 import { hexToBytes, randomWord, wordToHex } from './ids.ts';
 
@@ -17,9 +17,10 @@ export type AttributeInput = Readonly<Record<string, SpanDataValue | undefined>>
 export type StatusCode = 'unset' | 'ok' | 'error';
 const STATUS_CODES: readonly StatusCode[] = ['unset', 'ok', 'error'];
 
-/** What a span tells the tracer that made it. */
-export interface SpanOwner {
+/** What a span reports to. Nothing here throws or waits. */
+export interface SpanSink {
   nowUs(): number;
+  onStart(span: Span): void;
   onEnd(span: Span): void;
   /** A change after the end, which is ignored. */
   onIgnored(): void;
@@ -27,22 +28,16 @@ export interface SpanOwner {
 
 type Pair = [key: string, value: SpanDataValue];
 
-/** Where a span hangs: its trace, and the id of its parent as two words, 0, 0 for none. */
-export interface SpanPlace {
-  readonly trace: TraceIdentity;
-  readonly parent0: number;
-  readonly parent1: number;
+/** Where a span hangs. */
+export interface SpanPlace extends RecordPlace {
   /** The parent, where it is a span of this page. */
   readonly parent: Span | null;
 }
 
 export class Span implements OpenRecordable {
-  readonly trace: TraceIdentity;
+  readonly place: SpanPlace;
   readonly id0 = randomWord();
   readonly id1 = randomWord();
-  readonly parent0: number;
-  readonly parent1: number;
-  readonly parent: Span | null;
   readonly kind: number;
   readonly scope: string;
   readonly startUs: number;
@@ -60,33 +55,31 @@ export class Span implements OpenRecordable {
   links: readonly SpanDataLink[] = NONE;
   /** Spans of this page that have this one as parent and have not ended. */
   #openChildren = 0;
-  readonly #owner: SpanOwner;
+  readonly #sink: SpanSink;
   #endsWhenIdle = false;
 
-  constructor(owner: SpanOwner, place: SpanPlace, name: string, kind: number, scope: string, startUs: number) {
-    this.#owner = owner;
-    this.trace = place.trace;
-    this.parent0 = place.parent0;
-    this.parent1 = place.parent1;
-    this.parent = place.parent;
+  constructor(sink: SpanSink, place: SpanPlace, name: string, kind: number, scope: string, startUs: number) {
+    this.#sink = sink;
+    this.place = place;
     this.name = name;
     this.kind = kind;
     this.scope = scope;
     this.startUs = startUs;
-    if (this.parent) this.parent.#openChildren++;
+    if (place.parent) place.parent.#openChildren++;
+    sink.onStart(this);
   }
 
   get flags(): number {
-    return this.trace.flags;
+    return this.place.trace.flags;
   }
 
   get traceState(): string {
-    return this.trace.traceState;
+    return this.place.trace.traceState;
   }
 
   /** Ids and flags in text, to propagate or to write into a log line. */
   get context(): TraceContext {
-    const { words, flags, traceState } = this.trace;
+    const { words, flags, traceState } = this.place.trace;
     return {
       traceId: words.map(wordToHex).join(''),
       spanId: wordToHex(this.id0) + wordToHex(this.id1),
@@ -110,7 +103,7 @@ export class Span implements OpenRecordable {
   }
 
   /** `atUs` is in microseconds since the Unix epoch, now by default. */
-  addEvent(name: string, attributes?: AttributeInput, atUs = this.#owner.nowUs()): this {
+  addEvent(name: string, attributes?: AttributeInput, atUs = this.#sink.nowUs()): this {
     if (!this.#isOpen()) return this;
     if (this.events.length >= MAX_EVENTS) this.droppedEvents++;
     else this.events = [...this.events, { name, timeUs: atUs, attributes: toPairs(attributes) }];
@@ -151,11 +144,12 @@ export class Span implements OpenRecordable {
   /** Ends the span, once. `atUs` is in microseconds since the Unix epoch, now by default. */
   end(atUs?: number): void {
     if (!this.#isOpen()) return;
-    this.endUs = Math.max(this.startUs, atUs ?? this.#owner.nowUs());
-    this.#owner.onEnd(this);
-    if (!this.parent) return;
-    this.parent.#openChildren--;
-    this.parent.#checkIdle();
+    this.endUs = Math.max(this.startUs, atUs ?? this.#sink.nowUs());
+    this.#sink.onEnd(this);
+    const { parent } = this.place;
+    if (!parent) return;
+    parent.#openChildren--;
+    parent.#checkIdle();
   }
 
   /** Ends the span as soon as none of its children is open, which may be now. */
@@ -173,7 +167,7 @@ export class Span implements OpenRecordable {
       this.changed = true;
       return true;
     }
-    this.#owner.onIgnored();
+    this.#sink.onIgnored();
     return false;
   }
 }

@@ -3,10 +3,9 @@
 import { isSpanId, isTraceId } from '../../model/ids.ts';
 import { FLAG_RANDOM, FLAG_SAMPLED, type TraceContext } from '../propagation/w3c.ts';
 import { asError } from './as-error.ts';
-import type { Clock } from './clock.ts';
 import { activeSpan, setActiveSpan } from './context.ts';
 import { hexToWord, randomWord } from './ids.ts';
-import { type AttributeInput, Span, type SpanOwner, type SpanPlace } from './span.ts';
+import { type AttributeInput, Span, type SpanPlace, type SpanSink } from './span.ts';
 
 export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer';
 const KINDS: readonly (SpanKind | undefined)[] = [undefined, 'internal', 'server', 'client', 'producer', 'consumer'];
@@ -23,21 +22,10 @@ export interface SpanOptions {
   readonly scope?: string;
 }
 
-/** Takes what the tracer has made. Nothing here throws or waits. */
-export interface SpanSink {
-  onStart(span: Span): void;
-  /** A span has ended. `isLocalRoot`: it has no parent in this page. */
-  onEnd(span: Span, isLocalRoot: boolean): void;
-  /** A span was changed after its end. */
-  onIgnored(): void;
-}
-
-export class Tracer implements SpanOwner {
-  readonly #clock: Clock;
+export class Tracer {
   readonly #sink: SpanSink;
 
-  constructor(clock: Clock, sink: SpanSink) {
-    this.#clock = clock;
+  constructor(sink: SpanSink) {
     this.#sink = sink;
   }
 
@@ -49,15 +37,14 @@ export class Tracer implements SpanOwner {
   startSpan(name: string, options: SpanOptions = {}): Span {
     const { parent = activeSpan(), kind } = options;
     const span = new Span(
-      this,
+      this.#sink,
       placeUnder(parent),
       String(name),
       kind ? Math.max(1, KINDS.indexOf(kind)) : 1,
       options.scope ?? 'tailrace',
-      options.startUs ?? this.#clock.nowUs(),
+      options.startUs ?? this.#sink.nowUs(),
     );
     if (options.attributes) span.setAttributes(options.attributes);
-    this.#sink.onStart(span);
     return span;
   }
 
@@ -92,22 +79,10 @@ export class Tracer implements SpanOwner {
       return value;
     }, fail) as T;
   }
-
-  nowUs(): number {
-    return this.#clock.nowUs();
-  }
-
-  onEnd(span: Span): void {
-    this.#sink.onEnd(span, span.parent === null);
-  }
-
-  onIgnored(): void {
-    this.#sink.onIgnored();
-  }
 }
 
 function placeUnder(parent: Span | TraceContext | null): SpanPlace {
-  if (parent instanceof Span) return { trace: parent.trace, parent0: parent.id0, parent1: parent.id1, parent };
+  if (parent instanceof Span) return { trace: parent.place.trace, parent0: parent.id0, parent1: parent.id1, parent };
   if (parent && isTraceId(parent.traceId) && isSpanId(parent.spanId)) {
     const { traceId, spanId, flags, traceState = '' } = parent;
     const words = [hexToWord(traceId, 0), hexToWord(traceId, 1), hexToWord(traceId, 2), hexToWord(traceId, 3)] as const;

@@ -75,8 +75,8 @@ export function instrumentFetch(tracer: Tracer, { endpoint, propagateTo }: Fetch
 }
 
 /** Adds the header, unless the page has set one itself. */
-function inject(span: Span, headers: Headers): void {
+function inject({ context }: Span, headers: Headers): void {
   if (headers.has('traceparent')) return;
-  headers.set('traceparent', formatTraceparent(span.context));
-  if (span.trace.traceState) headers.set('tracestate', span.trace.traceState);
+  headers.set('traceparent', formatTraceparent(context));
+  if (context.traceState) headers.set('tracestate', context.traceState);
 }

@@ -7,16 +7,15 @@
  *     then        the string table
  */
 
-export const MAGIC = 0x474e5254; // "TRNG" in little-endian
-export const VERSION = 1;
+/** "TRN" in little-endian, and the version of this layout. */
+export const MAGIC = 0x014e5254;
 
 /** Header words. */
 export const WORD_MAGIC = 0;
-export const WORD_VERSION = 1;
 /** The ring's capacity in bytes, a power of two. */
-export const WORD_CAPACITY = 2;
+export const WORD_CAPACITY = 1;
 /** The producer's position: bytes pushed since the start, modulo 2^32. */
-export const WORD_HEAD = 3;
+export const WORD_HEAD = 2;
 /** Words 4 and 5 are one 64-bit word: the consumer's position, its epoch and owner. See `claim.ts`. */
 export const WORD_CLAIM = 4;
 /** Bytes used of the string table. */
@@ -38,13 +37,13 @@ export function createMemory(
 ): ArrayBufferLike {
   const bytes = HEADER_BYTES + ringBytes + tableBytes;
   const buffer = shared ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes);
-  new Int32Array(buffer).set([MAGIC, VERSION, ringBytes]);
+  new Int32Array(buffer).set([MAGIC, ringBytes]);
   return buffer;
 }
 
 /** The header of memory that `createMemory` made. Throws when it is something else. */
 export function headerOf(buffer: ArrayBufferLike): Int32Array {
   const header = new Int32Array(buffer, 0, HEADER_BYTES / 4);
-  if (header[WORD_MAGIC] !== MAGIC || header[WORD_VERSION] !== VERSION) throw new Error('not memory of this recorder');
+  if (header[WORD_MAGIC] !== MAGIC) throw new Error('not memory of this recorder');
   return header;
 }

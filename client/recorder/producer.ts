@@ -14,12 +14,15 @@ const AGE_FLUSH_MS = 5_000;
 const FLUSH_RING_BYTES = 256 * 1024;
 
 export interface ProducerOptions extends RecorderHost {
+  /** The page's clock. */
+  readonly nowUs: () => number;
   /** Loads `recorder.js`. */
   readonly loadRecorder: () => Promise<typeof import('./entry.ts')>;
 }
 
 export class Producer {
   readonly counters: Counters;
+  readonly nowUs: () => number;
   recorder: Recorder | null = null;
   readonly #options: ProducerOptions;
   readonly #ring: Ring;
@@ -36,6 +39,7 @@ export class Producer {
   constructor(options: ProducerOptions) {
     const { buffer, config } = options;
     this.#options = options;
+    this.nowUs = options.nowUs;
     this.counters = new Counters(buffer);
     this.#ring = new Ring(buffer);
     this.#writer = new RecordWriter(this.#ring, new StringTable(buffer));
@@ -52,12 +56,12 @@ export class Producer {
     this.#watchAge();
   }
 
-  onEnd(span: OpenRecordable, isLocalRoot: boolean): void {
+  onEnd(span: OpenRecordable): void {
     if (!this.#open.delete(span)) return;
     this.counters.add('recorded');
     this.#push(span);
     if (this.#ring.usedBytes >= FLUSH_RING_BYTES) this.#scheduleFlush(0);
-    else if (isLocalRoot) this.#scheduleFlush(ROOT_ENDED_FLUSH_MS);
+    else if (!span.place.parent) this.#scheduleFlush(ROOT_ENDED_FLUSH_MS);
   }
 
   onIgnored(): void {

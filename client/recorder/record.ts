@@ -46,13 +46,14 @@ export class RecordWriter {
 
   /** False when the ring is too full. Throws a RangeError when the span is too large for a record. */
   push(span: OpenRecordable): boolean {
-    const { trace, endUs, statusCode } = span;
+    const { endUs, statusCode } = span;
+    const { trace, parent0, parent1 } = span.place;
     const startUs = toTime(span.startUs);
-    const isRoot = span.parent0 === 0 && span.parent1 === 0;
+    const isRoot = parent0 === 0 && parent1 === 0;
     if (this.#ring.usedBytes === 0) this.#strings.startOver();
     this.#body.truncate(0);
     this.#bodyWriter.span(span, startUs);
-    [...trace.words, span.id0, span.id1, span.parent0, span.parent1].forEach((word, i) => {
+    [...trace.words, span.id0, span.id1, parent0, parent1].forEach((word, i) => {
       this.#ids.setInt32(4 * i, word);
     });
     this.#words[RECORD_BODY] = this.#body.length * 2 + (isRoot || statusCode === 2 ? 1 : 0);

@@ -11,14 +11,21 @@ export interface TraceIdentity {
   readonly traceState: string;
 }
 
-/** What a record is written from. */
-export interface Recordable extends SpanBody {
+/** Where a span hangs: its trace, and the id of its parent as two big-endian words, 0 and 0 for none. */
+export interface RecordPlace {
   readonly trace: TraceIdentity;
-  /** The span id and the parent's as two big-endian words; a parent of 0, 0 is none. */
-  readonly id0: number;
-  readonly id1: number;
   readonly parent0: number;
   readonly parent1: number;
+  /** The parent, where it is a span of this page. */
+  readonly parent: object | null;
+}
+
+/** What a record is written from. */
+export interface Recordable extends SpanBody {
+  readonly place: RecordPlace;
+  /** The span id as two big-endian words. */
+  readonly id0: number;
+  readonly id1: number;
   readonly startUs: number;
   /** null while the span is open. */
   readonly endUs: number | null;
