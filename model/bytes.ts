@@ -11,74 +11,73 @@ export function encodeUtf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
-export class ByteWriter {
-  readonly #maxBytes: number;
-  #buffer = new Uint8Array(1024);
-  #length = 0;
-
-  /** Writing more than `maxBytes` throws a RangeError. */
-  constructor(maxBytes = Number.POSITIVE_INFINITY) {
-    this.#maxBytes = maxBytes;
-  }
-
-  get length(): number {
-    return this.#length;
-  }
-
+export interface ByteWriter {
+  readonly length: number;
   /** Forgets what was written after `length`. */
-  truncate(length: number): void {
-    this.#length = length;
-  }
-
+  truncate(length: number): void;
   /** A view of what was written, valid until the next write. */
-  written(): Uint8Array<ArrayBuffer> {
-    return this.#buffer.subarray(0, this.#length);
-  }
-
-  u8(value: number): void {
-    this.#reserve(1);
-    this.#buffer[this.#length++] = value;
-  }
-
+  written(): Uint8Array<ArrayBuffer>;
+  u8(value: number): void;
   /** `value` is an integer from 0 to 2^53 - 1; larger ones become that. */
-  varint(value: number): void {
-    this.#reserve(8);
-    let rest = Math.min(value, Number.MAX_SAFE_INTEGER);
-    for (; rest > 0x7f; rest = Math.floor(rest / 128)) this.#buffer[this.#length++] = (rest % 128) | 0x80;
-    this.#buffer[this.#length++] = rest;
-  }
-
+  varint(value: number): void;
   /** A signed integer of at most 52 bits, small magnitudes short. */
-  zigzag(value: number): void {
-    this.varint(value < 0 ? -2 * value - 1 : 2 * value);
-  }
-
-  f64(value: number): void {
-    // All platforms we run on are little-endian.
-    this.raw(new Uint8Array(new Float64Array([value]).buffer));
-  }
-
-  raw(bytes: Uint8Array): void {
-    this.#reserve(bytes.length);
-    this.#buffer.set(bytes, this.#length);
-    this.#length += bytes.length;
-  }
-
+  zigzag(value: number): void;
+  f64(value: number): void;
+  raw(bytes: Uint8Array): void;
   /** UTF-8 after its length in bytes. */
-  text(text: string): void {
-    const bytes = encodeUtf8(text);
-    this.varint(bytes.length);
-    this.raw(bytes);
+  text(text: string): void;
+}
+
+/** A writer that throws a RangeError beyond `maxBytes`. A closure, because pages load it: it minifies to half a class. */
+export function createByteWriter(maxBytes = Number.POSITIVE_INFINITY): ByteWriter {
+  let buffer = new Uint8Array(1024);
+  let length = 0;
+
+  function reserve(bytes: number): void {
+    const needed = length + bytes;
+    if (needed > maxBytes) throw new RangeError('too many bytes');
+    if (needed <= buffer.length) return;
+    const grown = new Uint8Array(needed * 2);
+    grown.set(buffer);
+    buffer = grown;
   }
 
-  #reserve(bytes: number): void {
-    const needed = this.#length + bytes;
-    if (needed <= this.#buffer.length) return;
-    if (needed > this.#maxBytes) throw new RangeError('too many bytes');
-    const grown = new Uint8Array(needed * 2);
-    grown.set(this.#buffer);
-    this.#buffer = grown;
+  function varint(value: number): void {
+    reserve(8);
+    let rest = Math.min(value, Number.MAX_SAFE_INTEGER);
+    for (; rest > 0x7f; rest = Math.floor(rest / 128)) buffer[length++] = (rest % 128) | 0x80;
+    buffer[length++] = rest;
   }
+
+  function raw(bytes: Uint8Array): void {
+    reserve(bytes.length);
+    buffer.set(bytes, length);
+    length += bytes.length;
+  }
+
+  return {
+    get length() {
+      return length;
+    },
+    truncate(to) {
+      length = to;
+    },
+    written: () => buffer.subarray(0, length),
+    u8(value) {
+      reserve(1);
+      buffer[length++] = value;
+    },
+    varint,
+    zigzag: (value) => varint(value < 0 ? -2 * value - 1 : 2 * value),
+    // All platforms we run on are little-endian.
+    f64: (value) => raw(new Uint8Array(new Float64Array([value]).buffer)),
+    raw,
+    text(text) {
+      const bytes = encodeUtf8(text);
+      varint(bytes.length);
+      raw(bytes);
+    },
+  };
 }
 
 /** What a reader can find wrong: bytes that end too soon, an integer that is too large, text that is not UTF-8. */

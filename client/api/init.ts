@@ -1,12 +1,12 @@
 /** Puts the SDK together: options, memory, tracer, instrumentation, the page's life cycle. */
 
-import { SpanBodyWriter } from '../../model/batch/span-body.ts';
-import { ByteWriter } from '../../model/bytes.ts';
+import { createSpanBodyWriter } from '../../model/batch/span-body.ts';
+import { createByteWriter } from '../../model/bytes.ts';
 import { instrumentClicks } from '../instrument/click.ts';
 import { instrumentDocumentLoad } from '../instrument/document-load.ts';
 import { instrumentFetch } from '../instrument/fetch.ts';
 import { createMemory } from '../recorder/memory.ts';
-import { Producer, type ProducerOptions } from '../recorder/producer.ts';
+import { createProducer, type ProducerOptions } from '../recorder/producer.ts';
 import { createClock } from './clock.ts';
 import { randomWord, wordToHex } from './ids.ts';
 import { findOptionsFault, type InitOptions } from './options.ts';
@@ -40,7 +40,7 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
   const endpoint = options.endpoint.replace(/\/+$/, '');
   const { key = '', instrument = {}, propagateTo = [] } = options;
   const clock = createClock();
-  const producer = new Producer({
+  const producer = createProducer({
     ...file,
     nowUs: clock.nowUs,
     buffer: isOn
@@ -63,7 +63,7 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
   return {
     tracer,
     get mode() {
-      return producer.isStopped ? 'off' : (producer.recorder?.mode ?? 'starting');
+      return producer.mode;
     },
     flush: () => producer.flush(),
     shutdown() {
@@ -77,7 +77,7 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
 
 /** The resource's attributes in the form in which every batch carries them. */
 function encodeResource({ serviceName, resource }: InitOptions): Uint8Array {
-  const out = new ByteWriter();
+  const out = createByteWriter();
   const attributes = {
     ...resource,
     'service.name': serviceName,
@@ -85,6 +85,6 @@ function encodeResource({ serviceName, resource }: InitOptions): Uint8Array {
     'telemetry.sdk.name': 'tailrace',
     'telemetry.sdk.language': 'webjs',
   };
-  new SpanBodyWriter(out, () => -1).attributes(Object.entries(attributes));
+  createSpanBodyWriter(out, () => -1).attributes(Object.entries(attributes));
   return out.written().slice();
 }

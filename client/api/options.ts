@@ -19,16 +19,13 @@ export interface InitOptions {
   readonly workerUrl?: string;
 }
 
-/** Says what is wrong with the options, or null. */
+/** Says what is wrong with the options, or null. A wrong `key` or `workerUrl` does no harm here and shows by itself. */
 export function findOptionsFault(options: InitOptions | undefined): string | null {
-  const { serviceName, endpoint, key = '', propagateTo = [], workerUrl = '' } = options ?? ({} as Partial<InitOptions>);
+  const { serviceName, endpoint, propagateTo = [] } = options ?? ({} as Partial<InitOptions>);
   if (typeof serviceName !== 'string' || !serviceName) return 'serviceName must be a text';
-  if (!/^https?:\/\/[^/]/.test(String(endpoint))) return 'endpoint must be an http(s) URL, the origin of the edge';
-  if (typeof key !== 'string') return 'key must be a text';
-  if (typeof workerUrl !== 'string') return 'workerUrl must be a URL';
+  if (!/^https?:\/\/[^/]/.test(String(endpoint))) return 'endpoint must be an http(s) URL';
   const isPattern = (value: unknown) => typeof value === 'string' || value instanceof RegExp;
-  if (!Array.isArray(propagateTo) || !propagateTo.every(isPattern)) {
-    return 'propagateTo must be a list of origins or regular expressions';
-  }
-  return null;
+  return Array.isArray(propagateTo) && propagateTo.every(isPattern)
+    ? null
+    : 'propagateTo must be a list of texts and patterns';
 }

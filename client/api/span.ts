@@ -3,7 +3,7 @@
 import { isSpanId, isTraceId } from '../../model/ids.ts';
 import type { SpanDataEvent, SpanDataLink, SpanDataValue } from '../../model/span-data.ts';
 import type { TraceContext } from '../propagation/w3c.ts';
-import type { OpenRecordable, RecordPlace } from '../recorder/recordable.ts';
+import type { OpenRecordable, RecordPlace, SpanSink } from '../recorder/recordable.ts';
 import { asError } from './as-error.ts';
 import { hexToBytes, randomWord, wordToHex } from './ids.ts';
 
@@ -16,15 +16,6 @@ const MAX_VALUE_CHARS = 4096;
 export type AttributeInput = Readonly<Record<string, SpanDataValue | undefined>>;
 export type StatusCode = 'unset' | 'ok' | 'error';
 const STATUS_CODES: readonly StatusCode[] = ['unset', 'ok', 'error'];
-
-/** What a span reports to. Nothing here throws or waits. */
-export interface SpanSink {
-  nowUs(): number;
-  onStart(span: Span): void;
-  onEnd(span: Span): void;
-  /** A change after the end, which is ignored. */
-  onIgnored(): void;
-}
 
 type Pair = [key: string, value: SpanDataValue];
 

@@ -2,10 +2,11 @@
 
 import { isSpanId, isTraceId } from '../../model/ids.ts';
 import { FLAG_RANDOM, FLAG_SAMPLED, type TraceContext } from '../propagation/w3c.ts';
+import type { SpanSink } from '../recorder/recordable.ts';
 import { asError } from './as-error.ts';
 import { activeSpan, setActiveSpan } from './context.ts';
 import { hexToWord, randomWord } from './ids.ts';
-import { type AttributeInput, Span, type SpanPlace, type SpanSink } from './span.ts';
+import { type AttributeInput, Span, type SpanPlace } from './span.ts';
 
 export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer';
 const KINDS: readonly (SpanKind | undefined)[] = [undefined, 'internal', 'server', 'client', 'producer', 'consumer'];

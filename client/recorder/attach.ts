@@ -6,7 +6,7 @@
 import { transfer, wrap } from 'comlink';
 import type { BatchConfig } from './batcher.ts';
 import { Counters } from './counters.ts';
-import { Drain, type Send } from './drain.ts';
+import { createDrain, type Send } from './drain.ts';
 import { type Fetch, sendOnce, sendWithRetry } from './exporter.ts';
 import type { RecorderMode } from './mode.ts';
 import { OfflineStore } from './offline.ts';
@@ -48,10 +48,10 @@ export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
   const send: Send = worker
     ? (bytes) => worker.remote.send(transfer(bytes, [bytes.buffer]))
     : (bytes, isWanted) => sendWithRetry(fetch, config.url, bytes, isWanted);
-  const drain = new Drain({ buffer, config, send, maxRingBytes: MAX_RING_BYTES, idle });
+  const drain = createDrain({ buffer, config, send, maxRingBytes: MAX_RING_BYTES, idle });
   return {
     mode: worker ? (shared ? 'shared' : 'copied') : 'page',
-    flush: () => (worker && shared ? worker.remote.drain() : drain.run()),
+    flush: () => (worker && shared ? worker.remote.drain() : drain()),
     sendKeepalive: async (bytes) => (await sendOnce(fetch, config.url, bytes, true)).outcome,
     save: async (bytes, spanCount) => (await offline?.save({ url: config.url, bytes, spanCount })) ?? false,
     close() {

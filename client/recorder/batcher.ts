@@ -14,12 +14,12 @@ import {
   TRACE_NEW,
   VERSION,
 } from '../../model/batch/format.ts';
-import { ByteWriter } from '../../model/bytes.ts';
+import { createByteWriter } from '../../model/bytes.ts';
 import { createClock } from '../api/clock.ts';
-import type { PendingRecord } from './consumer.ts';
 import type { Losses } from './counters.ts';
+import type { PendingRecord } from './pending.ts';
 import { RECORD_BODY, RECORD_PARENT, RECORD_SPAN, RECORD_TRACE, RECORD_WORDS } from './record.ts';
-import { Ring } from './ring.ts';
+import { createRing } from './ring.ts';
 import { readStrings } from './strings.ts';
 
 /** What is the same in all batches of a page. Travels to the worker once. */
@@ -55,8 +55,8 @@ export function encodeBatch({
   goodbye,
   maxBytes = 2 ** 31,
 }: BatchDraft): EncodedBatch {
-  const { words, bytes } = new Ring(buffer);
-  const out = new ByteWriter();
+  const { words, bytes } = createRing(buffer);
+  const out = createByteWriter();
   for (const byte of MAGIC) out.u8(byte);
   out.u8(VERSION);
   // Nothing is left out for sampling in the page: unsampled spans travel with their flag.

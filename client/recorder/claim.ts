@@ -14,60 +14,55 @@ export const DRAIN = 0n;
 export const EXIT = 1n;
 export type Owner = typeof DRAIN | typeof EXIT;
 
-export class Claim {
-  readonly #cell: BigInt64Array;
-  readonly #owner: Owner;
-  /** The word as we last saw it while it was ours. */
-  #held: bigint | null = null;
-
-  constructor(buffer: ArrayBufferLike, owner: Owner) {
-    this.#cell = new BigInt64Array(buffer, WORD_CLAIM * 4, 1);
-    this.#owner = owner;
-  }
-
-  /** Looks whether the role is ours, taking note of the position. */
-  check(): boolean {
-    const word = this.#load();
-    this.#held = ((word >> 32n) & 1n) === this.#owner ? word : null;
-    return this.#held !== null;
-  }
-
-  /** True while nobody has taken the role since `check` or `take`. Ask after reading: what was read is whole then. */
-  holds(): boolean {
-    return this.#load() === this.#held;
-  }
-
-  /** Takes the role from whoever has it. */
-  take(): void {
-    while (!this.#swap(this.#load(), this.#owner, this.position));
-  }
-
-  /** Hands the role over, if we still have it. */
-  give(owner: Owner): void {
-    if (this.#held !== null) this.#swap(this.#held, owner, this.position);
-    this.#held = null;
-  }
-
+export interface Claim {
   /** The position up to which records are released. */
-  get position(): number {
-    return Number(BigInt.asIntN(32, this.#load()));
-  }
-
+  readonly position: number;
+  /** Looks whether the role is ours, taking note of the position. */
+  check(): boolean;
+  /** True while nobody has taken the role since `check` or `take`. Ask after reading: what was read is whole then. */
+  holds(): boolean;
+  /** Takes the role from whoever has it. */
+  take(): void;
+  /** Hands the role over, if we still have it. */
+  give(owner: Owner): void;
   /** Moves the position; false when the role was lost, and then nothing happened. */
-  release(position: number): boolean {
-    return this.#held !== null && this.#swap(this.#held, this.#owner, position);
-  }
+  release(position: number): boolean;
+}
+
+export function createClaim(buffer: ArrayBufferLike, owner: Owner): Claim {
+  const cell = new BigInt64Array(buffer, WORD_CLAIM * 4, 1);
+  const load = () => Atomics.load(cell, 0);
+  const position = () => Number(BigInt.asIntN(32, load()));
+  /** The word as we last saw it while it was ours. */
+  let held: bigint | null = null;
 
   /** Each swap is a new epoch. */
-  #swap(from: bigint, owner: Owner, position: number): boolean {
+  function swap(from: bigint | null, owner: Owner, position: number): boolean {
+    if (from === null) return false;
     const epoch = (from >> 33n) + 1n;
     const to = BigInt.asIntN(64, (((epoch << 1n) | owner) << 32n) | BigInt(position >>> 0));
-    const done = Atomics.compareExchange(this.#cell, 0, from, to) === from;
-    if (done) this.#held = to;
+    const done = Atomics.compareExchange(cell, 0, from, to) === from;
+    if (done) held = to;
     return done;
   }
 
-  #load(): bigint {
-    return Atomics.load(this.#cell, 0);
-  }
+  return {
+    get position() {
+      return position();
+    },
+    check() {
+      const word = load();
+      held = ((word >> 32n) & 1n) === owner ? word : null;
+      return held !== null;
+    },
+    holds: () => load() === held,
+    take() {
+      while (!swap(load(), owner, position()));
+    },
+    give(owner) {
+      swap(held, owner, position());
+      held = null;
+    },
+    release: (position) => swap(held, owner, position),
+  };
 }

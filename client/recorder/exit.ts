@@ -6,10 +6,11 @@
 
 import type { Recorder } from './attach.ts';
 import { type BatchConfig, encodeBatch } from './batcher.ts';
-import { DRAIN, EXIT } from './claim.ts';
-import { byImportance, Consumer, type PendingRecord } from './consumer.ts';
+import { createClaim, DRAIN, EXIT } from './claim.ts';
 import { Counters, type Losses } from './counters.ts';
 import { CONTENT_TYPE, type Outcome } from './outcome.ts';
+import { byImportance, type PendingRecord, readPending } from './pending.ts';
+import { createRing } from './ring.ts';
 
 /** What browsers let keepalive requests and beacons have in flight together (https://fetch.spec.whatwg.org/). */
 const EXIT_BUDGET_BYTES = 64 * 1024;
@@ -29,77 +30,66 @@ interface Piece {
   readonly losses: Losses;
 }
 
-export class Exit {
-  readonly #options: ExitOptions;
-  readonly #consumer: Consumer;
-  readonly #counters: Counters;
-  /** What is before this is on its way; null while the role is not ours. */
-  #cursor: number | null = null;
-  /** The role goes back when nothing is on its way any more. */
-  #returning = false;
-  #inFlightBytes = 0;
-  /** Settles when everything before the cursor is delivered, stored or counted as lost, and released. */
-  #settled: Promise<unknown> = Promise.resolve();
-
-  constructor(options: ExitOptions) {
-    this.#options = options;
-    this.#consumer = new Consumer(options.buffer, EXIT);
-    this.#counters = new Counters(options.buffer);
-  }
-
-  get isActive(): boolean {
-    return this.#cursor !== null;
-  }
-
+export interface Exit {
+  /** The consumer's role is here. */
+  readonly isActive: boolean;
   /** Sends everything that is not released and not on its way. `leaving`: the page will not see any answer. */
-  send(leaving: boolean): Promise<unknown> {
-    const { claim } = this.#consumer;
-    this.#returning = false;
-    if (this.#cursor === null) claim.take();
-    this.#cursor ??= claim.position;
-    const reading = this.#consumer.read(this.#cursor, 2 ** 31);
-    if (!reading) return this.#settled;
-    this.#cursor = reading.end;
-    const pieces = this.#deliver(reading.records.sort(byImportance), leaving);
-    this.#settled = Promise.all([this.#settled, ...pieces]).then(() => claim.release(reading.end));
-    return this.#settled;
+  send(leaving: boolean): Promise<unknown>;
+  /** The page is visible again: the role goes back as soon as nothing is on its way. */
+  giveBack(): Promise<void>;
+}
+
+export function createExit({ buffer, config, recorder }: ExitOptions): Exit {
+  const ring = createRing(buffer);
+  const claim = createClaim(buffer, EXIT);
+  const counters = new Counters(buffer);
+  /** What is before this is on its way; null while the role is not ours. */
+  let cursor: number | null = null;
+  /** The role goes back when nothing is on its way any more. */
+  let isReturning = false;
+  let inFlightBytes = 0;
+  /** Settles when everything before the cursor is delivered, stored or counted as lost, and released. */
+  let settled: Promise<unknown> = Promise.resolve();
+
+  async function save({ bytes, spanCount }: Piece): Promise<void> {
+    const isSaved = await recorder()?.save(bytes, spanCount);
+    counters.add(isSaved ? 'saved' : 'exit_budget', spanCount);
   }
 
-  /** The page is visible again: the role goes back as soon as nothing is on its way. */
-  async giveBack(): Promise<void> {
-    this.#returning = true;
-    await this.#settled;
-    // Hidden again meanwhile: the role is still needed here.
-    if (!this.#returning) return;
-    this.#cursor = null;
-    this.#inFlightBytes = 0;
-    this.#consumer.claim.give(DRAIN);
+  async function settle(piece: Piece, outcome: Outcome): Promise<void> {
+    if (outcome === 'unavailable') return save(piece);
+    counters.add(outcome, piece.spanCount);
+    if (outcome === 'accepted') counters.report(piece.losses);
+  }
+
+  /** As a keepalive fetch if the page will see the answer, otherwise as a beacon. null when the browser refuses. */
+  function send(piece: Piece, leaving: boolean): Promise<void> | null {
+    const { bytes } = piece;
+    const visible = leaving ? null : recorder();
+    if (!visible && !navigator.sendBeacon(config.url, new Blob([bytes], { type: CONTENT_TYPE }))) return null;
+    inFlightBytes += bytes.length;
+    if (!visible) return settle(piece, 'accepted');
+    return visible.sendKeepalive(bytes).then((outcome) => {
+      inFlightBytes -= bytes.length;
+      return settle(piece, outcome);
+    });
   }
 
   /** Hands out pieces until the browser takes no more, then stores the rest. */
-  #deliver(records: readonly PendingRecord[], goodbye: boolean): Promise<void>[] {
-    const { buffer, config } = this.#options;
+  function deliver(records: readonly PendingRecord[], goodbye: boolean): Promise<void>[] {
     const outcomes: Promise<void>[] = [];
     let rest = records;
-    let room = EXIT_BUDGET_BYTES - this.#inFlightBytes;
+    let room = EXIT_BUDGET_BYTES - inFlightBytes;
     while (rest.length > 0) {
-      const hasRoom = room >= MIN_PIECE_BYTES;
-      const losses = this.#counters.unreported();
-      const batch = encodeBatch({
-        buffer,
-        config,
-        records: rest,
-        losses,
-        goodbye,
-        maxBytes: hasRoom ? room : undefined,
-      });
-      const piece = { ...batch, losses };
+      const maxBytes = room < MIN_PIECE_BYTES ? undefined : room;
+      const losses = counters.unreported();
+      const piece = { ...encodeBatch({ buffer, config, records: rest, losses, goodbye, maxBytes }), losses };
       const isFit = piece.spanCount > 0;
-      const outcome = !hasRoom ? this.#save(piece) : isFit && this.#send(piece, goodbye);
+      const outcome = maxBytes ? isFit && send(piece, goodbye) : save(piece);
       if (outcome) {
         outcomes.push(outcome);
         rest = rest.slice(piece.spanCount);
-        room = EXIT_BUDGET_BYTES - this.#inFlightBytes;
+        room = EXIT_BUDGET_BYTES - inFlightBytes;
       } else {
         // Other scripts have part of the budget: a smaller piece may fit. One span that does not, never will.
         room = isFit ? piece.bytes.length / 2 : 0;
@@ -108,30 +98,29 @@ export class Exit {
     return outcomes;
   }
 
-  /** As a keepalive fetch if the page will see the answer, otherwise as a beacon. null when the browser refuses. */
-  #send(piece: Piece, goodbye: boolean): Promise<void> | null {
-    const { bytes, spanCount, losses } = piece;
-    const recorder = this.#options.recorder();
-    const settle = async (outcome: Outcome) => {
-      if (outcome === 'unavailable') return this.#save(piece);
-      this.#counters.add(outcome, spanCount);
-      if (outcome === 'accepted') this.#counters.report(losses);
-    };
-    this.#inFlightBytes += bytes.length;
-    if (!goodbye && recorder) {
-      return recorder.sendKeepalive(bytes).then((outcome) => {
-        this.#inFlightBytes -= bytes.length;
-        return settle(outcome);
-      });
-    }
-    if (navigator.sendBeacon(this.#options.config.url, new Blob([bytes], { type: CONTENT_TYPE })))
-      return settle('accepted');
-    this.#inFlightBytes -= bytes.length;
-    return null;
-  }
-
-  async #save({ bytes, spanCount }: Piece): Promise<void> {
-    const isSaved = await this.#options.recorder()?.save(bytes, spanCount);
-    this.#counters.add(isSaved ? 'saved' : 'exit_budget', spanCount);
-  }
+  return {
+    get isActive() {
+      return cursor !== null;
+    },
+    send(leaving) {
+      isReturning = false;
+      if (cursor === null) claim.take();
+      cursor ??= claim.position;
+      const reading = readPending(ring, claim, cursor, 2 ** 31);
+      if (!reading) return settled;
+      const { records, end } = reading;
+      cursor = end;
+      settled = Promise.all([settled, ...deliver(records.sort(byImportance), leaving)]).then(() => claim.release(end));
+      return settled;
+    },
+    async giveBack() {
+      isReturning = true;
+      await settled;
+      // Hidden again meanwhile: the role is still needed here.
+      if (!isReturning) return;
+      cursor = null;
+      inFlightBytes = 0;
+      claim.give(DRAIN);
+    },
+  };
 }

@@ -8,10 +8,10 @@
  * Times are doubles, in microseconds since the Unix epoch. Ids are in the order of their bytes.
  */
 
-import { SpanBodyWriter } from '../../model/batch/span-body.ts';
-import { ByteWriter } from '../../model/bytes.ts';
+import { createSpanBodyWriter } from '../../model/batch/span-body.ts';
+import { createByteWriter } from '../../model/bytes.ts';
 import type { OpenRecordable } from './recordable.ts';
-import type { Priority, Ring } from './ring.ts';
+import type { Ring } from './ring.ts';
 import type { StringTable } from './strings.ts';
 
 export const RECORD_BODY = 1;
@@ -28,41 +28,35 @@ const MAX_BODY_BYTES = 64 * 1024;
 /** Spans at least this long are kept when the ring has no room for ordinary ones. */
 const SLOW_US = 1_000_000;
 
-export class RecordWriter {
-  readonly #ring: Ring;
-  readonly #strings: StringTable;
-  readonly #words = new Int32Array(RECORD_WORDS);
-  readonly #times = new Float64Array(this.#words.buffer, RECORD_TIMES * 4, 2);
-  /** DataView writes words big-endian, which is the order of an id's bytes. */
-  readonly #ids = new DataView(this.#words.buffer, RECORD_TRACE * 4);
-  readonly #body = new ByteWriter(MAX_BODY_BYTES);
-  readonly #bodyWriter: SpanBodyWriter;
+/**
+ * Makes the function that records a span's present version. It returns false when the ring is too full, and throws a
+ * RangeError when the span is too large for a record.
+ */
+export function createRecordWriter(ring: Ring, strings: StringTable): (span: OpenRecordable) => boolean {
+  const words = new Int32Array(RECORD_WORDS);
+  const times = new Float64Array(words.buffer, RECORD_TIMES * 4, 2);
+  // DataView writes words big-endian, which is the order of an id's bytes.
+  const ids = new DataView(words.buffer, RECORD_TRACE * 4);
+  const body = createByteWriter(MAX_BODY_BYTES);
+  const bodyWriter = createSpanBodyWriter(body, (text) => strings.find(text));
 
-  constructor(ring: Ring, strings: StringTable) {
-    this.#ring = ring;
-    this.#strings = strings;
-    this.#bodyWriter = new SpanBodyWriter(this.#body, (text) => strings.find(text));
-  }
-
-  /** False when the ring is too full. Throws a RangeError when the span is too large for a record. */
-  push(span: OpenRecordable): boolean {
-    const { endUs, statusCode } = span;
-    const { trace, parent0, parent1 } = span.place;
+  return (span) => {
+    const { endUs, statusCode, id0, id1, place } = span;
+    const { trace, parent0, parent1 } = place;
     const startUs = toTime(span.startUs);
-    const isRoot = parent0 === 0 && parent1 === 0;
-    if (this.#ring.usedBytes === 0) this.#strings.startOver();
-    this.#body.truncate(0);
-    this.#bodyWriter.span(span, startUs);
-    [...trace.words, span.id0, span.id1, parent0, parent1].forEach((word, i) => {
-      this.#ids.setInt32(4 * i, word);
+    const isError = statusCode === 2;
+    if (ring.usedBytes === 0) strings.startOver();
+    body.truncate(0);
+    bodyWriter.span(span, startUs);
+    [...trace.words, id0, id1, parent0, parent1].forEach((word, i) => {
+      ids.setInt32(4 * i, word);
     });
-    this.#words[RECORD_BODY] = this.#body.length * 2 + (isRoot || statusCode === 2 ? 1 : 0);
-    this.#times[0] = startUs;
-    this.#times[1] = endUs === null ? -1 : toTime(endUs);
+    words[RECORD_BODY] = body.length * 2 + (isError || (parent0 === 0 && parent1 === 0) ? 1 : 0);
+    times[0] = startUs;
+    times[1] = endUs === null ? -1 : toTime(endUs);
     const isSlow = endUs !== null && endUs - startUs >= SLOW_US;
-    const priority: Priority = statusCode === 2 ? 'error' : isSlow ? 'slow' : 'normal';
-    return this.#ring.push(this.#words, this.#body.written(), priority);
-  }
+    return ring.push(words, body.written(), isError ? 'error' : isSlow ? 'slow' : 'normal');
+  };
 }
 
 /** A time from user code may be anything; what the batch format cannot carry becomes the epoch. */

@@ -36,3 +36,14 @@ export interface OpenRecordable extends Recordable {
   /** Changed since it was last recorded. */
   changed: boolean;
 }
+
+/** What a span reports to. Nothing here throws or waits. */
+export interface SpanSink {
+  /** Microseconds since the Unix epoch. */
+  nowUs(): number;
+  onStart(span: OpenRecordable): void;
+  /** To be called once for each span that started. */
+  onEnd(span: OpenRecordable): void;
+  /** A span was changed after its end, which is ignored. */
+  onIgnored(): void;
+}

@@ -16,66 +16,67 @@ export type Priority = keyof typeof SHARES;
 
 const PADDING = -1;
 
-export class Ring {
+export interface Ring {
   readonly words: Int32Array;
   readonly bytes: Uint8Array;
-  readonly #header: Int32Array;
-  readonly #capacity: number;
-
-  constructor(buffer: ArrayBufferLike) {
-    this.#header = headerOf(buffer);
-    this.#capacity = this.#header[WORD_CAPACITY]!;
-    this.words = new Int32Array(buffer, HEADER_BYTES, this.#capacity / 4);
-    this.bytes = new Uint8Array(buffer, HEADER_BYTES, this.#capacity);
-  }
-
-  /** The producer's position. */
-  get head(): number {
-    return Atomics.load(this.#header, WORD_HEAD);
-  }
-
   /** Bytes that are not released, padding included. */
-  get usedBytes(): number {
-    return (this.head - Atomics.load(this.#header, WORD_CLAIM)) >>> 0;
-  }
-
+  readonly usedBytes: number;
   /**
-   * Copies a record in, all or nothing: `words`, the first of which becomes its length, then `body`. False when the
-   * ring is too full for that priority.
+   * Copies a record in, all or nothing: `record`, the first word of which becomes its length, then `body`. False when
+   * the ring is too full for that priority.
    */
-  push(words: Int32Array, body: Uint8Array, priority: Priority): boolean {
-    const bytes = (words.length * 4 + body.length + 3) & ~3;
-    const head = this.head;
-    const offset = head & (this.#capacity - 1);
-    const padding = offset + bytes > this.#capacity ? this.#capacity - offset : 0;
-    if (this.usedBytes + padding + bytes > this.#capacity * SHARES[priority]) return false;
-    if (padding > 0) this.words[offset >> 2] = PADDING;
-    const start = padding > 0 ? 0 : offset;
-    words[0] = bytes;
-    this.words.set(words, start >> 2);
-    this.bytes.set(body, start + words.length * 4);
-    Atomics.store(this.#header, WORD_HEAD, (head + padding + bytes) | 0);
-    return true;
-  }
-
+  push(record: Int32Array, body: Uint8Array, priority: Priority): boolean;
   /**
    * Calls `visit` with where each record from `position` on begins, as an index into `words`, until `maxBytes` are
    * passed or there are no more; returns the position after the last. Throws when there is something else, which
    * happens when another consumer has released the records meanwhile.
    */
-  read(position: number, maxBytes: number, visit: (index: number) => void): number {
-    const head = this.head;
-    let at = position;
-    while (at !== head && (at - position) >>> 0 < maxBytes) {
-      const offset = at & (this.#capacity - 1);
-      const bytes = this.words[offset >> 2]!;
-      if (bytes === PADDING) at = (at + this.#capacity - offset) | 0;
-      else if (bytes < 4 || bytes % 4 !== 0 || bytes > (head - at) >>> 0) throw new Error('no record here');
-      else {
-        visit(offset >> 2);
-        at = (at + bytes) | 0;
+  read(position: number, maxBytes: number, visit: (index: number) => void): number;
+}
+
+/** The ring in memory that `createMemory` made. */
+export function createRing(buffer: ArrayBufferLike): Ring {
+  const header = headerOf(buffer);
+  const capacity = header[WORD_CAPACITY]!;
+  const words = new Int32Array(buffer, HEADER_BYTES, capacity / 4);
+  const bytes = new Uint8Array(buffer, HEADER_BYTES, capacity);
+  /** The producer's position. */
+  const head = () => Atomics.load(header, WORD_HEAD);
+  const usedBytes = () => (head() - Atomics.load(header, WORD_CLAIM)) >>> 0;
+
+  return {
+    words,
+    bytes,
+    get usedBytes() {
+      return usedBytes();
+    },
+    push(record, body, priority) {
+      const length = (record.length * 4 + body.length + 3) & ~3;
+      const offset = head() & (capacity - 1);
+      const padding = offset + length > capacity ? capacity - offset : 0;
+      if (usedBytes() + padding + length > capacity * SHARES[priority]) return false;
+      if (padding > 0) words[offset >> 2] = PADDING;
+      const start = padding > 0 ? 0 : offset;
+      record[0] = length;
+      words.set(record, start >> 2);
+      bytes.set(body, start + record.length * 4);
+      Atomics.store(header, WORD_HEAD, (head() + padding + length) | 0);
+      return true;
+    },
+    read(position, maxBytes, visit) {
+      const end = head();
+      let at = position;
+      while (at !== end && (at - position) >>> 0 < maxBytes) {
+        const offset = at & (capacity - 1);
+        const length = words[offset >> 2]!;
+        if (length === PADDING) at = (at + capacity - offset) | 0;
+        else if (length < 4 || length % 4 !== 0 || length > (end - at) >>> 0) throw new Error('no record here');
+        else {
+          visit(offset >> 2);
+          at = (at + length) | 0;
+        }
       }
-    }
-    return at;
-  }
+      return at;
+    },
+  };
 }

@@ -11,38 +11,38 @@ import { HEADER_BYTES, headerOf, WORD_CAPACITY, WORD_STRINGS_END } from './memor
 const MAX_TABLE_STRING_BYTES = 127;
 
 /** The producer's side. */
-export class StringTable {
-  readonly #header: Int32Array;
-  readonly #table: Uint8Array;
-  readonly #numbers = new Map<string, number>();
-
-  constructor(buffer: ArrayBufferLike) {
-    this.#header = headerOf(buffer);
-    this.#table = new Uint8Array(buffer, HEADER_BYTES + this.#header[WORD_CAPACITY]!);
-  }
-
+export interface StringTable {
   /** The number of `text`, which is added if it is not there; -1 when it has to stand inline. */
-  find(text: string): number {
-    const known = this.#numbers.get(text);
-    if (known !== undefined) return known;
-    if (text.length > MAX_TABLE_STRING_BYTES) return -1;
-    const bytes = encodeUtf8(text);
-    const start = this.#header[WORD_STRINGS_END]!;
-    const end = start + 1 + bytes.length;
-    if (bytes.length > MAX_TABLE_STRING_BYTES || end > this.#table.length) return -1;
-    this.#table[start] = bytes.length;
-    this.#table.set(bytes, start + 1);
-    Atomics.store(this.#header, WORD_STRINGS_END, end);
-    const number = this.#numbers.size;
-    this.#numbers.set(text, number);
-    return number;
-  }
-
+  find(text: string): number;
   /** To be called only while the ring is empty. */
-  startOver(): void {
-    this.#numbers.clear();
-    Atomics.store(this.#header, WORD_STRINGS_END, 0);
-  }
+  startOver(): void;
+}
+
+export function createStringTable(buffer: ArrayBufferLike): StringTable {
+  const header = headerOf(buffer);
+  const table = new Uint8Array(buffer, HEADER_BYTES + header[WORD_CAPACITY]!);
+  const numbers = new Map<string, number>();
+  return {
+    find(text) {
+      const known = numbers.get(text);
+      if (known !== undefined) return known;
+      if (text.length > MAX_TABLE_STRING_BYTES) return -1;
+      const bytes = encodeUtf8(text);
+      const start = header[WORD_STRINGS_END]!;
+      const end = start + 1 + bytes.length;
+      if (bytes.length > MAX_TABLE_STRING_BYTES || end > table.length) return -1;
+      table[start] = bytes.length;
+      table.set(bytes, start + 1);
+      Atomics.store(header, WORD_STRINGS_END, end);
+      const number = numbers.size;
+      numbers.set(text, number);
+      return number;
+    },
+    startOver() {
+      numbers.clear();
+      Atomics.store(header, WORD_STRINGS_END, 0);
+    },
+  };
 }
 
 /** The consumer's side: the bytes of the table as they are now. */

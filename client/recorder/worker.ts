@@ -2,7 +2,7 @@
 
 import { expose } from 'comlink';
 import { deflateBatch } from './deflate.ts';
-import { Drain } from './drain.ts';
+import { createDrain } from './drain.ts';
 import { sendWithRetry } from './exporter.ts';
 import type { RecorderWorker, WorkerConfig } from './protocol.ts';
 
@@ -12,12 +12,12 @@ const MAX_RING_BYTES = 256 * 1024;
 /** Serves the page that made this worker. */
 export function startWorker(): void {
   let url = '';
-  let drain: Drain | null = null;
+  let drain: (() => Promise<void>) | null = null;
   const worker: RecorderWorker = {
     start({ batch, buffer }: WorkerConfig) {
       url = batch.url;
       if (!buffer) return;
-      drain = new Drain({
+      drain = createDrain({
         buffer,
         config: batch,
         maxRingBytes: MAX_RING_BYTES,
@@ -26,7 +26,7 @@ export function startWorker(): void {
       });
     },
     async drain() {
-      await drain?.run();
+      await drain?.();
     },
     send: async (bytes) => sendWithRetry(fetch, url, await deflateBatch(bytes)),
   };

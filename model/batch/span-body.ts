@@ -26,67 +26,39 @@ export type SpanBody = Omit<SpanData, 'traceId' | 'spanId' | 'parentSpanId' | 's
 /** Finds or gives a string its number in the batch's table; -1 when it is not to be in it. */
 export type FindString = (text: string) => number;
 
-export class SpanBodyWriter {
-  readonly #out: ByteWriter;
-  readonly #find: FindString;
-
-  constructor(out: ByteWriter, find: FindString) {
-    this.#out = out;
-    this.#find = find;
-  }
-
+export interface SpanBodyWriter {
   /** `startUs` is what the times of events are relative to. */
-  span(span: SpanBody, startUs: number): void {
-    const out = this.#out;
-    const { statusMessage, traceState, events, links, droppedAttributes, droppedEvents, droppedLinks } = span;
-    const hasExtras =
-      statusMessage !== '' ||
-      traceState !== '' ||
-      events.length + links.length + droppedAttributes + droppedEvents + droppedLinks > 0;
-    out.u8(span.kind | (span.statusCode << STATUS_SHIFT) | (hasExtras ? HAS_EXTRAS : 0));
-    out.varint(span.flags);
-    this.#string(span.scope);
-    this.#string(span.name);
-    this.attributes(span.attributes);
-    if (!hasExtras) return;
-    this.#string(statusMessage);
-    this.#string(traceState);
-    out.varint(events.length);
-    for (const event of events) {
-      this.#string(event.name);
-      out.zigzag(Math.round(event.timeUs - startUs));
-      this.attributes(event.attributes);
+  span(span: SpanBody, startUs: number): void;
+  attributes(attributes: SpanDataAttributes): void;
+}
+
+export function createSpanBodyWriter(out: ByteWriter, find: FindString): SpanBodyWriter {
+  function string(text: string): void {
+    const known = find(text);
+    if (known >= 0) {
+      out.varint(STRING_TABLE + known);
+      return;
     }
-    out.varint(links.length);
-    for (const link of links) {
-      out.raw(link.traceId);
-      out.raw(link.spanId);
-      this.attributes(link.attributes);
-    }
-    out.varint(droppedAttributes);
-    out.varint(droppedEvents);
-    out.varint(droppedLinks);
+    // The URLs of a page's resources differ in their last part.
+    const cut = text.lastIndexOf('/') + 1;
+    const prefix = cut > 0 ? find(text.slice(0, cut)) : -1;
+    if (prefix >= 0) {
+      out.varint(STRING_PREFIXED);
+      out.varint(prefix);
+    } else out.varint(STRING_INLINE);
+    out.text(prefix >= 0 ? text.slice(cut) : text);
   }
 
-  attributes(attributes: SpanDataAttributes): void {
-    this.#out.varint(attributes.length);
-    for (const [key, value] of attributes) {
-      this.#string(key);
-      this.#value(value);
-    }
-  }
-
-  #value(value: SpanDataValue): void {
-    const out = this.#out;
+  function writeValue(value: SpanDataValue): void {
     if (typeof value === 'string') {
       out.u8(VALUE_STRING);
-      this.#string(value);
+      string(value);
     } else if (typeof value === 'boolean') {
       out.u8(value ? VALUE_TRUE : VALUE_FALSE);
     } else if (typeof value === 'object') {
       out.u8(VALUE_ARRAY);
       out.varint(value.length);
-      for (const item of value) this.#value(item);
+      for (const item of value) writeValue(item);
     } else if (Number.isSafeInteger(value) && !Object.is(value, -0)) {
       out.u8(value < 0 ? VALUE_NEGATIVE : VALUE_UINT);
       out.varint(Math.abs(value));
@@ -96,20 +68,41 @@ export class SpanBodyWriter {
     }
   }
 
-  #string(text: string): void {
-    const out = this.#out;
-    const known = this.#find(text);
-    if (known >= 0) {
-      out.varint(STRING_TABLE + known);
-      return;
+  function attributes(attributes: SpanDataAttributes): void {
+    out.varint(attributes.length);
+    for (const [key, value] of attributes) {
+      string(key);
+      writeValue(value);
     }
-    // The URLs of a page's resources differ in their last part.
-    const cut = text.lastIndexOf('/') + 1;
-    const prefix = cut > 0 ? this.#find(text.slice(0, cut)) : -1;
-    if (prefix >= 0) {
-      out.varint(STRING_PREFIXED);
-      out.varint(prefix);
-    } else out.varint(STRING_INLINE);
-    out.text(prefix >= 0 ? text.slice(cut) : text);
   }
+
+  return {
+    attributes,
+    span(span, startUs) {
+      const { statusMessage, traceState, events, links } = span;
+      const dropped = [span.droppedAttributes, span.droppedEvents, span.droppedLinks];
+      const hasExtras = !!(statusMessage || traceState || events.length || links.length || dropped.some(Boolean));
+      out.u8(span.kind | (span.statusCode << STATUS_SHIFT) | (hasExtras ? HAS_EXTRAS : 0));
+      out.varint(span.flags);
+      string(span.scope);
+      string(span.name);
+      attributes(span.attributes);
+      if (!hasExtras) return;
+      string(statusMessage);
+      string(traceState);
+      out.varint(events.length);
+      for (const event of events) {
+        string(event.name);
+        out.zigzag(Math.round(event.timeUs - startUs));
+        attributes(event.attributes);
+      }
+      out.varint(links.length);
+      for (const link of links) {
+        out.raw(link.traceId);
+        out.raw(link.spanId);
+        attributes(link.attributes);
+      }
+      for (const count of dropped) out.varint(count);
+    },
+  };
 }
