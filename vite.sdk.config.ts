@@ -47,7 +47,10 @@ function browserBuild(outDir: string, lib: LibraryOptions, plugins: Plugin[] = [
       lib,
       // Vite's own setting leaves white space in libraries.
       minify: false,
-      rolldownOptions: { output: { minify: true, generatedCode: { symbols: false } } },
+      rolldownOptions: {
+        treeshake: { manualPureFunctions: ['Array.from'] },
+        output: { minify: true, generatedCode: { symbols: false } },
+      },
     },
   };
 }

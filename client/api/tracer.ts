@@ -86,11 +86,11 @@ function placeUnder(parent: Span | TraceContext | null): SpanPlace {
   if (parent instanceof Span) return { trace: parent.place.trace, parent0: parent.id0, parent1: parent.id1, parent };
   if (parent && isTraceId(parent.traceId) && isSpanId(parent.spanId)) {
     const { traceId, spanId, flags, traceState = '' } = parent;
-    const words = [hexToWord(traceId, 0), hexToWord(traceId, 1), hexToWord(traceId, 2), hexToWord(traceId, 3)] as const;
+    const words = [0, 1, 2, 3].map((i) => hexToWord(traceId, i));
     const trace = { words, flags: flags & 0xff, traceState };
     return { trace, parent0: hexToWord(spanId, 0), parent1: hexToWord(spanId, 1), parent: null };
   }
-  const words = [randomWord(), randomWord(), randomWord(), randomWord()] as const;
+  const words = [randomWord(), randomWord(), randomWord(), randomWord()];
   const trace = { words, flags: FLAG_SAMPLED | FLAG_RANDOM, traceState: '' };
   return { trace, parent0: 0, parent1: 0, parent: null };
 }

@@ -29,7 +29,7 @@ export function instrumentClicks(tracer: Tracer): () => void {
     span = tracer.startSpan(`click ${label(target)}`, {
       parent: null,
       scope: 'tailrace/click',
-      attributes: { 'element.tag': target.localName, 'element.id': target.id || undefined },
+      attributes: { 'element.id': target.id || undefined },
     });
     setActiveSpan(span);
     // For listeners that stop the event before it comes to ours.

@@ -5,7 +5,7 @@ import type { SpanBody } from '../../model/batch/span-body.ts';
 /** What all spans of a trace in this page have in common. */
 export interface TraceIdentity {
   /** The trace id as four big-endian 32-bit words. */
-  readonly words: readonly [number, number, number, number];
+  readonly words: readonly number[];
   /** W3C trace flags. */
   readonly flags: number;
   readonly traceState: string;
