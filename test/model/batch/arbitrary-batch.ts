@@ -26,11 +26,12 @@ const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: 
 const timeUs = fc.oneof(fc.integer({ min: 1_763_000_000_000_000, max: 1_763_000_100_000_000 }), fc.nat(2 ** 31 - 1));
 const count = fc.oneof(fc.constant(0), fc.nat(100_000));
 
-const span = fc
+/** Any span the SDK could record, and many it never would. */
+export const arbitrarySpan = fc
   .record({
     traceId: fc.oneof(bytes(16), fc.constantFrom(new Uint8Array(16).fill(1), new Uint8Array(16).fill(2))),
     spanId: bytes(8),
-    parentSpanId: fc.option(bytes(8)),
+    parentSpanId: fc.option(bytes(8).filter((id) => id.some(Boolean))),
     name: text,
     kind: fc.nat(5),
     startUs: timeUs,
@@ -50,7 +51,7 @@ const span = fc
   .map((span): SpanData => ({ ...span, endUs: span.endUs === null ? null : span.startUs + span.endUs }));
 
 /** Some spans take another of the batch as their parent, before or after them. */
-const spans = fc.array(fc.tuple(span, fc.option(fc.nat(30))), { maxLength: 30 }).map((entries) =>
+const spans = fc.array(fc.tuple(arbitrarySpan, fc.option(fc.nat(30))), { maxLength: 30 }).map((entries) =>
   entries.map(([span, parent]) => {
     const other = parent === null ? undefined : entries[parent]?.[0];
     return other ? { ...span, parentSpanId: other.spanId } : span;
@@ -58,11 +59,9 @@ const spans = fc.array(fc.tuple(span, fc.option(fc.nat(30))), { maxLength: 30 })
 );
 
 /** Any batch the SDK could send, and many it never would. */
-export const arbitraryBatch: fc.Arbitrary<Omit<Batch, 'version'>> = fc.record({
-  sentUs: timeUs,
+export const arbitraryBatch: fc.Arbitrary<Omit<Batch, 'version' | 'sentUs' | 'hasUnsampled'>> = fc.record({
   resource: attributes,
   goodbye: fc.boolean(),
-  hasUnsampled: fc.boolean(),
   dropped: fc.dictionary(fc.constantFrom(...CLIENT_DROP_REASONS), fc.integer({ min: 1, max: 2 ** 32 }), {
     noNullPrototype: true,
   }),
