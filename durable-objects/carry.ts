@@ -14,6 +14,9 @@ import { encodeCarry, encodeJsonRecord, FORGET, SEAL } from './records.ts';
 /** Room for a record's header and state in a row; a slice of at most 1 MiB more always fits. */
 const CARRY_FRAME_BYTES = MAX_LOG_ROW_BYTES / 2;
 
+/** Keeps a FORGET record far below a row's size. */
+const MAX_IDS_PER_RECORD = 10_000;
+
 /** The records to write before `bucket` is dropped. */
 export function carryRecords(
   traces: LiveTraces,
@@ -34,13 +37,10 @@ export function carryRecords(
   const records = [...moved].flatMap((trace) => carryTrace(trace, readSlice));
   if (sealed && sealMoves) records.push(encodeJsonRecord(SEAL, sealed));
   const forgotten = touched.filter((trace) => !moved.has(trace) && trace.slices.at(-1)!.place.bucket !== bucket);
-  if (forgotten.length > 0)
-    records.push(
-      encodeJsonRecord(
-        FORGET,
-        forgotten.map(({ traceId }) => traceId),
-      ),
-    );
+  for (let i = 0; i < forgotten.length; i += MAX_IDS_PER_RECORD) {
+    const ids = forgotten.slice(i, i + MAX_IDS_PER_RECORD).map(({ traceId }) => traceId);
+    records.push(encodeJsonRecord(FORGET, ids));
+  }
   return records;
 }
 
@@ -58,7 +58,7 @@ function carryTrace(trace: LiveTrace, readSlice: (place: Place) => Uint8Array): 
           firstMs: trace.firstMs,
           forgotten: trace.forgotten || trace.settled > 0,
           decision: trace.decision,
-          revision: trace.revision,
+          revision: Math.max(trace.revision, trace.sealedRevision),
           begins: records.length === 0,
           decided: trace.decided - trace.settled,
           newSpans,

@@ -1,11 +1,12 @@
 /** Services and the names of their spans that a shard has seen, each written once when it first appears. */
 
-import { MAX_OPERATIONS_PER_SERVICE, MAX_SERVICES } from '../model/limits.ts';
+import { MAX_OPERATIONS_PER_SERVICE, MAX_OPERATIONS_PER_SHARD, MAX_SERVICES } from '../model/limits.ts';
 import type { Operation } from './protocol.ts';
 
 export class Catalog {
   private readonly sql: SqlStorage;
   private readonly services = new Map<string, Set<string>>();
+  private size = 0;
   private last = { service: '', operation: '' };
 
   constructor(sql: SqlStorage) {
@@ -39,7 +40,9 @@ export class Catalog {
       this.services.set(service, operations);
     }
     if (operations.has(operation) || operations.size >= MAX_OPERATIONS_PER_SERVICE) return false;
+    if (this.size >= MAX_OPERATIONS_PER_SHARD) return false;
     operations.add(operation);
+    this.size++;
     return true;
   }
 }

@@ -19,6 +19,8 @@ export interface Counters {
   storedSpans: number;
   storedParts: number;
   storedBlocks: number;
+  /** Kept spans that the store refuses for ever. */
+  unstorableSpans: number;
 }
 
 export function emptyCounters(): Counters {
@@ -33,6 +35,7 @@ export function emptyCounters(): Counters {
     storedSpans: 0,
     storedParts: 0,
     storedBlocks: 0,
+    unstorableSpans: 0,
   };
 }
 
@@ -44,6 +47,7 @@ export function addCounters(sum: Counters, other: Counters): Counters {
   sum.storedSpans += other.storedSpans;
   sum.storedParts += other.storedParts;
   sum.storedBlocks += other.storedBlocks;
+  sum.unstorableSpans += other.unstorableSpans;
   for (const reason of DECISION_REASONS) {
     sum.decidedSpans[reason] += other.decidedSpans[reason];
     sum.decidedTraces[reason] += other.decidedTraces[reason];

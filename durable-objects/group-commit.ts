@@ -6,6 +6,8 @@ export class GroupCommit {
   private readonly write: (records: readonly Uint8Array[]) => void;
   private readonly sync: () => Promise<void>;
   private waiting: Uint8Array[] = [];
+  /** Bytes that wait for the next commit. */
+  waitingBytes = 0;
   /** Resolves when what waits now is durable. */
   private next: Promise<void> | null = null;
   private inFlight: Promise<void> | null = null;
@@ -18,6 +20,7 @@ export class GroupCommit {
   /** Resolves when the records are durable. */
   commit(records: readonly Uint8Array[]): Promise<void> {
     this.waiting.push(...records);
+    for (const record of records) this.waitingBytes += record.length;
     if (this.next) return this.next;
     if (!this.inFlight) return this.start();
     const start = () => this.start();
@@ -29,6 +32,7 @@ export class GroupCommit {
   private start(): Promise<void> {
     const records = this.waiting;
     this.waiting = [];
+    this.waitingBytes = 0;
     this.next = null;
     const commit = this.flush(records).finally(() => {
       if (this.inFlight === commit) this.inFlight = null;

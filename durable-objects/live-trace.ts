@@ -26,7 +26,9 @@ export class LiveTrace {
   /** The page said that nothing more will come. */
   goodbye = false;
   decision: Decision | null = null;
+  /** Of the last decision, and of the last part that was sealed. Each part has a higher one than those before it. */
   revision = 0;
+  sealedRevision = 0;
   /** null once the trace is settled; read again from the log when a late span comes. */
   headers: SpanHeaders | null = new SpanHeaders();
 
@@ -49,6 +51,13 @@ export class LiveTrace {
   get settled(): number {
     if (!this.decision) return 0;
     return this.decision.keep ? this.stored : this.decided;
+  }
+
+  /** Bytes of the slices from `from` up to but not including `to`. */
+  countBytes(from: number, to: number): number {
+    let bytes = 0;
+    for (let i = from; i < to; i++) bytes += this.slices[i]!.place.end - this.slices[i]!.place.start;
+    return bytes;
   }
 
   /** Spans in the slices from `from` up to but not including `to`, each counted once. */

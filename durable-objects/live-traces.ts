@@ -23,6 +23,7 @@ import {
   SEAL,
   type SealRecord,
   STORED,
+  type StoredRecord,
 } from './records.ts';
 import { SpanHeaders } from './span-headers.ts';
 
@@ -98,7 +99,7 @@ export class LiveTraces {
           this.applySeal(readJson<SealRecord>(row, start, end));
           break;
         case STORED:
-          this.applyStored(counters);
+          this.applyStored(readJson<StoredRecord>(row, start, end), counters);
           break;
         case CARRY:
           this.applyCarry(row, start, end, { bucket, row: rowId });
@@ -158,26 +159,38 @@ export class LiveTraces {
   }
 
   private applySeal(seal: SealRecord): void {
+    for (const [traceId] of this.sealed?.traces ?? []) {
+      const trace = this.traces.get(traceId);
+      if (trace) trace.sealed = trace.stored;
+    }
     this.sealed = seal;
     this.lastBlock = Math.max(this.lastBlock, seal.block);
-    for (const [traceId] of seal.traces) {
+    for (const [traceId, revision, slices] of seal.traces) {
       const trace = this.traces.get(traceId);
-      if (trace) trace.sealed = trace.decided;
+      if (!trace) continue;
+      trace.sealed = Math.min(trace.stored + slices, trace.decided);
+      trace.sealedRevision = revision;
     }
   }
 
-  private applyStored(counters: Counters): void {
-    for (const [traceId] of this.sealed?.traces ?? []) {
+  private applyStored({ block, unstorable }: StoredRecord, counters: Counters): void {
+    // Its seal has left the log with an earlier bucket, as everything in it had been settled.
+    if (this.sealed?.block !== block) return;
+    for (const [traceId] of this.sealed.traces) {
       const trace = this.traces.get(traceId);
       if (!trace) continue;
-      counters.storedSpans += trace.countSpans(trace.stored, trace.sealed);
-      counters.storedParts++;
+      const spans = trace.countSpans(trace.stored, trace.sealed);
+      if (unstorable) counters.unstorableSpans += spans;
+      else {
+        counters.storedSpans += spans;
+        counters.storedParts++;
+      }
       trace.stored = trace.sealed;
       if (trace.stored < trace.decided) continue;
       this.outbox.delete(trace);
       if (trace.isDecided) this.releaseHeaders(trace);
     }
-    counters.storedBlocks++;
+    if (!unstorable) counters.storedBlocks++;
     this.sealed = null;
   }
 
@@ -213,6 +226,7 @@ export class LiveTraces {
     trace.forgotten = state.forgotten;
     trace.decision = state.decision;
     trace.revision = state.revision;
+    trace.sealedRevision = state.revision;
     trace.goodbye = existing?.goodbye ?? false;
     this.traces.set(state.traceId, trace);
     return trace;

@@ -30,6 +30,8 @@ export class Log {
   private readonly apply: ApplyRow;
   private readonly buckets: Bucket[] = [];
   private nextRow = 1;
+  /** No bucket was ever dropped. */
+  private isComplete = true;
 
   /** Opens the log, creating its tables on first use; `replay` must come before anything is written. */
   constructor(sql: SqlStorage, apply: ApplyRow) {
@@ -40,13 +42,23 @@ export class Log {
     );
   }
 
+  /** Nothing that was written after this time, milliseconds since the epoch, has left the log. */
+  get sinceMs(): number {
+    return this.isComplete ? 0 : (this.buckets[0]?.openedMs ?? Number.POSITIVE_INFINITY);
+  }
+
   /** Bytes in all rows. */
   get bytes(): number {
     return this.buckets.reduce((sum, bucket) => sum + bucket.bytes, 0);
   }
 
-  /** Applies every row in the order in which it was written. */
-  replay(): void {
+  /**
+   * Applies every row in the order in which it was written. New rows get numbers above `lastRow` even when no row is
+   * left: what was counted up to it must not be taken for counted again.
+   */
+  replay(lastRow: number): void {
+    this.nextRow = lastRow + 1;
+    this.isComplete = lastRow === 0;
     for (const { id, opened_ms, closed_ms } of this.sql
       .exec<{ id: number; opened_ms: number; closed_ms: number | null }>('SELECT * FROM buckets ORDER BY id')
       .toArray()) {
@@ -57,7 +69,7 @@ export class Log {
       )) {
         const bytes = new Uint8Array(data);
         bucket.bytes += bytes.length;
-        this.nextRow = row + 1;
+        this.nextRow = Math.max(this.nextRow, row + 1);
         this.apply(bytes, id, row);
       }
     }
@@ -107,6 +119,7 @@ export class Log {
 
   /** Drops a bucket with all its rows. What is still needed of it must have been carried forward before. */
   drop(id: number): void {
+    this.isComplete = false;
     this.sql.exec(`DROP TABLE log_${id}`);
     this.sql.exec('DELETE FROM buckets WHERE id = ?', id);
     this.buckets.splice(
@@ -115,11 +128,11 @@ export class Log {
     );
   }
 
-  /** Closes the current bucket when it is old or large enough. */
-  rotate(nowMs: number): void {
+  /** Closes the current bucket when it is old or large enough, or when it has to make room. */
+  rotate(nowMs: number, overBudget = false): void {
     const current = this.buckets.at(-1);
     if (!current || current.closedMs !== null) return;
-    if (nowMs - current.openedMs < BUCKET_MAX_AGE_MS && current.bytes < BUCKET_MAX_BYTES) return;
+    if (!overBudget && nowMs - current.openedMs < BUCKET_MAX_AGE_MS && current.bytes < BUCKET_MAX_BYTES) return;
     this.close(current, nowMs);
   }
 

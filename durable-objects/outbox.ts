@@ -8,16 +8,29 @@ import type { LiveTrace } from './live-trace.ts';
 import type { LiveTraces } from './live-traces.ts';
 import type { Place } from './log.ts';
 import type { SealRecord } from './records.ts';
+import { factsSince, SpanHeaders } from './span-headers.ts';
 
 /** The next block: the longest decided traces first come, up to the limits; null when nothing waits. */
-export function planBlock(traces: LiveTraces, shardName: string, nowMs: number): SealRecord | null {
-  const chosen: [traceId: string, revision: number][] = [];
+export function planBlock(
+  traces: LiveTraces,
+  shardName: string,
+  nowMs: number,
+  maxTraces = MAX_BLOCK_TRACES,
+): SealRecord | null {
+  const chosen: [traceId: string, revision: number, slices: number][] = [];
   let bytes = 0;
   for (const trace of traces.outbox) {
-    const size = unstoredSlices(trace, trace.decided).reduce((sum, { place }) => sum + place.end - place.start, 0);
-    if (chosen.length > 0 && (bytes + size > MAX_BLOCK_BYTES || chosen.length >= MAX_BLOCK_TRACES)) break;
-    chosen.push([trace.traceId, trace.revision]);
-    bytes += size;
+    if (chosen.length >= maxTraces) break;
+    // Of a trace that does not fit the rest follows as a further part.
+    let slices = 0;
+    while (trace.stored + slices < trace.decided) {
+      const next = trace.countBytes(trace.stored + slices, trace.stored + slices + 1);
+      if (bytes > 0 && bytes + next > MAX_BLOCK_BYTES) break;
+      bytes += next;
+      slices++;
+    }
+    if (slices === 0) break;
+    chosen.push([trace.traceId, Math.max(trace.revision, trace.sealedRevision + 1), slices]);
   }
   if (chosen.length === 0) return null;
   const day = new Date(nowMs).toISOString().slice(0, 10);
@@ -26,30 +39,47 @@ export function planBlock(traces: LiveTraces, shardName: string, nowMs: number):
 }
 
 /**
- * The parts of a sealed block. The same seal over the same log gives the same bytes, so a block may be written
- * again after a crash at any point.
+ * The parts of a sealed block. They follow from the log up to the seal alone, so that a block may be written again
+ * after a crash at any point. `logSinceMs`: nothing that came after that time has left the log.
  */
-export function blockParts(traces: LiveTraces, seal: SealRecord, readSlice: (place: Place) => Uint8Array): TracePart[] {
+export function blockParts(
+  traces: LiveTraces,
+  seal: SealRecord,
+  readSlice: (place: Place) => Uint8Array,
+  logSinceMs: number,
+): TracePart[] {
   return seal.traces.flatMap(([traceId, revision]) => {
     const trace = traces.get(traceId);
-    const summary = trace?.summary();
-    if (!trace?.headers || !summary) return [];
-    const slices = unstoredSlices(trace, trace.sealed).map(({ place }) => readSlice(place));
-    // The first part may meet an older one that this shard has forgotten; the store then adds the two.
-    const covers = trace.stored > 0 && !trace.forgotten ? 'whole' : 'part';
-    return [
-      {
-        traceId,
-        revision,
-        otlp: mergeTrace(concatBytes(slices)),
-        covers,
-        summary,
-        operations: trace.headers.operations(),
-      } satisfies TracePart,
-    ];
+    return trace && trace.sealed > trace.stored ? [tracePart(trace, revision, readSlice, logSinceMs)] : [];
   });
 }
 
-function unstoredSlices(trace: LiveTrace, to: number) {
-  return trace.slices.slice(trace.stored, to);
+function tracePart(
+  trace: LiveTrace,
+  revision: number,
+  readSlice: (place: Place) => Uint8Array,
+  logSinceMs: number,
+): TracePart {
+  const headers = new SpanHeaders();
+  const read = (from: number, to: number) => trace.slices.slice(from, to).map(({ place }) => readSlice(place));
+  for (const otlp of read(0, trace.stored)) headers.add(otlp);
+  const before = headers.facts();
+  const slices = read(trace.stored, trace.sealed);
+  for (const otlp of slices) headers.add(otlp);
+  const after = headers.facts();
+  // Only of a trace whose root began within the log's window is it sure that no earlier part has been forgotten.
+  const { rootStartUs } = headers;
+  const isWhole = !trace.forgotten && rootStartUs !== null && rootStartUs > logSinceMs * 1000;
+  const facts = isWhole
+    ? after
+    : { ...factsSince(before, after), spanCount: trace.countSpans(trace.stored, trace.sealed) };
+  return {
+    traceId: trace.traceId,
+    revision,
+    otlp: mergeTrace(concatBytes(slices)),
+    // The first part of a trace is the whole so far, and for the store there is nothing to replace.
+    covers: isWhole && trace.stored > 0 ? 'whole' : 'part',
+    summary: { traceId: trace.traceId, ...facts, state: trace.state, decision: trace.decision },
+    operations: headers.operations(),
+  };
 }

@@ -11,8 +11,10 @@ export type AppendResult = { readonly accepted: true } | { readonly accepted: fa
 export interface ShardTrace {
   readonly state: TraceSummary['state'];
   readonly decision: TraceSummary['decision'];
-  /** OTLP `TracesData` bytes of the slices that are in the log; spans may repeat. */
+  /** OTLP `TracesData` bytes of slices that are in the log; spans may repeat. */
   readonly otlp: Uint8Array;
+  /** Slice to go on from, where there are more than one answer can carry; else null. */
+  readonly next: number | null;
 }
 
 export interface ShardMetrics {
@@ -35,14 +37,15 @@ export interface Operation {
 export interface ShardApi {
   /** Commits the slices of a frame (`model/slice-frame.ts`). */
   append(frame: Uint8Array): Promise<AppendResult>;
-  get(traceId: string): Promise<ShardTrace | null>;
+  /** From the slice `from` on, which is 0 or what the last answer gave as `next`. */
+  get(traceId: string, from: number): Promise<ShardTrace | null>;
   /** Live and kept-but-not-stored traces that match, newest first. */
   search(query: TraceQuery): Promise<TraceSummary[]>;
   catalog(): Promise<Operation[]>;
   metrics(): Promise<ShardMetrics>;
 }
 
-/** Counters of the isolates, by name and label: `{'spans_rejected{reason="invalid_trace_id"}': 3}`. */
+/** Counters of the isolates, by name and label: `{'tailrace_spans_rejected_total{reason="invalid_trace_id"}': 3}`. */
 export type CounterDeltas = Readonly<Record<string, number>>;
 
 export interface LedgerApi {

@@ -18,15 +18,15 @@ export const APPEND = 1;
 export const DECIDE = 2;
 /** What the next block will hold, before it is written; JSON `SealRecord`. */
 export const SEAL = 3;
-/** The sealed block and its summaries are stored; JSON `StoredRecord`. */
+/** The sealed block and its summaries are stored, or given up as unstorable; JSON `StoredRecord`. */
 export const STORED = 4;
 /** A trace's unsettled slices, moved here before their bucket is dropped; payload like APPEND, with the state before. */
 export const CARRY = 5;
 
-/** Covers all slices of the trace that came before it in the log. */
 /** Settled traces that are forgotten though later buckets have slices of them; JSON `string[]`. */
 export const FORGET = 6;
 
+/** Covers all slices of the trace that came before it in the log. */
 export interface DecideRecord {
   readonly traceId: string;
   readonly decision: Decision;
@@ -34,15 +34,17 @@ export interface DecideRecord {
   readonly revision: number;
 }
 
-/** Covers all slices of each trace that came before it in the log and are decided but not stored. */
+/** Covers the first `slices` slices of each trace that are decided but not stored. */
 export interface SealRecord {
   readonly block: number;
   readonly key: string;
-  readonly traces: readonly (readonly [traceId: string, revision: number])[];
+  readonly traces: readonly (readonly [traceId: string, revision: number, slices: number])[];
 }
 
 export interface StoredRecord {
   readonly block: number;
+  /** The store refuses the trace for ever: its spans are counted as lost. */
+  readonly unstorable: boolean;
 }
 
 /** State of a carried trace, as far as its slices do not tell it. */
@@ -53,6 +55,7 @@ export interface CarryRecord {
   /** Earlier slices are not in the log any more. */
   readonly forgotten: boolean;
   readonly decision: Decision | null;
+  /** The highest so far. */
   readonly revision: number;
   /** The first record of this trace's move; further ones add slices to it. */
   readonly begins: boolean;

@@ -4,7 +4,8 @@
  */
 
 import { MAX_OPERATIONS_PER_TRACE } from '../model/limits.ts';
-import { mergedRows, spanKey } from '../model/otlp/merge.ts';
+import { cutName } from '../model/names.ts';
+import { KEY_SUFFIXES, mergedRows, spanIdOf, spanKey } from '../model/otlp/merge.ts';
 import { scanTraces } from '../model/otlp/scan.ts';
 import type { Completeness, ServiceCount, TraceSummary } from '../model/span.ts';
 
@@ -24,8 +25,25 @@ interface SpanHeader {
 /** What the spans themselves tell of a trace's summary. */
 export type SpanFacts = Omit<TraceSummary, 'traceId' | 'state' | 'decision'>;
 
+/** What `after` counts beyond `before`, for a store that adds; everything else is as it is after. */
+export function factsSince(before: SpanFacts, after: SpanFacts): SpanFacts {
+  return {
+    ...after,
+    spanCount: after.spanCount - before.spanCount,
+    errorCount: after.errorCount - before.errorCount,
+    services: after.services.map((service) => {
+      const known = before.services.find(({ name }) => name === service.name);
+      return {
+        name: service.name,
+        spanCount: service.spanCount - (known?.spanCount ?? 0),
+        errorCount: Math.max(0, service.errorCount - (known?.errorCount ?? 0)),
+      };
+    }),
+  };
+}
+
 export class SpanHeaders {
-  /** By span id. */
+  /** By span key, which is the span id and what tells its halves apart. */
   private readonly spans = new Map<string, SpanHeader>();
   private readonly missingParents = new Set<string>();
   private openSpans = 0;
@@ -40,23 +58,32 @@ export class SpanHeaders {
   }
 
   /** Takes a slice's spans in and returns how many it has, copies included. `seen` hears of each service and name. */
-  add(otlp: Uint8Array, seen: (service: string, operation: string) => void): number {
+  add(otlp: Uint8Array, seen: (service: string, operation: string) => void = () => {}): number {
     const table = scanTraces(otlp);
     for (const i of mergedRows(table)) {
       const parentAt = table.parentIdAt[i]!;
       const header: SpanHeader = {
-        service: table.service(i),
-        name: table.name(i),
-        parent: parentAt === -1 ? null : spanKey(table, i, parentAt),
+        service: cutName(table.service(i)),
+        name: cutName(table.name(i)),
+        parent: parentAt === -1 ? null : spanIdOf(table, i, parentAt),
         startUs: table.startUs[i]!,
         endUs: table.endUs[i]!,
         isError: table.status[i] === 2,
         bytes: table.end[i]! - table.start[i]!,
       };
-      this.addSpan(spanKey(table, i), header);
+      this.addSpan(spanKey(table, i), spanIdOf(table, i), header);
       seen(header.service, header.name);
     }
     return table.count;
+  }
+
+  /** When the earliest span without a parent started, microseconds since the epoch; null when there is none. */
+  get rootStartUs(): number | null {
+    let startUs: number | null = null;
+    for (const span of this.spans.values()) {
+      if (span.parent === null && (startUs === null || span.startUs < startUs)) startUs = span.startUs;
+    }
+    return startUs;
   }
 
   facts(): SpanFacts {
@@ -104,8 +131,8 @@ export class SpanHeaders {
     return [...pairs.values()];
   }
 
-  private addSpan(id: string, header: SpanHeader): void {
-    const old = this.spans.get(id);
+  private addSpan(key: string, id: string, header: SpanHeader): void {
+    const old = this.spans.get(key);
     if (old) {
       const isBetter = old.endUs > 0 === header.endUs > 0 ? header.bytes > old.bytes : header.endUs > 0;
       if (!isBetter) return;
@@ -113,9 +140,13 @@ export class SpanHeaders {
     } else {
       this.missingParents.delete(id);
     }
-    this.spans.set(id, header);
+    this.spans.set(key, header);
     this.count(header, 1);
-    if (header.parent !== null && !this.spans.has(header.parent)) this.missingParents.add(header.parent);
+    if (header.parent !== null && !this.has(header.parent)) this.missingParents.add(header.parent);
+  }
+
+  private has(id: string): boolean {
+    return KEY_SUFFIXES.some((suffix) => this.spans.has(id + suffix));
   }
 
   private count(header: SpanHeader, sign: 1 | -1): void {

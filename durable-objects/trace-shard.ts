@@ -4,11 +4,18 @@
  */
 
 import { DurableObject } from 'cloudflare:workers';
-import { MAX_INDEXED_TRACES, MAX_LIVE_SPANS, MAX_LOG_BYTES, MAX_LOG_ROW_BYTES } from '../model/limits.ts';
+import {
+  BUCKET_MAX_BYTES,
+  MAX_INDEXED_TRACES,
+  MAX_LIVE_SPANS,
+  MAX_LOG_BYTES,
+  MAX_LOG_ROW_BYTES,
+  MAX_READ_BYTES,
+} from '../model/limits.ts';
 import { concatBytes, splitFrame } from '../model/slice-frame.ts';
 import type { TraceSummary } from '../model/span.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
-import { StoreError, type StoreFault } from '../store/errors.ts';
+import { StoreError } from '../store/errors.ts';
 import type { Store, TraceQuery } from '../store/store.ts';
 import { carryRecords } from './carry.ts';
 import { Catalog } from './catalog.ts';
@@ -34,8 +41,10 @@ const DECIDE_INTERVAL_MS = 100;
 const STORE_RETRY_MIN_MS = 1_000;
 const STORE_RETRY_MAX_MS = 60_000;
 const OVERLOAD_RETRY_MS = 5_000;
-/** Faults of a write that no repeat under the same key can mend. */
-const BLOCKED_FOR_EVER: ReadonlySet<StoreFault> = new Set(['block_conflict', 'block_corrupt']);
+/** Tries of a write that fails for a reason other than an outage, before its block is made smaller. */
+const MAX_TRIES = 3;
+/** Appends that wait for a commit; beyond, the shard refuses. */
+const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 /** Largest frame in one log record. */
 const MAX_FRAME_BYTES = MAX_LOG_ROW_BYTES - 1_024;
 
@@ -60,13 +69,14 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     this.config = parseConfig(env.TAILRACE_CONFIG);
     this.store = createD1R2Store({ db: env.DB, bucket: env.BLOCKS });
     this.catalogue = new Catalog(sql);
+    const base = readBase(sql);
     this.traces = new LiveTraces({
-      base: readBase(sql),
+      base,
       readSlice: this.readSlice,
       seen: (service, operation) => this.catalogue.see(service, operation),
     });
     this.log = new Log(sql, (row, bucket, rowId) => this.traces.applyRow(row, bucket, rowId));
-    this.log.replay();
+    this.log.replay(base.row);
     this.group = new GroupCommit(
       (records) => this.log.write(records, Date.now()),
       () => state.storage.sync(),
@@ -77,20 +87,26 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   async append(frame: Uint8Array): Promise<AppendResult> {
     const nowMs = Date.now();
     if (nowMs - this.lastDecideMs >= DECIDE_INTERVAL_MS) this.decideDue(nowMs);
-    if (this.isFull()) return { accepted: false, retryAfterMs: OVERLOAD_RETRY_MS };
+    if (this.isFull()) {
+      this.armAlarm(nowMs);
+      return { accepted: false, retryAfterMs: OVERLOAD_RETRY_MS };
+    }
     await this.group.commit(splitFrame(frame, MAX_FRAME_BYTES).map((part) => encodeAppend(nowMs, part)));
     // No decision of what came now is due before it has been quiet.
     this.armAlarm(nowMs + this.config.quietMs);
     return { accepted: true };
   }
 
-  async get(traceId: string): Promise<ShardTrace | null> {
+  async get(traceId: string, from: number): Promise<ShardTrace | null> {
     const trace = this.traces.get(traceId);
     if (!trace) return null;
+    let to = from + 1;
+    while (to < trace.slices.length && trace.countBytes(from, to + 1) <= MAX_READ_BYTES) to++;
     return {
       state: trace.state,
       decision: trace.decision,
-      otlp: concatBytes(trace.slices.map(({ place }) => this.readSlice(place))),
+      otlp: concatBytes(trace.slices.slice(from, to).map(({ place }) => this.readSlice(place))),
+      next: to < trace.slices.length ? to : null,
     };
   }
 
@@ -122,7 +138,12 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   }
 
   private isFull(): boolean {
-    return this.traces.headerCount >= MAX_LIVE_SPANS || this.log.bytes >= MAX_LOG_BYTES;
+    return (
+      this.traces.headerCount >= MAX_LIVE_SPANS ||
+      this.traces.size >= 2 * MAX_INDEXED_TRACES ||
+      this.log.bytes >= MAX_LOG_BYTES + BUCKET_MAX_BYTES ||
+      this.group.waitingBytes >= MAX_WAITING_BYTES
+    );
   }
 
   /** Decides from what the log has now, and writes it down at once: nothing awaits between the two. */
@@ -149,8 +170,8 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
       for (let i = 0; i < MAX_BLOCKS_PER_ALARM; i++) {
         const seal = this.traces.sealed ?? (await this.sealBlock());
         if (!seal) break;
-        await this.store.write(seal.key, blockParts(this.traces, seal, this.readSlice));
-        this.log.write([encodeJsonRecord(STORED, { block: seal.block })], Date.now());
+        await this.store.write(seal.key, blockParts(this.traces, seal, this.readSlice, this.log.sinceMs));
+        this.log.write([encodeJsonRecord(STORED, { block: seal.block, unstorable: false })], Date.now());
         this.storeFailures = 0;
       }
     } catch (error) {
@@ -158,17 +179,28 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
       const waitMs = Math.min(STORE_RETRY_MAX_MS, STORE_RETRY_MIN_MS * 2 ** this.storeFailures);
       this.storeRetryAtMs = Date.now() + waitMs * (0.5 + Math.random() / 2);
       console.error(`storing a block failed ${this.storeFailures} times: ${(error as Error).message}`);
-      // Something else stands under the key, and always will: take a new one.
-      if (error instanceof StoreError && BLOCKED_FOR_EVER.has(error.fault)) await this.sealBlock();
+      await this.replan(error);
     } finally {
       this.storing = false;
     }
   }
 
+  /** After a failed write: what no repeat can mend gets a new key, or is narrowed down until it stands alone. */
+  private async replan(error: unknown): Promise<void> {
+    const { sealed } = this.traces;
+    const fault = error instanceof StoreError ? error.fault : null;
+    if (!sealed || fault === 'unavailable' || fault === 'contended') return;
+    // Something else stands under the key, and always will.
+    if (fault === 'block_conflict' || fault === 'block_corrupt') await this.sealBlock();
+    else if (this.storeFailures < MAX_TRIES) return;
+    else if (sealed.traces.length > 1) await this.sealBlock(sealed.traces.length >> 1);
+    else this.log.write([encodeJsonRecord(STORED, { block: sealed.block, unstorable: true })], Date.now());
+  }
+
   /** Writes down what the next block will hold, before anything of it is written elsewhere; null when nothing waits. */
-  private async sealBlock(): Promise<SealRecord | null> {
+  private async sealBlock(maxTraces?: number): Promise<SealRecord | null> {
     const nowMs = Date.now();
-    const seal = planBlock(this.traces, this.ctx.id.toString().slice(0, 16), nowMs);
+    const seal = planBlock(this.traces, this.ctx.id.toString().slice(0, 16), nowMs, maxTraces);
     if (!seal) return null;
     this.log.write([encodeJsonRecord(SEAL, seal)], nowMs);
     await this.ctx.storage.sync();
@@ -177,8 +209,8 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
 
   /** Drops buckets that are due. Carrying, folding the counters and dropping are one transaction: nothing awaits. */
   private dropDueBuckets(nowMs: number): void {
-    this.log.rotate(nowMs);
     const overBudget = () => this.log.bytes > MAX_LOG_BYTES || this.traces.size > MAX_INDEXED_TRACES;
+    this.log.rotate(nowMs, overBudget());
     for (let id = this.log.dueBucket(nowMs, overBudget()); id !== null; id = this.log.dueBucket(nowMs, overBudget())) {
       this.log.write(carryRecords(this.traces, id, this.readSlice), nowMs);
       this.traces.forgetBucket(id);

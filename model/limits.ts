@@ -6,6 +6,17 @@ export const MAX_BODY_BYTES = 16 * 1024 * 1024;
 export const MAX_DECOMPRESSED_BYTES = 16 * 1024 * 1024;
 /** One span's OTLP bytes; a log row and a block hold at most 2 MB in one value. */
 export const MAX_SPAN_BYTES = 1024 * 1024;
+/** Spans, and resources and scopes together, in one request. A few bytes of each are enough to fill an isolate. */
+export const MAX_SPANS_PER_REQUEST = 50_000;
+export const MAX_ENVELOPES_PER_REQUEST = 10_000;
+/** A resource and a scope, which are copied into every trace's slice. */
+export const MAX_ENVELOPE_BYTES = 64 * 1024;
+/** What a request may grow to when it is cut by trace; also the platform's limit for one call to a shard. */
+export const MAX_SLICED_BYTES = 32 * 1024 * 1024;
+/** Bodies that an isolate works on at the same time. */
+export const MAX_IN_FLIGHT_BYTES = 64 * 1024 * 1024;
+/** A service's or operation's name as it is indexed, listed and searched, in UTF-16 units. Spans keep theirs whole. */
+export const MAX_NAME_CHARS = 512;
 /** One trace's share of one append; larger ones are cut into several slices. */
 export const MAX_SLICE_BYTES = 1024 * 1024;
 /** One row of a shard's log (the platform's limit is 2 MB a value). */
@@ -15,13 +26,16 @@ export const BUCKET_MAX_AGE_MS = 60_000;
 export const BUCKET_MAX_BYTES = 64 * 1024 * 1024;
 /** How long a closed bucket stays readable; what is unsettled in it then moves to the current one. */
 export const BUCKET_KEEP_MS = 600_000;
-/** A shard's log beyond this refuses with 429. */
-export const MAX_LOG_BYTES = 2 * 1024 * 1024 * 1024;
+/** A shard's log beyond this drops its oldest bucket early, and refuses with 429 while that is not settled. A start
+ * replays the log, which must not take long. */
+export const MAX_LOG_BYTES = 256 * 1024 * 1024;
 /** Spans a shard holds headers of, and traces it knows; beyond, it refuses or drops its oldest bucket early. */
 export const MAX_LIVE_SPANS = 200_000;
 export const MAX_INDEXED_TRACES = 100_000;
 /** A trace is decided at this age at the latest. */
 export const MAX_TRACE_AGE_MS = 60_000;
+/** A live trace of this size is decided at once; what comes later is a further part of it. */
+export const MAX_TRACE_BYTES = 16 * 1024 * 1024;
 /** One R2 block before compression, and the traces in it. */
 export const MAX_BLOCK_BYTES = 8 * 1024 * 1024;
 export const MAX_BLOCK_TRACES = 1_000;
@@ -30,6 +44,9 @@ export const MAX_OPERATIONS_PER_TRACE = 128;
 /** Services and operations a shard's catalog remembers. */
 export const MAX_OPERATIONS_PER_SERVICE = 2_000;
 export const MAX_SERVICES = 1_000;
+export const MAX_OPERATIONS_PER_SHARD = 20_000;
+/** What a shard answers of a trace in one call. */
+export const MAX_READ_BYTES = 16 * 1024 * 1024;
 /** Query API. */
 export const MAX_SEARCH_LIMIT = 1_000;
 export const DEFAULT_SEARCH_LIMIT = 20;

@@ -11,6 +11,7 @@ export const REJECTION_REASONS = [
   'invalid_time',
   'malformed_span',
   'span_too_large',
+  'resource_too_large',
 ] as const;
 export type RejectionReason = (typeof REJECTION_REASONS)[number];
 

@@ -9,9 +9,8 @@
 
 const HEADER_BYTES = 21;
 
-/** Flags of a slice. */
-export const SLICE_FROM_PAGE = 1;
-export const SLICE_GOODBYE = 2;
+/** Flag of a slice: the page said that nothing more will come. */
+export const SLICE_GOODBYE = 1;
 
 export interface Slice {
   /** Where the trace id's 16 bytes begin in the frame. */

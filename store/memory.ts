@@ -1,6 +1,6 @@
+import { cutName } from '../model/names.ts';
 import { concatBytes } from '../model/slice-frame.ts';
 import type { TraceSummary } from '../model/span.ts';
-import { cutName } from './bounds.ts';
 import { StoreError } from './errors.ts';
 import { groupParts } from './group-parts.ts';
 import { mergePart, type TraceDigest } from './merge.ts';

@@ -6,8 +6,9 @@
  */
 
 import { MAX_OPERATIONS_PER_TRACE } from '../model/limits.ts';
+import { cutName } from '../model/names.ts';
 import type { ServiceCount, TraceSummary } from '../model/span.ts';
-import { cutName, MAX_SERVICES_PER_SUMMARY } from './bounds.ts';
+import { MAX_SERVICES_PER_SUMMARY } from './bounds.ts';
 import type { TracePart } from './store.ts';
 
 export type Operation = readonly [service: string, operation: string];

@@ -5,7 +5,7 @@
  * line feeds. The characters that structure the text are escaped in names, so no name can look like another one's line.
  */
 
-import { cutName } from './bounds.ts';
+import { cutName } from '../model/names.ts';
 import type { Operation } from './merge.ts';
 
 const NO_OPERATION = '\r';

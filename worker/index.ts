@@ -8,6 +8,7 @@ import { type Config, ConfigError, parseConfig } from '../durable-objects/config
 import type { Env } from '../durable-objects/env.ts';
 import { isTraceId } from '../model/ids.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
+import { StoreError } from '../store/errors.ts';
 import { check, READ_COOKIE, requireIngestKey, requireReadKey } from './auth.ts';
 import { countRejectedRequest, maybeFlushCounters } from './counters.ts';
 import { HttpError, IngestError } from './errors.ts';
@@ -126,6 +127,9 @@ function store(env: Env) {
 
 function toHttpError(error: Error): HttpError {
   if (error instanceof HttpError) return error;
+  if (error instanceof StoreError && (error.fault === 'unavailable' || error.fault === 'contended')) {
+    return new HttpError(503, 'store_unavailable', 'the store does not answer: try again later', 1);
+  }
   if (error instanceof ConfigError) return new HttpError(503, 'not_configured', error.message);
   if (error instanceof HTTPException) return new HttpError(error.status as 400, 'bad_request', error.message);
   console.error(error.stack ?? error.message);

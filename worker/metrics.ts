@@ -91,6 +91,7 @@ export async function renderMetrics(env: Env, config: Config): Promise<string> {
     counter('tailrace_spans_stored', 'Spans in blocks whose summaries are written too.', totals.storedSpans),
     counter('tailrace_parts_stored', 'Traces, or late parts of traces, written to the store.', totals.storedParts),
     counter('tailrace_blocks_stored', 'Blocks written to the store.', totals.storedBlocks),
+    counter('tailrace_spans_unstorable', 'Kept spans that the store refuses for ever.', totals.unstorableSpans),
     gauge('tailrace_live_traces', 'Traces not decided yet.', sum('liveTraces')),
     gauge('tailrace_live_spans', 'Spans not decided yet.', sum('liveSpans')),
     gauge('tailrace_outbox_traces', 'Kept traces on their way to the store.', sum('outboxTraces')),

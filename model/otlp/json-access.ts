@@ -22,12 +22,12 @@ export function objectAt(value: unknown, path: string): JsonObject {
 }
 
 /** The objects of the array at `key`, each with its path. */
-export function arrayAt(owner: JsonObject, key: string, path: string): [JsonObject, string][] {
+export function* arrayAt(owner: JsonObject, key: string, path: string): Generator<[JsonObject, string]> {
   const value = owner[key];
-  if (value == null) return [];
+  if (value == null) return;
   const at = path === '' ? key : `${path}.${key}`;
   if (!Array.isArray(value)) throw new JsonError(at, 'want an array');
-  return value.map((item, i) => [objectAt(item, `${at}[${i}]`), `${at}[${i}]`]);
+  for (const [i, item] of value.entries()) yield [objectAt(item, `${at}[${i}]`), `${at}[${i}]`];
 }
 
 export function stringAt(owner: JsonObject, key: string, path: string): string {

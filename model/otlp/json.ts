@@ -5,6 +5,7 @@
 
 import { base64Decode } from '@bufbuild/protobuf/wire';
 import { parseHex } from '../ids.ts';
+import { MAX_SPANS_PER_REQUEST } from '../limits.ts';
 import type { RejectionReason } from '../reasons.ts';
 import {
   ANY_VALUE,
@@ -21,6 +22,7 @@ import {
   TRACES_DATA,
 } from './fields.ts';
 import { arrayAt, enumAt, JsonError, type JsonObject, numberAt, objectAt, stringAt, uint64At } from './json-access.ts';
+import { TooManyError } from './proto-reader.ts';
 import { ProtoWriter } from './proto-writer.ts';
 import { MAX_VALUE_DEPTH } from './walk.ts';
 
@@ -37,6 +39,7 @@ export interface JsonRejection {
 export function encodeJsonTraces(request: unknown): { otlp: Uint8Array; rejections: JsonRejection[] } {
   const writer = new ProtoWriter(16_384);
   const rejections: JsonRejection[] = [];
+  let count = 0;
   const root = objectAt(request, 'the body');
   for (const [resourceSpans, path] of arrayAt(root, 'resourceSpans', '')) {
     const start = writer.begin(TRACES_DATA.resourceSpans);
@@ -47,6 +50,7 @@ export function encodeJsonTraces(request: unknown): { otlp: Uint8Array; rejectio
       const scope = scopeSpans.scope;
       if (scope != null) writeScope(writer, objectAt(scope, `${scopePath}.scope`), `${scopePath}.scope`);
       for (const [span, spanPath] of arrayAt(scopeSpans, 'spans', scopePath)) {
+        if (++count > MAX_SPANS_PER_REQUEST) throw new TooManyError(`more than ${MAX_SPANS_PER_REQUEST} spans`);
         const rejection = writeSpan(writer, span, spanPath);
         if (rejection) rejections.push(rejection);
       }
@@ -158,7 +162,7 @@ function writeValue(writer: ProtoWriter, field: number, value: JsonObject, path:
   if (depth > MAX_VALUE_DEPTH) throw new JsonError(path, `nested deeper than ${MAX_VALUE_DEPTH}`);
   const start = writer.begin(field);
   if (value.stringValue != null) writer.stringField(ANY_VALUE.stringValue, stringAt(value, 'stringValue', path));
-  else if (value.boolValue != null) writer.varintField(ANY_VALUE.boolValue, value.boolValue === true ? 1 : 0);
+  else if (value.boolValue != null) writer.varintField(ANY_VALUE.boolValue, boolAt(value, path) ? 1 : 0);
   else if (value.intValue != null) writer.int64Field(ANY_VALUE.intValue, int64At(value, path));
   else if (value.doubleValue != null) writer.doubleField(ANY_VALUE.doubleValue, doubleAt(value, path));
   else if (value.bytesValue != null) writer.bytesField(ANY_VALUE.bytesValue, bytesAt(value, path));
@@ -213,9 +217,15 @@ function writeTime(writer: ProtoWriter, field: number, owner: JsonObject, key: s
 function int64At(value: JsonObject, path: string): bigint {
   const raw = value.intValue;
   if (typeof raw === 'number' ? Number.isInteger(raw) : typeof raw === 'string' && /^-?\d{1,19}$/.test(raw)) {
-    return BigInt(raw as number | string);
+    const number = BigInt(raw as number | string);
+    if (BigInt.asIntN(64, number) === number) return number;
   }
   throw new JsonError(`${path}.intValue`, 'want a 64-bit integer as a number or a decimal string');
+}
+
+function boolAt(value: JsonObject, path: string): boolean {
+  if (typeof value.boolValue === 'boolean') return value.boolValue;
+  throw new JsonError(`${path}.boolValue`, 'want true or false');
 }
 
 function doubleAt(value: JsonObject, path: string): number {

@@ -18,8 +18,23 @@ export function isBetterVersion(table: SpanTable, a: number, b: number): boolean
   return table.end[b]! - table.start[b]! > table.end[a]! - table.start[a]!;
 }
 
-/** Identity of row `i` within its trace, or of the span whose id is at `at`: the span id as 16 hex digits. */
-export function spanKey(table: SpanTable, i: number, at = table.spanIdAt[i]!): string {
+/** OTLP's SERVER kind. */
+const SERVER = 2;
+
+/** What may follow the span id in a span's key. */
+export const KEY_SUFFIXES = ['', 's', 'p', 'sp'] as const;
+
+/**
+ * Identity of row `i` within its trace: the span id as 16 hex digits, then `s` for a server span, because Zipkin's client
+ * and server share one id, and `p` for a page's, because everybody has the page's key.
+ */
+export function spanKey(table: SpanTable, i: number): string {
+  const isPage = table.resources[table.scopes[table.scope[i]!]!.resource]!.isPage;
+  return spanIdOf(table, i) + (table.kind[i] === SERVER ? 's' : '') + (isPage ? 'p' : '');
+}
+
+/** The span id of row `i`, or the one at `at`, as 16 hex digits. */
+export function spanIdOf(table: SpanTable, i: number, at = table.spanIdAt[i]!): string {
   return formatHex(table.bytes, at, 8);
 }
 

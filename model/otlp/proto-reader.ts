@@ -16,6 +16,11 @@ export class ProtoError extends Error {
   }
 }
 
+/** The message is well-formed and has more of something than one request may have. */
+export class TooManyError extends Error {
+  override readonly name = 'TooManyError';
+}
+
 /**
  * A cursor over fields. `next(end)` reads one field's tag and finds its value; then `field`, `wireType`, and either
  * `valueStart`/`valueEnd` (length-delimited and fixed fields) or `varint` (varint fields) describe it.

@@ -5,7 +5,7 @@
  */
 
 import { isZero } from '../ids.ts';
-import { MAX_SPAN_BYTES } from '../limits.ts';
+import { MAX_ENVELOPE_BYTES, MAX_SPAN_BYTES } from '../limits.ts';
 import type { RejectionReason } from '../reasons.ts';
 import {
   ANY_VALUE,
@@ -22,7 +22,7 @@ import {
 } from './fields.ts';
 import { ProtoError, ProtoReader } from './proto-reader.ts';
 import { BYTES, FIXED32, FIXED64, VARINT } from './proto-writer.ts';
-import { type Envelope, type ScannedResource, SpanTable, textAt } from './span-table.ts';
+import { type Envelope, KEY_CLASS, type ScannedResource, SpanTable, textAt } from './span-table.ts';
 import { EVENT_TYPES, expect, LINK_TYPES, RESOURCE_TYPES, SCOPE_TYPES, walkChild, walkKeyValue } from './walk.ts';
 
 /** Times beyond the integers a JSON number holds, in the year 2255, are impossible. */
@@ -30,7 +30,7 @@ const MAX_TIME_US = Number.MAX_SAFE_INTEGER;
 
 /**
  * Scans `TracesData` or `ExportTraceServiceRequest` bytes. A span that is wrong in itself is marked in the table;
- * where the message around the spans is broken, throws ProtoError.
+ * where the message around the spans is broken, throws ProtoError; where it has too much, TooManyError.
  */
 export function scanTraces(bytes: Uint8Array): SpanTable {
   const table = new SpanTable(bytes);
@@ -45,7 +45,9 @@ export function scanTraces(bytes: Uint8Array): SpanTable {
 }
 
 function scanResourceSpans(table: SpanTable, reader: ProtoReader, start: number, end: number): void {
-  const resource: ScannedResource = { ranges: [], service: 'unknown_service' };
+  const resource: ScannedResource = { ranges: [], service: 'unknown_service', isPage: false };
+  const firstRow = table.count;
+  table.checkEnvelopes();
   table.resources.push(resource);
   reader.position = start;
   while (true) {
@@ -63,13 +65,22 @@ function scanResourceSpans(table: SpanTable, reader: ProtoReader, start: number,
       expect(reader, BYTES, 'resource');
       const { valueStart, valueEnd } = reader;
       walkChild(reader, valueEnd, RESOURCE.attributes, RESOURCE_TYPES);
-      resource.service = scanServiceName(reader, valueStart, valueEnd) ?? resource.service;
+      scanResource(resource, reader, valueStart, valueEnd);
     } else if (reader.field === RESOURCE_SPANS.schemaUrl) expect(reader, BYTES, 'schema_url');
   }
+  for (let i = firstRow; i < table.count; i++) {
+    const envelopeBytes = sizeOf(resource) + sizeOf(table.scopes[table.scope[i]!]!);
+    if (envelopeBytes > MAX_ENVELOPE_BYTES) table.reject(i, 'resource_too_large');
+  }
+}
+
+function sizeOf({ ranges }: Envelope): number {
+  return ranges.reduce((sum, { start, end }) => sum + end - start, 0);
 }
 
 function scanScopeSpans(table: SpanTable, reader: ProtoReader, start: number, end: number): void {
   const scope = table.scopes.length;
+  table.checkEnvelopes();
   const ranges: Envelope['ranges'] = [];
   table.scopes.push({ resource: table.resources.length - 1, ranges });
   reader.position = start;
@@ -145,7 +156,6 @@ function scanSpanFields(table: SpanTable, reader: ProtoReader, i: number, end: n
         break;
       case SPAN.flags:
         expect(reader, FIXED32, 'flags');
-        table.flags[i] = reader.bytes[reader.valueStart]!;
         break;
       case SPAN.status: {
         expect(reader, BYTES, 'status');
@@ -193,39 +203,39 @@ function scanStatusCode(reader: ProtoReader, end: number): number {
   return code;
 }
 
-function scanServiceName(reader: ProtoReader, start: number, end: number): string | null {
-  let service: string | null = null;
+/** Reads of a resource's attributes what the edge must know. */
+function scanResource(resource: ScannedResource, reader: ProtoReader, start: number, end: number): void {
   reader.position = start;
   while (reader.next(end)) {
     if (reader.field !== RESOURCE.attributes) continue;
     const { valueStart, valueEnd } = reader;
-    service = serviceNameOf(reader, valueStart, valueEnd) ?? service;
+    const service = textOf(reader, valueStart, valueEnd, SERVICE_NAME_CODES);
+    if (service) resource.service = service;
+    if (textOf(reader, valueStart, valueEnd, KEY_CLASS_CODES) === 'page') resource.isPage = true;
     reader.position = valueEnd;
   }
-  return service;
 }
 
-/** `service.name` in ASCII. */
-const SERVICE_NAME = [...'service.name'].map((letter) => letter.charCodeAt(0));
+const toCodes = (text: string) => [...text].map((letter) => letter.charCodeAt(0));
+const SERVICE_NAME_CODES = toCodes('service.name');
+const KEY_CLASS_CODES = toCodes(KEY_CLASS);
 
-/** The text of a KeyValue whose key is `service.name` and whose value is a string that is not empty; else null. */
-function serviceNameOf(reader: ProtoReader, start: number, end: number): string | null {
-  let isServiceName = false;
+/** The text of the KeyValue at a range, when its key has these ASCII codes and its value is a string; else null. */
+function textOf(reader: ProtoReader, start: number, end: number, codes: readonly number[]): string | null {
+  let isKey = false;
   let text: string | null = null;
   reader.position = start;
   while (reader.next(end)) {
     const { valueStart, valueEnd } = reader;
     if (reader.field === KEY_VALUE.key) {
-      isServiceName =
-        valueEnd - valueStart === SERVICE_NAME.length &&
-        SERVICE_NAME.every((code, i) => reader.bytes[valueStart + i] === code);
-    } else if (reader.field === KEY_VALUE.value) {
+      isKey = valueEnd - valueStart === codes.length && codes.every((code, i) => reader.bytes[valueStart + i] === code);
+    } else if (reader.field === KEY_VALUE.value && isKey) {
       reader.position = valueStart;
       while (reader.next(valueEnd)) {
-        if ((reader.field as number) === ANY_VALUE.stringValue)
-          text = textAt(reader.bytes, reader.valueStart, reader.valueEnd);
+        const field: number = reader.field;
+        if (field === ANY_VALUE.stringValue) text = textAt(reader.bytes, reader.valueStart, reader.valueEnd);
       }
     }
   }
-  return isServiceName && text !== '' ? text : null;
+  return isKey ? text : null;
 }

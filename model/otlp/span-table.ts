@@ -1,12 +1,16 @@
 /** The spans of one OTLP message as columns. */
 
+import { MAX_ENVELOPES_PER_REQUEST, MAX_SPANS_PER_REQUEST } from '../limits.ts';
 import { REJECTION_REASONS, type RejectionReason } from '../reasons.ts';
+import { TooManyError } from './proto-reader.ts';
 
 /** Everything of a ResourceSpans or ScopeSpans message but its children: byte ranges to copy, in order. */
 export interface Envelope {
   readonly ranges: { readonly start: number; readonly end: number }[];
 }
 export interface ScannedResource extends Envelope {
+  /** The edge took it in under a page's public key (`KEY_CLASS`): its spans never stand in for a service's. */
+  isPage: boolean;
   /** The resource's `service.name`, or `unknown_service` as OpenTelemetry names it. */
   service: string;
 }
@@ -14,6 +18,9 @@ export interface ScannedScope extends Envelope {
   /** Index into `resources`. */
   readonly resource: number;
 }
+
+/** Resource attribute that the edge itself sets, to `page`, on what comes under a page's key. */
+export const KEY_CLASS = 'tailrace.key_class';
 
 const decoder = new TextDecoder();
 
@@ -41,7 +48,6 @@ export class SpanTable {
   nameEnd = new Int32Array(64);
   kind = new Uint8Array(64);
   status = new Uint8Array(64);
-  flags = new Uint32Array(64);
   startUs = new Float64Array(64);
   /** 0 while the span is open. */
   endUs = new Float64Array(64);
@@ -58,6 +64,13 @@ export class SpanTable {
     return code === 0 ? null : REJECTION_REASONS[code - 1]!;
   }
 
+  /** Rows that are not rejected. */
+  countGood(): number {
+    let good = 0;
+    for (let i = 0; i < this.count; i++) if (this.rejected[i] === 0) good++;
+    return good;
+  }
+
   name(i: number): string {
     return textAt(this.bytes, this.nameStart[i]!, this.nameEnd[i]!);
   }
@@ -70,8 +83,15 @@ export class SpanTable {
     this.rejected[i] = 1 + REJECTION_REASONS.indexOf(reason);
   }
 
-  /** Makes room for one more row and returns its index; its columns hold the defaults of an empty span. */
+  /** To be called before a resource or a scope is added. Throws TooManyError. */
+  checkEnvelopes(): void {
+    if (this.resources.length + this.scopes.length < MAX_ENVELOPES_PER_REQUEST) return;
+    throw new TooManyError(`more than ${MAX_ENVELOPES_PER_REQUEST} resources and scopes`);
+  }
+
+  /** Makes room for one more row and returns its index; its columns hold the defaults of an empty span. Throws TooManyError. */
   addRow(): number {
+    if (this.count >= MAX_SPANS_PER_REQUEST) throw new TooManyError(`more than ${MAX_SPANS_PER_REQUEST} spans`);
     const i = this.count++;
     if (i === this.start.length) this.grow();
     this.traceIdAt[i] = this.spanIdAt[i] = this.parentIdAt[i] = -1;
@@ -80,7 +100,7 @@ export class SpanTable {
 
   private grow(): void {
     const size = this.start.length * 4;
-    const copy = <T extends Int32Array | Uint8Array | Uint32Array | Float64Array>(to: T, from: T): T => {
+    const copy = <T extends Int32Array | Uint8Array | Float64Array>(to: T, from: T): T => {
       to.set(from);
       return to;
     };
@@ -94,7 +114,6 @@ export class SpanTable {
     this.nameEnd = copy(new Int32Array(size), this.nameEnd);
     this.kind = copy(new Uint8Array(size), this.kind);
     this.status = copy(new Uint8Array(size), this.status);
-    this.flags = copy(new Uint32Array(size), this.flags);
     this.startUs = copy(new Float64Array(size), this.startUs);
     this.endUs = copy(new Float64Array(size), this.endUs);
     this.rejected = copy(new Uint8Array(size), this.rejected);

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MAX_OPERATIONS_PER_TRACE } from '../../model/limits.ts';
+import { MAX_NAME_CHARS, MAX_OPERATIONS_PER_TRACE } from '../../model/limits.ts';
 import { decodeSpans } from '../../model/otlp/decode.ts';
-import { MAX_NAME_CHARS, MAX_SERVICES_PER_SUMMARY } from '../../store/bounds.ts';
+import { MAX_SERVICES_PER_SUMMARY } from '../../store/bounds.ts';
 import type { SortKey, Store, TracePart, TraceQuery } from '../../store/store.ts';
 import { EVERYTHING, makePart, traceIdOf } from './parts.ts';
 

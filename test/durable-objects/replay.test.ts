@@ -22,9 +22,10 @@ class Bench {
 
   constructor(sql: SqlStorage) {
     this.sql = sql;
-    this.traces = new LiveTraces({ base: readBase(sql), readSlice: this.read, seen: () => {} });
+    const base = readBase(sql);
+    this.traces = new LiveTraces({ base, readSlice: this.read, seen: () => {} });
     this.log = new Log(sql, (row, bucket, rowId) => this.traces.applyRow(row, bucket, rowId));
-    this.log.replay();
+    this.log.replay(base.row);
   }
 
   dropDue(nowMs: number): void {
@@ -43,7 +44,7 @@ class Bench {
       counters: structuredClone(this.traces.counters),
       gauges: this.traces.gauges(),
       sealed: this.traces.sealed,
-      block: this.traces.sealed && blockParts(this.traces, this.traces.sealed, this.read),
+      block: this.traces.sealed && blockParts(this.traces, this.traces.sealed, this.read, this.log.sinceMs),
       traces: ids.map((id) => {
         const trace = this.traces.get(id);
         return (
@@ -68,7 +69,7 @@ const IDS = Array.from({ length: 4 }, (_, i) => traceId(i + 1, i % 2 === 0));
 type Step =
   | { do: 'append'; trace: number; spans: { id: number; parent: number; open: boolean; error: boolean }[] }
   | { do: 'decide'; trace: number }
-  | { do: 'seal' | 'stored' }
+  | { do: 'seal' | 'stored' | 'restart' }
   | { do: 'wait'; minutes: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -89,7 +90,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('decide' as const), trace: fc.nat(IDS.length - 1) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('seal' as const, 'stored' as const) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('seal' as const, 'stored' as const, 'restart' as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('wait' as const), minutes: fc.integer({ min: 1, max: 12 }) }) },
 );
 
@@ -99,7 +100,7 @@ it('knows after a restart what it knew before, whatever happened, and stores eve
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), (steps) =>
       runInDurableObject(env.TRACE_SHARD.getByName(`replay-${runs++}`), (_, { storage: { sql } }) => {
-        const bench = new Bench(sql);
+        let bench = new Bench(sql);
         const stored = new Map<string, Set<string>>(IDS.map((id) => [id, new Set()]));
         const sent = new Map<string, Set<string>>(IDS.map((id) => [id, new Set()]));
         let nowMs = 1_790_000_000_000;
@@ -110,10 +111,10 @@ it('knows after a restart what it knew before, whatever happened, and stores eve
         const store = () => {
           const { sealed } = bench.traces;
           if (!sealed) return;
-          for (const part of blockParts(bench.traces, sealed, bench.read)) {
+          for (const part of blockParts(bench.traces, sealed, bench.read, bench.log.sinceMs)) {
             for (const span of decodeSpans(part.otlp, 'kept')) stored.get(part.traceId)!.add(span.spanId);
           }
-          bench.log.write([encodeJsonRecord(STORED, { block: sealed.block })], nowMs);
+          bench.log.write([encodeJsonRecord(STORED, { block: sealed.block, unstorable: false })], nowMs);
         };
         const decideOne = (id: string) => {
           const trace = bench.traces.get(id);
@@ -147,6 +148,9 @@ it('knows after a restart what it knew before, whatever happened, and stores eve
               break;
             case 'stored':
               store();
+              break;
+            case 'restart':
+              bench = new Bench(sql);
               break;
             case 'wait': {
               nowMs += one.minutes * 60_000;

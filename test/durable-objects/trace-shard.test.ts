@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { TraceShard } from '../../durable-objects/trace-shard.ts';
 import { decodeSpans } from '../../model/otlp/decode.ts';
 import { mergeTrace } from '../../model/otlp/merge.ts';
+import { SLICE_GOODBYE } from '../../model/slice-frame.ts';
 import { createD1R2Store } from '../../store/d1-r2.ts';
 import { frame, randomTraceId, spanId, type TestSpan, traceId } from '../kit/spans.ts';
 
@@ -21,7 +22,7 @@ async function append(shard: Stub, spans: readonly TestSpan[], flags = 0): Promi
 }
 
 async function spansOf(shard: Stub, id: string) {
-  const found = await shard.get(id);
+  const found = await shard.get(id, 0);
   return found && { ...found, spans: decodeSpans(mergeTrace(found.otlp), found.state) };
 }
 
@@ -37,7 +38,7 @@ async function expectSumsToAgree(shard: Stub): Promise<void> {
 describe('TraceShard', () => {
   it('answers nothing while empty', async () => {
     const shard = freshShard();
-    expect(await shard.get(randomTraceId())).toBeNull();
+    expect(await shard.get(randomTraceId(), 0)).toBeNull();
     expect(await shard.search({ startUs: 0, endUs: Number.MAX_SAFE_INTEGER, limit: 10 })).toEqual([]);
     expect(await shard.catalog()).toEqual([]);
     await expectSumsToAgree(shard);
@@ -112,11 +113,11 @@ describe('TraceShard', () => {
         { traceId: gone, id: 1 },
         { traceId: gone, id: 2, parent: 1, durationUs: null, error: true },
       ],
-      2,
+      SLICE_GOODBYE,
     );
     await runDurableObjectAlarm(shard);
-    expect((await shard.get(headless))?.state).toBe('live');
-    expect((await shard.get(open))?.state).toBe('live');
+    expect((await shard.get(headless, 0))?.state).toBe('live');
+    expect((await shard.get(open, 0))?.state).toBe('live');
     const left = await spansOf(shard, gone);
     expect(left?.state).toBe('kept');
     expect(left?.spans[1]?.state).toBe('abandoned');
@@ -141,12 +142,12 @@ describe('TraceShard', () => {
     const id = traceId(78, false);
     await append(shard, [{ traceId: id, id: 1 }]);
     await runDurableObjectAlarm(shard);
-    expect((await shard.get(id))?.state).toBe('dropped');
+    expect((await shard.get(id, 0))?.state).toBe('dropped');
     await abortAllDurableObjects();
     const again = env.TRACE_SHARD.get(shard.id);
     await append(again, [{ traceId: id, id: 2, parent: 1, error: true }]);
     await runDurableObjectAlarm(again);
-    expect((await again.get(id))?.decision).toMatchObject({ keep: true, reason: 'error' });
+    expect((await again.get(id, 0))?.decision).toMatchObject({ keep: true, reason: 'error' });
     expect((await store.get(id))?.summary).toMatchObject({ spanCount: 2, errorCount: 1 });
     expect((await again.metrics()).counters.revisedSpans).toBe(1);
     await expectSumsToAgree(again);
@@ -187,8 +188,8 @@ describe('TraceShard', () => {
     for (const crashed of [false, true]) {
       if (crashed) await abortAllDurableObjects();
       const again = env.TRACE_SHARD.get(shard.id);
-      expect(await again.get(kept)).toBeNull();
-      expect(await again.get(dropped)).toBeNull();
+      expect(await again.get(kept, 0)).toBeNull();
+      expect(await again.get(dropped, 0)).toBeNull();
       expect((await spansOf(again, live))?.spans).toHaveLength(1);
       const after = await again.metrics();
       expect(after.counters).toEqual(before.counters);
@@ -220,6 +221,75 @@ describe('TraceShard', () => {
     await runDurableObjectAlarm(shard);
     expect((await store.get(id))?.summary).toMatchObject({ traceId: id, spanCount: 1 });
     expect((await shard.metrics()).storeFailures).toBe(0);
+    await expectSumsToAgree(shard);
+  });
+
+  it('counts on after its log was empty and it has started again', async () => {
+    const shard = freshShard();
+    await append(shard, [{ traceId: traceId(95, false), id: 1 }]);
+    await runDurableObjectAlarm(shard);
+    await runInDurableObject(shard, (instance: TraceShard) => {
+      const parts = instance as unknown as { dropDueBuckets(nowMs: number): void };
+      parts.dropDueBuckets(Date.now() + 61_000);
+      parts.dropDueBuckets(Date.now() + 700_000);
+    });
+    expect((await shard.metrics()).logBytes).toBe(0);
+    await abortAllDurableObjects();
+    const again = env.TRACE_SHARD.get(shard.id);
+    await append(again, [{ traceId: traceId(96), id: 1 }]);
+    expect((await again.metrics()).counters.receivedSpans).toBe(2);
+    await expectSumsToAgree(again);
+  });
+
+  it('adds up a trace that was forgotten and came again', async () => {
+    const shard = freshShard();
+    const id = traceId(97);
+    await append(shard, [
+      { traceId: id, id: 1, name: 'root' },
+      { traceId: id, id: 2, parent: 1 },
+    ]);
+    await runDurableObjectAlarm(shard);
+    await runInDurableObject(shard, (instance: TraceShard) => {
+      const parts = instance as unknown as { dropDueBuckets(nowMs: number): void };
+      parts.dropDueBuckets(Date.now() + 61_000);
+      parts.dropDueBuckets(Date.now() + 700_000);
+    });
+    for (const span of [3, 4]) {
+      await append(shard, [{ traceId: id, id: span, parent: 1, service: 'late', error: true }]);
+      await runInDurableObject(shard, async (instance: TraceShard) => {
+        (instance as unknown as { decideDue(nowMs: number): void }).decideDue(Date.now() + 60_000);
+      });
+      await runDurableObjectAlarm(shard);
+    }
+    expect((await store.get(id))?.summary).toMatchObject({
+      rootOperation: 'root',
+      spanCount: 4,
+      errorCount: 2,
+      services: [
+        { name: 'late', spanCount: 2, errorCount: 2 },
+        { name: 'shop', spanCount: 2, errorCount: 0 },
+      ],
+      completeness: { rootEnded: true },
+    });
+    await expectSumsToAgree(shard);
+  });
+
+  it('stores a trace that is larger than a block in parts, and answers it whole', async () => {
+    const shard = freshShard();
+    const id = traceId(98);
+    const name = 'x'.repeat(900_000);
+    for (let i = 1; i <= 24; i++) {
+      await append(shard, [{ traceId: id, id: i, name: `${i} ${name}`, ...(i > 1 ? { parent: 1 } : {}) }]);
+    }
+    expect((await shard.get(id, 0))?.next).toBeGreaterThan(10);
+    // An alarm that is under way already stores what it has found, and leaves the rest to the next one.
+    for (let alarms = 0; alarms < 5; alarms++)
+      await runInDurableObject(shard, (instance: TraceShard) => instance.alarm());
+    const stored = await store.get(id);
+    expect(stored?.summary).toMatchObject({ spanCount: 24 });
+    expect(decodeSpans(stored!.otlp, 'kept')).toHaveLength(24);
+    expect((await shard.metrics()).counters.storedParts).toBeGreaterThan(2);
+    expect((await shard.catalog()).every((operation) => operation.name.length <= 512)).toBe(true);
     await expectSumsToAgree(shard);
   });
 });

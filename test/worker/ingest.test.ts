@@ -126,6 +126,50 @@ describe('POST /v1/traces', () => {
     expect(await response.json()).toEqual({ code: 3, message: expect.stringContaining(message) });
   });
 
+  it.each([
+    ['spans', Uint8Array.from({ length: 400_000 }, (_, i) => [18, 0][i % 2]!), [10, 18]],
+    ['resources', Uint8Array.from({ length: 400_000 }, (_, i) => [10, 0][i % 2]!), []],
+  ])('refuses more %s than an isolate can hold, however small they are', async (_, inner, wrap) => {
+    let body = inner;
+    for (const tag of wrap.toReversed()) {
+      const length = [];
+      for (let rest = body.length; ; rest >>= 7) {
+        length.push(rest > 127 ? (rest & 127) | 128 : rest);
+        if (rest <= 127) break;
+      }
+      body = Uint8Array.from([tag, ...length, ...body]);
+    }
+    const response = await post('/v1/traces', PROTOBUF, body);
+    expect(response.status).toBe(413);
+    expect((await statusOf(response)).message).toMatch(/more than \d+ (spans|resources)/);
+  });
+
+  it('refuses a small request that cutting by trace would make huge', async () => {
+    const message = fromBinary(TracesDataSchema, otlp([{ traceId: randomTraceId(), id: 1 }]));
+    const [resourceSpans] = message.resourceSpans;
+    const [span] = resourceSpans!.scopeSpans[0]!.spans;
+    resourceSpans!.resource!.attributes[0]!.value!.value = { case: 'stringValue', value: 's'.repeat(60_000) };
+    resourceSpans!.scopeSpans[0]!.spans = Array.from({ length: 1_000 }, (_, i) => ({
+      ...span!,
+      traceId: crypto.getRandomValues(new Uint8Array(16)),
+      spanId: new Uint8Array(8).fill(1 + (i % 200)),
+    }));
+    const response = await post('/v1/traces', PROTOBUF, toBinary(TracesDataSchema, message));
+    expect(response.status).toBe(413);
+    expect((await statusOf(response)).message).toContain('cut by trace');
+  });
+
+  it('rejects spans under a resource that is too large to be copied into each trace', async () => {
+    const message = fromBinary(TracesDataSchema, otlp([{ traceId: randomTraceId(), id: 1 }]));
+    message.resourceSpans[0]!.resource!.attributes[0]!.value!.value = {
+      case: 'stringValue',
+      value: 's'.repeat(70_000),
+    };
+    const response = await post('/v1/traces', PROTOBUF, toBinary(TracesDataSchema, message));
+    expect(response.status).toBe(200);
+    expect(await response.text()).toContain('resource and scope');
+  });
+
   it('names the content types it takes', async () => {
     const response = await post('/v1/traces', { ...KEY, 'content-type': 'text/html' }, '<p>');
     expect(response.status).toBe(415);
@@ -206,7 +250,10 @@ it('reports sums that agree', async () => {
   const received = sum('tailrace_spans_received_total');
   expect(received).toBeGreaterThan(5);
   expect(sum('tailrace_spans_rejected_total')).toBeGreaterThan(1);
-  expect(received).toBe(sum('tailrace_spans_accepted_total') + sum('tailrace_spans_rejected_total'));
+  expect(sum('tailrace_spans_refused_total')).toBe(1_000);
+  expect(received).toBe(
+    sum('tailrace_spans_accepted_total') + sum('tailrace_spans_rejected_total') + sum('tailrace_spans_refused_total'),
+  );
   expect(sum('tailrace_spans_accepted_total')).toBe(
     sum('tailrace_spans_merged_total') + sum('tailrace_live_spans') + sum('tailrace_spans_decided_total'),
   );

@@ -6,28 +6,48 @@ import type { Env } from '../../durable-objects/env.ts';
 import type { Batch } from '../../model/batch/batch.ts';
 import { BatchError } from '../../model/batch/batch-error.ts';
 import { decodeBatch, parseBatchHeader } from '../../model/batch/decode.ts';
+import { MAX_BATCH_BYTES } from '../../model/batch/format.ts';
 import { encodeTracesData } from '../../model/otlp/encode.ts';
+import { TooManyError } from '../../model/otlp/proto-reader.ts';
 import { scanTraces } from '../../model/otlp/scan.ts';
+import { KEY_CLASS, type SpanTable } from '../../model/otlp/span-table.ts';
 import type { ClientDropReason } from '../../model/reasons.ts';
-import { SLICE_FROM_PAGE, SLICE_GOODBYE } from '../../model/slice-frame.ts';
-import { countDropped, countReceived, countRejected } from '../counters.ts';
+import { SLICE_GOODBYE } from '../../model/slice-frame.ts';
+import { countDropped, countReceived } from '../counters.ts';
 import { IngestError } from '../errors.ts';
 import { appendTable } from './append.ts';
 import { inflateBatch, readBody } from './body.ts';
-import { tableRejections } from './rejections.ts';
+import { InFlight } from './in-flight.ts';
+import { Rejections } from './rejections.ts';
 
 /** Answers `{rejected, message?}`: how many spans were not taken, and why the first of them was not. */
 export async function ingestBatch(c: Context<{ Bindings: Env }>, config: Config): Promise<Response> {
-  const batch = readBatch(await readBody(c.req.raw));
-  const table = scanTraces(encodeTracesData(batch.resource, batch.spans));
+  using inFlight = new InFlight();
+  const batch = readBatch(await readBody(c.req.raw, inFlight, MAX_BATCH_BYTES));
+  // Everybody has a page's key: what came under it is marked, whatever the page says of itself.
+  const resource = [...batch.resource.filter(([key]) => key !== KEY_CLASS), [KEY_CLASS, 'page'] as const];
+  const table = readTable(encodeTracesData(resource, batch.spans));
   countReceived('batch', table.count);
-  await appendTable(c.env, config, table, SLICE_FROM_PAGE | (batch.goodbye ? SLICE_GOODBYE : 0));
+  const rejections = new Rejections();
+  try {
+    await appendTable(c.env, config, table, batch.goodbye ? SLICE_GOODBYE : 0);
+  } finally {
+    rejections.addTable(table);
+    rejections.report();
+  }
   // Counted once the batch is in: one that is refused comes again with the same numbers.
   for (const [reason, spans] of Object.entries(batch.dropped)) countDropped(reason as ClientDropReason, spans);
-  const rejections = tableRejections(table);
-  for (const { reason } of rejections) countRejected(reason);
-  const [first] = rejections;
-  return Response.json({ rejected: rejections.length, ...(first ? { message: first.message } : {}) });
+  const { count, firstMessage } = rejections;
+  return Response.json({ rejected: count, ...(firstMessage === null ? {} : { message: firstMessage }) });
+}
+
+function readTable(otlp: Uint8Array): SpanTable {
+  try {
+    return scanTraces(otlp);
+  } catch (error) {
+    if (error instanceof TooManyError) throw new IngestError(413, 'body_too_large', `the batch has ${error.message}`);
+    throw error;
+  }
 }
 
 function readBatch(bytes: Uint8Array): Batch {
@@ -36,6 +56,7 @@ function readBatch(bytes: Uint8Array): Batch {
     return decodeBatch(bytes, deflated ? inflateBatch(payload) : undefined);
   } catch (error) {
     if (error instanceof BatchError) {
+      if (error.code === 'too_large') throw new IngestError(413, 'body_too_large', error.message);
       throw new IngestError(400, 'malformed_body', `the body is not a Tailrace batch: ${error.message}`);
     }
     throw error;

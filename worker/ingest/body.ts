@@ -1,9 +1,11 @@
 /** Reads a request's body with a cap on what arrives and on what it decompresses to. */
 
 import { gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib';
+import { MAX_BATCH_BYTES } from '../../model/batch/format.ts';
 import { MAX_BODY_BYTES, MAX_DECOMPRESSED_BYTES } from '../../model/limits.ts';
 import { concatBytes } from '../../model/slice-frame.ts';
 import { IngestError } from '../errors.ts';
+import type { InFlight } from './in-flight.ts';
 
 type Decompress = (bytes: Uint8Array, options: { maxOutputLength: number }) => Uint8Array;
 
@@ -13,22 +15,23 @@ const DECOMPRESS: Readonly<Record<string, Decompress>> = {
   zstd: zstdDecompressSync,
 };
 
-/** The body as sent. Throws IngestError 413 as soon as it is larger than `MAX_BODY_BYTES`. */
-export async function readBody(request: Request): Promise<Uint8Array> {
+/** The body as sent. Throws IngestError 413 as soon as it is larger than `maxBytes`, 429 when the isolate is busy. */
+export async function readBody(request: Request, inFlight: InFlight, maxBytes = MAX_BODY_BYTES): Promise<Uint8Array> {
   const declared = Number(request.headers.get('content-length') ?? 0);
-  if (declared > MAX_BODY_BYTES) throw tooLarge(`the body has ${declared} bytes`, MAX_BODY_BYTES);
+  if (declared > maxBytes) throw tooLarge(`the body has ${declared} bytes, more`, maxBytes);
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of request.body ?? []) {
     length += chunk.length;
-    if (length > MAX_BODY_BYTES) throw tooLarge('the body is larger', MAX_BODY_BYTES);
+    if (length > maxBytes) throw tooLarge('the body is larger', maxBytes);
+    inFlight.take(chunk.length);
     chunks.push(chunk);
   }
   return concatBytes(chunks);
 }
 
-/** The body decompressed by its Content-Encoding. Throws IngestError 400, 413 or 415. */
-export async function readDecompressedBody(request: Request): Promise<Uint8Array> {
+/** The body decompressed by its Content-Encoding. Throws IngestError 400, 413, 415 or 429. */
+export async function readDecompressedBody(request: Request, inFlight: InFlight): Promise<Uint8Array> {
   const encoding = (request.headers.get('content-encoding') ?? 'identity').trim().toLowerCase();
   if (encoding !== 'identity' && !Object.hasOwn(DECOMPRESS, encoding)) {
     throw new IngestError(
@@ -37,23 +40,24 @@ export async function readDecompressedBody(request: Request): Promise<Uint8Array
       `Content-Encoding ${encoding} is not supported: use gzip, deflate, zstd or none`,
     );
   }
-  const body = await readBody(request);
-  return encoding === 'identity' ? body : decompress(body, encoding, DECOMPRESS[encoding]!);
+  const body = await readBody(request, inFlight);
+  if (encoding === 'identity') return body;
+  const decompressed = decompress(body, encoding, DECOMPRESS[encoding]!, MAX_DECOMPRESSED_BYTES);
+  inFlight.take(decompressed.length);
+  return decompressed;
 }
 
 /** Inflates the zlib data of a browser batch. Throws IngestError 400 or 413. */
 export function inflateBatch(bytes: Uint8Array): Uint8Array {
-  return decompress(bytes, 'deflate', inflateSync);
+  return decompress(bytes, 'deflate', inflateSync, MAX_BATCH_BYTES);
 }
 
-function decompress(bytes: Uint8Array, encoding: string, decoder: Decompress): Uint8Array {
+function decompress(bytes: Uint8Array, encoding: string, decoder: Decompress, maxBytes: number): Uint8Array {
   try {
-    return decoder(bytes, { maxOutputLength: MAX_DECOMPRESSED_BYTES });
+    return decoder(bytes, { maxOutputLength: maxBytes });
   } catch (error) {
     // workerd throws a RangeError where Node sets the code ERR_BUFFER_TOO_LARGE.
-    if (error instanceof RangeError) {
-      throw tooLarge('the decompressed body is larger', MAX_DECOMPRESSED_BYTES);
-    }
+    if (error instanceof RangeError) throw tooLarge('the decompressed body is larger', maxBytes);
     throw new IngestError(400, 'malformed_body', `the body is not valid ${encoding} data`);
   }
 }

@@ -3,18 +3,19 @@
 import type { Context } from 'hono';
 import type { Config } from '../../durable-objects/config.ts';
 import type { Env } from '../../durable-objects/env.ts';
-import { encodeJsonTraces, type JsonRejection } from '../../model/otlp/json.ts';
+import { encodeJsonTraces } from '../../model/otlp/json.ts';
 import { JsonError } from '../../model/otlp/json-access.ts';
-import { ProtoError } from '../../model/otlp/proto-reader.ts';
+import { ProtoError, TooManyError } from '../../model/otlp/proto-reader.ts';
 import { ProtoWriter } from '../../model/otlp/proto-writer.ts';
 import { scanTraces } from '../../model/otlp/scan.ts';
 import type { SpanTable } from '../../model/otlp/span-table.ts';
 import { WORKER_DROP_REASONS } from '../../model/reasons.ts';
-import { countDropped, countReceived, countRejected } from '../counters.ts';
+import { countDropped, countReceived } from '../counters.ts';
 import { type HttpError, IngestError } from '../errors.ts';
 import { appendTable } from './append.ts';
 import { readDecompressedBody } from './body.ts';
-import { tableRejections } from './rejections.ts';
+import { InFlight } from './in-flight.ts';
+import { Rejections } from './rejections.ts';
 
 const PROTOBUF = 'application/x-protobuf';
 const JSON_TYPE = 'application/json';
@@ -30,14 +31,19 @@ export async function ingestOtlp(c: Context<{ Bindings: Env }>, config: Config):
       `Content-Type ${type || 'is missing'}: use ${PROTOBUF} or ${JSON_TYPE}`,
     );
   }
-  const body = await readDecompressedBody(c.req.raw);
-  const { table, rejections } = type === JSON_TYPE ? readJson(body) : { table: readProtobuf(body), rejections: [] };
-  countReceived(type === JSON_TYPE ? 'otlp_json' : 'otlp_protobuf', table.count + rejections.length);
-  await appendTable(c.env, config, table, 0);
-  const all = [...rejections, ...tableRejections(table)];
-  for (const { reason } of all) countRejected(reason);
+  using inFlight = new InFlight();
+  const body = await readDecompressedBody(c.req.raw, inFlight);
+  const rejections = new Rejections();
+  const table = type === JSON_TYPE ? readJson(body, rejections) : readProtobuf(body);
+  countReceived(type === JSON_TYPE ? 'otlp_json' : 'otlp_protobuf', table.count + rejections.count);
+  try {
+    await appendTable(c.env, config, table, 0);
+  } finally {
+    rejections.addTable(table);
+    rejections.report();
+  }
   countLosses(c.req.header('tailrace-lost-spans'));
-  return answer(type, all);
+  return answer(type, rejections);
 }
 
 /** Spans that our SDK in a Worker has lost since its last export: `reason=count`, joined by commas. */
@@ -67,39 +73,42 @@ function readProtobuf(body: Uint8Array): SpanTable {
   try {
     return scanTraces(body);
   } catch (error) {
-    if (error instanceof ProtoError) {
-      throw new IngestError(400, 'malformed_body', `the body is not an OTLP trace request: ${error.message}`);
-    }
-    throw error;
+    throw toIngestError(error, error instanceof ProtoError, 'an OTLP trace request');
   }
 }
 
-function readJson(body: Uint8Array): { table: SpanTable; rejections: JsonRejection[] } {
+function readJson(body: Uint8Array, rejections: Rejections): SpanTable {
   try {
-    const { otlp, rejections } = encodeJsonTraces(JSON.parse(JSON_DECODER.decode(body)));
-    return { table: scanTraces(otlp), rejections };
+    const { otlp, rejections: rejected } = encodeJsonTraces(JSON.parse(JSON_DECODER.decode(body)));
+    for (const { reason, message } of rejected) rejections.add(reason, () => message);
+    return scanTraces(otlp);
   } catch (error) {
-    // Everything JSON.parse, TextDecoder and the encoder throw is about the body.
-    if (error instanceof SyntaxError || error instanceof TypeError || error instanceof JsonError) {
-      throw new IngestError(400, 'malformed_body', `the body is not OTLP/JSON: ${error.message}`);
-    }
-    throw error;
+    // What JSON.parse, TextDecoder and the encoder throw is about the body.
+    const isFault = error instanceof SyntaxError || error instanceof TypeError || error instanceof JsonError;
+    throw toIngestError(error, isFault, 'OTLP/JSON');
   }
+}
+
+function toIngestError(error: unknown, isFault: boolean, what: string): unknown {
+  if (error instanceof TooManyError) {
+    return new IngestError(413, 'body_too_large', `the request has ${error.message}: send smaller batches`);
+  }
+  if (!isFault) return error;
+  return new IngestError(400, 'malformed_body', `the body is not ${what}: ${(error as Error).message}`);
 }
 
 /** ExportTraceServiceResponse: empty when everything was taken, else a partial success. */
-function answer(type: string, rejections: readonly JsonRejection[]): Response {
-  const [first] = rejections;
+function answer(type: string, { count, firstMessage }: Rejections): Response {
   if (type === JSON_TYPE) {
     return Response.json(
-      first ? { partialSuccess: { rejectedSpans: String(rejections.length), errorMessage: first.message } } : {},
+      firstMessage === null ? {} : { partialSuccess: { rejectedSpans: String(count), errorMessage: firstMessage } },
     );
   }
   const writer = new ProtoWriter(128);
-  if (first) {
+  if (firstMessage !== null) {
     const partial = writer.begin(1);
-    writer.varintField(1, rejections.length);
-    writer.stringField(2, first.message);
+    writer.varintField(1, count);
+    writer.stringField(2, firstMessage);
     writer.end(partial);
   }
   return new Response(writer.finish(), { headers: { 'content-type': type } });

@@ -1,9 +1,9 @@
-/** The rejected rows of a table in words. */
+/** What was wrong with single spans of a request: counted by reason, and the first one in words for the sender. */
 
-import { MAX_SPAN_BYTES } from '../../model/limits.ts';
-import type { JsonRejection } from '../../model/otlp/json.ts';
+import { MAX_ENVELOPE_BYTES, MAX_SPAN_BYTES } from '../../model/limits.ts';
 import type { SpanTable } from '../../model/otlp/span-table.ts';
 import type { RejectionReason } from '../../model/reasons.ts';
+import { countRejected } from '../counters.ts';
 
 const WANT: Readonly<Record<RejectionReason, string>> = {
   invalid_trace_id: 'the trace id must be 16 bytes that are not all zero',
@@ -12,14 +12,31 @@ const WANT: Readonly<Record<RejectionReason, string>> = {
   invalid_time: 'start and end must be nanoseconds since the epoch, and a start is required',
   malformed_span: 'its protobuf is broken or nested too deeply',
   span_too_large: `a span may have ${MAX_SPAN_BYTES} bytes`,
+  resource_too_large: `its resource and scope may have ${MAX_ENVELOPE_BYTES} bytes together`,
 };
 
-/** Reason and message for each rejected row, in the order of the message. */
-export function tableRejections(table: SpanTable): JsonRejection[] {
-  const rejections: JsonRejection[] = [];
-  for (let i = 0; i < table.count; i++) {
-    const reason = table.rejection(i);
-    if (reason) rejections.push({ reason, message: `span ${i} (${table.name(i)}): ${WANT[reason]}` });
+export class Rejections {
+  count = 0;
+  /** Where and what the first one was. */
+  firstMessage: string | null = null;
+  private readonly reasons = new Map<RejectionReason, number>();
+
+  add(reason: RejectionReason, message: () => string): void {
+    this.count++;
+    this.firstMessage ??= message();
+    this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
   }
-  return rejections;
+
+  /** Adds the rejected rows of a table. */
+  addTable(table: SpanTable): void {
+    for (let i = 0; i < table.count; i++) {
+      const reason = table.rejection(i);
+      if (reason) this.add(reason, () => `span ${i} (${table.name(i).slice(0, 100)}): ${WANT[reason]}`);
+    }
+  }
+
+  /** Into the counters of `/metrics`. */
+  report(): void {
+    for (const [reason, spans] of this.reasons) countRejected(reason, spans);
+  }
 }

@@ -2,6 +2,7 @@
 
 import type { Config } from '../../durable-objects/config.ts';
 import type { Env } from '../../durable-objects/env.ts';
+import type { TraceShard } from '../../durable-objects/trace-shard.ts';
 import { completenessOf } from '../../model/completeness.ts';
 import { parseHex } from '../../model/ids.ts';
 import { newestFirst } from '../../model/order.ts';
@@ -24,8 +25,12 @@ export interface FoundTrace {
 export async function findTrace(env: Env, config: Config, store: Store, traceId: string): Promise<FoundTrace | null> {
   const shard = shardStub(env, shardOf(slotOf(parseHex(traceId)!), config));
   // Asked in this order: a trace that leaves the log between the two is in the store by then.
-  const live = await shard.get(traceId);
-  const stored = await store.get(traceId);
+  const live = await readLive(shard, traceId);
+  const stored = await store.get(traceId).catch((error: unknown) => {
+    // What was never kept is not in the store either.
+    if (live && live.state !== 'kept') return null;
+    throw error;
+  });
   if (!live && !stored) return null;
   const parts = [stored?.otlp, live?.otlp].filter((part): part is Uint8Array => part !== undefined);
   return {
@@ -33,6 +38,19 @@ export async function findTrace(env: Env, config: Config, store: Store, traceId:
     decision: live?.decision ?? stored?.summary.decision ?? null,
     otlp: mergeTrace(concatBytes(parts)),
   };
+}
+
+/** What the shard's log has of a trace, read piece by piece: one call carries a bounded number of bytes. */
+async function readLive(shard: DurableObjectStub<TraceShard>, traceId: string) {
+  let answer = await shard.get(traceId, 0);
+  if (!answer) return null;
+  const { state, decision } = answer;
+  const pieces = [answer.otlp];
+  while (answer?.next != null) {
+    answer = await shard.get(traceId, answer.next);
+    if (answer) pieces.push(answer.otlp);
+  }
+  return { state, decision, otlp: concatBytes(pieces) };
 }
 
 export function traceAnswer(traceId: string, { state, decision, otlp }: FoundTrace): Trace {

@@ -27,7 +27,6 @@ function expected(message: TracesData) {
         status: (span.status?.code ?? 0) as number,
         startUs: Number(span.startTimeUnixNano / 1000n),
         endUs: Number(span.endTimeUnixNano / 1000n),
-        flags: span.flags & 0xff,
       })),
     );
   });
@@ -45,7 +44,6 @@ function scanned(bytes: Uint8Array) {
     status: table.status[i]!,
     startUs: table.startUs[i]!,
     endUs: table.endUs[i]!,
-    flags: table.flags[i]!,
   }));
 }
 
