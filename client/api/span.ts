@@ -7,10 +7,8 @@ import type { OpenRecordable, RecordPlace, SpanSink } from '../recorder/recordab
 import { asError } from './as-error.ts';
 import { hexToBytes, randomWord, wordToHex } from './ids.ts';
 
-/** What one span may hold; more is counted and left out. */
-const MAX_ATTRIBUTES = 128;
-const MAX_EVENTS = 128;
-const MAX_LINKS = 128;
+/** How many attributes, events and links, each, a span may hold; more are counted and left out. */
+const MAX_ITEMS = 128;
 const MAX_VALUE_CHARS = 4096;
 
 export type AttributeInput = Readonly<Record<string, SpanDataValue | undefined>>;
@@ -96,7 +94,7 @@ export class Span implements OpenRecordable {
   /** `atUs` is in microseconds since the Unix epoch, now by default. */
   addEvent(name: string, attributes?: AttributeInput, atUs = this.#sink.nowUs()): this {
     if (!this.#isOpen()) return this;
-    if (this.events.length >= MAX_EVENTS) this.droppedEvents++;
+    if (this.events.length >= MAX_ITEMS) this.droppedEvents++;
     else this.events = [...this.events, { name, timeUs: atUs, attributes: toPairs(attributes) }];
     return this;
   }
@@ -105,7 +103,7 @@ export class Span implements OpenRecordable {
   addLink({ traceId, spanId }: TraceContext, attributes?: AttributeInput): this {
     if (!isTraceId(traceId) || !isSpanId(spanId) || !this.#isOpen()) return this;
     const link = { traceId: hexToBytes(traceId), spanId: hexToBytes(spanId), attributes: toPairs(attributes) };
-    if (this.links.length >= MAX_LINKS) this.droppedLinks++;
+    if (this.links.length >= MAX_ITEMS) this.droppedLinks++;
     else this.links = [...this.links, link];
     return this;
   }
@@ -176,7 +174,7 @@ function put(pairs: Pair[], key: string, value: SpanDataValue | undefined): bool
   if (value === undefined || value === null) return true;
   const known = pairs.find((pair) => pair[0] === key);
   if (known) known[1] = cut(value);
-  else if (pairs.length < MAX_ATTRIBUTES) pairs.push([key, cut(value)]);
+  else if (pairs.length < MAX_ITEMS) pairs.push([key, cut(value)]);
   else return false;
   return true;
 }

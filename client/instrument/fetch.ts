@@ -20,7 +20,9 @@ export function instrumentFetch(tracer: Tracer, { endpoint, propagateTo }: Fetch
   const original = globalThis.fetch;
   const mayPropagate = (url: URL) =>
     url.origin === location.origin ||
-    propagateTo.some((allowed) => (typeof allowed === 'string' ? allowed === url.origin : allowed.test(url.origin)));
+    propagateTo.some((allowed) =>
+      typeof allowed === 'string' ? allowed === url.origin : url.origin.search(allowed) >= 0,
+    );
 
   /** Starts the span; null for requests that are not ours to trace, or that are wrong and `fetch`'s own to refuse. */
   const prepare = (input: RequestInfo | URL, init: RequestInit | undefined) => {

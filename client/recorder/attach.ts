@@ -37,13 +37,16 @@ export interface Recorder {
 /** Ring bytes in one batch: some 300 spans, encoded in 2 ms or less. */
 const MAX_RING_BYTES = 64 * 1024;
 const WORKER_START_MS = 10_000;
+const OFFLINE_START_MS = 2_000;
 const IDLE_MS = 500;
 
 /** Starts the best mode the page allows. Never rejects. */
 export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
   const { buffer, config, fetch } = host;
   const shared = typeof SharedArrayBuffer !== 'undefined' && buffer instanceof SharedArrayBuffer ? buffer : null;
-  const [worker, offline] = await Promise.all([startWorker(host, shared), OfflineStore.open()]);
+  // WebKit's IndexedDB has been known not to answer at all (https://bugs.webkit.org/show_bug.cgi?id=226547).
+  const opening = Promise.race([OfflineStore.open(), wait(OFFLINE_START_MS)]);
+  const [worker, offline] = await Promise.all([startWorker(host, shared), opening]);
   if (offline) void sendSaved(offline, host);
   const send: Send = worker
     ? (bytes) => worker.remote.send(transfer(bytes, [bytes.buffer]))
@@ -74,6 +77,10 @@ async function startWorker(host: RecorderHost, buffer: SharedArrayBuffer | null)
     worker?.terminate();
     return null;
   }
+}
+
+function wait(ms: number): Promise<null> {
+  return new Promise((resolve) => setTimeout(resolve, ms, null));
 }
 
 function failed(worker: Worker): Promise<never> {

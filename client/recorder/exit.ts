@@ -7,7 +7,7 @@
 import type { Recorder } from './attach.ts';
 import { type BatchConfig, encodeBatch } from './batcher.ts';
 import { createClaim, DRAIN, EXIT } from './claim.ts';
-import { Counters, type Losses } from './counters.ts';
+import { Counters } from './counters.ts';
 import { CONTENT_TYPE, type Outcome } from './outcome.ts';
 import { byImportance, type PendingRecord, readPending } from './pending.ts';
 import { createRing } from './ring.ts';
@@ -27,7 +27,6 @@ export interface ExitOptions {
 interface Piece {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly spanCount: number;
-  readonly losses: Losses;
 }
 
 export interface Exit {
@@ -59,7 +58,6 @@ export function createExit({ buffer, config, recorder }: ExitOptions): Exit {
   async function settle(piece: Piece, outcome: Outcome): Promise<void> {
     if (outcome === 'unavailable') return save(piece);
     counters.add(outcome, piece.spanCount);
-    if (outcome === 'accepted') counters.report(piece.losses);
   }
 
   /** As a keepalive fetch if the page will see the answer, otherwise as a beacon. null when the browser refuses. */
@@ -83,11 +81,13 @@ export function createExit({ buffer, config, recorder }: ExitOptions): Exit {
     while (rest.length > 0) {
       const maxBytes = room < MIN_PIECE_BYTES ? undefined : room;
       const losses = counters.unreported();
-      const piece = { ...encodeBatch({ buffer, config, records: rest, losses, goodbye, maxBytes }), losses };
+      const piece = encodeBatch({ buffer, config, records: rest, losses, goodbye, maxBytes });
       const isFit = piece.spanCount > 0;
       const outcome = maxBytes ? isFit && send(piece, goodbye) : save(piece);
       if (outcome) {
         outcomes.push(outcome);
+        // This piece tells them, whichever way it goes.
+        counters.report(losses);
         rest = rest.slice(piece.spanCount);
         room = EXIT_BUDGET_BYTES - inFlightBytes;
       } else {

@@ -43,14 +43,19 @@ export async function sendWithRetry(
   url: string,
   bytes: BufferSource,
   isWanted: () => boolean = () => true,
+  wait = defaultWait,
 ): Promise<Outcome> {
   for (let attempt = 1; ; attempt++) {
     const { outcome, retryAfterMs } = await sendOnce(fetch, url, bytes);
     if (outcome !== 'unavailable' || attempt === MAX_ATTEMPTS) return outcome;
     const delayMs = retryAfterMs ?? FIRST_DELAY_MS * 2 ** attempt * jitter();
-    await new Promise((resolve) => setTimeout(resolve, Math.min(delayMs, MAX_DELAY_MS)));
+    await wait(Math.min(delayMs, MAX_DELAY_MS));
     if (!isWanted()) return outcome;
   }
+}
+
+function defaultWait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** A factor in [0.5, 1), so that many pages do not come back at the same moment. */

@@ -17,6 +17,8 @@ interface SavedBatch {
 /** Opened early: while the page goes away there is time for a write, not for opening a database. */
 export class OfflineStore {
   readonly #database: IDBPDatabase;
+  /** Batches of this visit. */
+  #saved = 0;
 
   private constructor(database: IDBPDatabase) {
     this.#database = database;
@@ -32,8 +34,9 @@ export class OfflineStore {
     }
   }
 
-  /** Writes at once, without waiting. Resolves to false when the batch could not be stored. */
+  /** Writes at once, without waiting. Resolves to false when the batch could not be stored, or this visit stored enough. */
   async save(batch: SavedBatch): Promise<boolean> {
+    if (this.#saved++ >= MAX_BATCHES) return false;
     try {
       const transaction = this.#database.transaction(BATCHES, 'readwrite');
       const added = transaction.store.add(batch);

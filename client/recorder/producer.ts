@@ -157,6 +157,8 @@ export function createProducer(options: ProducerOptions): Producer {
       recordOpen();
       discard();
       await flush();
+      // What could not be sent now is kept for the next visit.
+      if (ring.usedBytes) await exit.send(false);
       recorder?.close();
     },
   };

@@ -66,13 +66,16 @@ export function createRing(buffer: ArrayBufferLike): Ring {
     read(position, maxBytes, visit) {
       const end = head();
       let at = position;
-      while (at !== end && (at - position) >>> 0 < maxBytes) {
+      // Padding does not count: there is always a record after it to be found.
+      let left = maxBytes;
+      while (at !== end && left > 0) {
         const offset = at & (capacity - 1);
         const length = words[offset >> 2]!;
         if (length === PADDING) at = (at + capacity - offset) | 0;
-        else if (length < 4 || length % 4 !== 0 || length > (end - at) >>> 0) throw new Error('no record here');
+        else if (length < 4 || length % 4 !== 0 || length > (end - at) >>> 0) throw new Error('no record');
         else {
           visit(offset >> 2);
+          left -= length;
           at = (at + length) | 0;
         }
       }
