@@ -13,6 +13,7 @@ import { check, READ_COOKIE, requireIngestKey, requireReadKey } from './auth.ts'
 import { countRejectedRequest, maybeFlushCounters } from './counters.ts';
 import { HttpError, IngestError } from './errors.ts';
 import { ingestBatch } from './ingest/batch.ts';
+import { InFlight } from './ingest/in-flight.ts';
 import { ingestOtlp, otlpError } from './ingest/otlp.ts';
 import { renderMetrics } from './metrics.ts';
 import { parseTraceQuery } from './query/params.ts';
@@ -60,8 +61,8 @@ app.use(
   }),
 );
 app.use('/v1/*', requireIngestKey());
-app.post('/v1/traces', (c) => counted(c, ingestOtlp(c, config(c.env))));
-app.post('/v1/batch', (c) => counted(c, ingestBatch(c, config(c.env))));
+app.post('/v1/traces', (c) => ingest(c, ingestOtlp));
+app.post('/v1/batch', (c) => ingest(c, ingestBatch));
 
 app.post('/login', async (c) => {
   const { key } = await c.req.json<{ key?: unknown }>().catch(() => ({ key: undefined }));
@@ -111,10 +112,15 @@ app.get('/api/operations', async (c) =>
   c.json({ operations: await listOperations(c.env, config(c.env), c.req.query('service') || undefined) }),
 );
 
-async function counted(c: Context<App>, work: Promise<Response>): Promise<Response> {
-  const response = await work;
-  c.executionCtx.waitUntil(maybeFlushCounters(c.env, Date.now()));
-  return response;
+/** What every way in has in common: a bound on memory, and counters that are sent on after the answer. */
+async function ingest(c: Context<App>, handle: typeof ingestOtlp): Promise<Response> {
+  const inFlight = new InFlight();
+  try {
+    return await handle(c, config(c.env), inFlight);
+  } finally {
+    inFlight.release();
+    c.executionCtx.waitUntil(maybeFlushCounters(c.env, Date.now()));
+  }
 }
 
 function config(env: Env): Config {

@@ -17,12 +17,15 @@ import { countDropped, countReceived } from '../counters.ts';
 import { IngestError } from '../errors.ts';
 import { appendTable } from './append.ts';
 import { inflateBatch, readBody } from './body.ts';
-import { InFlight } from './in-flight.ts';
+import type { InFlight } from './in-flight.ts';
 import { Rejections } from './rejections.ts';
 
 /** Answers `{rejected, message?}`: how many spans were not taken, and why the first of them was not. */
-export async function ingestBatch(c: Context<{ Bindings: Env }>, config: Config): Promise<Response> {
-  using inFlight = new InFlight();
+export async function ingestBatch(
+  c: Context<{ Bindings: Env }>,
+  config: Config,
+  inFlight: InFlight,
+): Promise<Response> {
   const batch = readBatch(await readBody(c.req.raw, inFlight, MAX_BATCH_BYTES));
   // Everybody has a page's key: what came under it is marked, whatever the page says of itself.
   const resource = [...batch.resource.filter(([key]) => key !== KEY_CLASS), [KEY_CLASS, 'page'] as const];

@@ -7,8 +7,8 @@ const RETRY_SECONDS = 1;
 
 let inFlightBytes = 0;
 
-/** One request's share, given back when it is disposed of. */
-export class InFlight implements Disposable {
+/** One request's share, given back when it is answered. */
+export class InFlight {
   private held = 0;
 
   /** Takes more. Throws IngestError 429 when the isolate has too much. */
@@ -20,7 +20,7 @@ export class InFlight implements Disposable {
     this.held += bytes;
   }
 
-  [Symbol.dispose](): void {
+  release(): void {
     inFlightBytes -= this.held;
     this.held = 0;
   }

@@ -14,7 +14,7 @@ import { countDropped, countReceived } from '../counters.ts';
 import { type HttpError, IngestError } from '../errors.ts';
 import { appendTable } from './append.ts';
 import { readDecompressedBody } from './body.ts';
-import { InFlight } from './in-flight.ts';
+import type { InFlight } from './in-flight.ts';
 import { Rejections } from './rejections.ts';
 
 const PROTOBUF = 'application/x-protobuf';
@@ -22,7 +22,7 @@ const JSON_TYPE = 'application/json';
 const JSON_DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 const GRPC_CODES: Readonly<Record<number, number>> = { 400: 3, 401: 16, 413: 8, 415: 3, 429: 8, 503: 14 };
 
-export async function ingestOtlp(c: Context<{ Bindings: Env }>, config: Config): Promise<Response> {
+export async function ingestOtlp(c: Context<{ Bindings: Env }>, config: Config, inFlight: InFlight): Promise<Response> {
   const type = mediaType(c.req.raw);
   if (type !== PROTOBUF && type !== JSON_TYPE) {
     throw new IngestError(
@@ -31,7 +31,6 @@ export async function ingestOtlp(c: Context<{ Bindings: Env }>, config: Config):
       `Content-Type ${type || 'is missing'}: use ${PROTOBUF} or ${JSON_TYPE}`,
     );
   }
-  using inFlight = new InFlight();
   const body = await readDecompressedBody(c.req.raw, inFlight);
   const rejections = new Rejections();
   const table = type === JSON_TYPE ? readJson(body, rejections) : readProtobuf(body);
