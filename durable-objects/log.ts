@@ -103,11 +103,17 @@ export class Log {
     return new Uint8Array(part);
   }
 
-  /** The oldest bucket that is due to be dropped, or null. `overBudget` makes any closed bucket due. */
-  dueBucket(nowMs: number, overBudget: boolean): number | null {
+  /** Id of the newest bucket, 0 when there is none. */
+  get lastBucket(): number {
+    return this.buckets.at(-1)?.id ?? 0;
+  }
+
+  /** The oldest bucket if it is due to be dropped, or null. `overBudget` makes any closed bucket due. */
+  dueBucket(nowMs: number, overBudget: boolean): { id: number; bytes: number; isExpired: boolean } | null {
     const oldest = this.buckets[0];
     if (oldest?.closedMs == null) return null;
-    return overBudget || oldest.closedMs + BUCKET_KEEP_MS <= nowMs ? oldest.id : null;
+    const isExpired = oldest.closedMs + BUCKET_KEEP_MS <= nowMs;
+    return isExpired || overBudget ? { id: oldest.id, bytes: oldest.bytes, isExpired } : null;
   }
 
   /** When a bucket next has to be closed or dropped, in milliseconds since the epoch; null when the log is empty. */

@@ -30,12 +30,13 @@ export function factsSince(before: SpanFacts, after: SpanFacts): SpanFacts {
   return {
     ...after,
     spanCount: after.spanCount - before.spanCount,
-    errorCount: after.errorCount - before.errorCount,
+    // A later version of a span may take an error back; what was added before stays.
+    errorCount: Math.max(0, after.errorCount - before.errorCount),
     services: after.services.map((service) => {
       const known = before.services.find(({ name }) => name === service.name);
       return {
         name: service.name,
-        spanCount: service.spanCount - (known?.spanCount ?? 0),
+        spanCount: Math.max(0, service.spanCount - (known?.spanCount ?? 0)),
         errorCount: Math.max(0, service.errorCount - (known?.errorCount ?? 0)),
       };
     }),

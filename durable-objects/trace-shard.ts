@@ -211,11 +211,19 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   private dropDueBuckets(nowMs: number): void {
     const overBudget = () => this.log.bytes > MAX_LOG_BYTES || this.traces.size > MAX_INDEXED_TRACES;
     this.log.rotate(nowMs, overBudget());
-    for (let id = this.log.dueBucket(nowMs, overBudget()); id !== null; id = this.log.dueBucket(nowMs, overBudget())) {
-      this.log.write(carryRecords(this.traces, id, this.readSlice), nowMs);
-      this.traces.forgetBucket(id);
+    // What is carried goes into later buckets: one round does not come to those.
+    const { lastBucket } = this.log;
+    for (;;) {
+      const bucket = this.log.dueBucket(nowMs, overBudget());
+      if (!bucket || bucket.id > lastBucket) return;
+      const carried = carryRecords(this.traces, bucket.id, this.readSlice);
+      const carriedBytes = carried.reduce((sum, record) => sum + record.length, 0);
+      // Where most of a bucket would only be written again, nothing is gained by making room early.
+      if (!bucket.isExpired && carriedBytes > bucket.bytes / 2) return;
+      this.log.write(carried, nowMs);
+      this.traces.forgetBucket(bucket.id);
       writeBase(this.ctx.storage.sql, { counters: this.traces.counters, row: this.traces.lastRow });
-      this.log.drop(id);
+      this.log.drop(bucket.id);
     }
   }
 

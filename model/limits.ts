@@ -11,8 +11,10 @@ export const MAX_SPANS_PER_REQUEST = 50_000;
 export const MAX_ENVELOPES_PER_REQUEST = 10_000;
 /** A resource and a scope, which are copied into every trace's slice. */
 export const MAX_ENVELOPE_BYTES = 64 * 1024;
-/** What a request may grow to when it is cut by trace; also the platform's limit for one call to a shard. */
-export const MAX_SLICED_BYTES = 32 * 1024 * 1024;
+/** What a request may grow to when it is cut by trace; below the 32 MiB that one call to a shard may have. */
+export const MAX_SLICED_BYTES = 24 * 1024 * 1024;
+/** Objects and arrays in a JSON body, which take far more memory than bytes. */
+export const MAX_JSON_OBJECTS = 1_000_000;
 /** Bodies that an isolate works on at the same time. */
 export const MAX_IN_FLIGHT_BYTES = 64 * 1024 * 1024;
 /** A service's or operation's name as it is indexed, listed and searched, in UTF-16 units. Spans keep theirs whole. */

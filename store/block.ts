@@ -5,14 +5,15 @@
  * header │ entry … entry │ section … section │ section table │ trailer
  * ```
  *
- * An entry is one trace's zstd-compressed OTLP behind a header that names the trace and carries a checksum, so one range
+ * An entry is one trace's OTLP, compressed as one or more zstd frames, behind a header that names the trace and carries a checksum, so one range
  * read both gives a trace and proves it is the right one. The trailer leads to the section table, and the table to
  * typed sections; a reader skips types it does not know, so later sections need no new version.
  */
 
-import { constants, crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { crc32 } from 'node:zlib';
 import { formatHex, isTraceId, parseHex } from '../model/ids.ts';
 import { BlockError } from './errors.ts';
+import { compressFrames, decompressFrames } from './frames.ts';
 
 /** `TRB1`, read as a little-endian number. */
 const MAGIC = 0x31425254;
@@ -28,7 +29,6 @@ const SECTION_TRACE_INDEX = 1;
 const MAX_SECTIONS = 64;
 /** What one entry may decompress to. A length beyond it in a block is a fault, not a reason to allocate. */
 export const MAX_ENTRY_RAW_BYTES = 64 * 1024 * 1024;
-const ZSTD_LEVEL = 3;
 
 /** One trace to put in a block. */
 export interface BlockTrace {
@@ -62,17 +62,18 @@ export interface BlockIndex {
  * @throws RangeError for a trace id that is none or comes twice, or a trace that is too large
  */
 export function encodeBlock(traces: readonly BlockTrace[]): { bytes: Uint8Array; entries: BlockEntry[] } {
-  const frames = traces.map((trace) => {
+  const bodies = traces.map((trace) => {
     if (!isTraceId(trace.traceId)) throw new RangeError(`block: ${JSON.stringify(trace.traceId)} is not a trace id`);
     if (trace.otlp.length > MAX_ENTRY_RAW_BYTES) {
       throw new RangeError(`block: trace ${trace.traceId} has ${trace.otlp.length} bytes, more than an entry may hold`);
     }
-    return zstdCompressSync(trace.otlp, { params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL } });
+    return compressFrames(trace.otlp);
   });
   const entries: BlockEntry[] = [];
   let offset = HEADER_BYTES;
   for (const [i, trace] of traces.entries()) {
-    const length = ENTRY_HEADER_BYTES + frames[i]!.length;
+    const [first, ...further] = bodies[i]!;
+    const length = further.reduce((sum, frame) => sum + 4 + frame.length, ENTRY_HEADER_BYTES + first!.length);
     const checksum = crc32(trace.otlp);
     entries.push({ traceId: trace.traceId, offset, length, rawLength: trace.otlp.length, checksum });
     offset += length;
@@ -86,10 +87,18 @@ export function encodeBlock(traces: readonly BlockTrace[]): { bytes: Uint8Array;
   view.setUint32(4, BLOCK_VERSION, true);
   for (const [i, entry] of entries.entries()) {
     bytes.set(parseHex(entry.traceId)!, entry.offset);
-    view.setUint32(entry.offset + 16, frames[i]!.length, true);
+    const [first, ...further] = bodies[i]!;
+    view.setUint32(entry.offset + 16, first!.length, true);
     view.setUint32(entry.offset + 20, entry.rawLength, true);
     view.setUint32(entry.offset + 24, entry.checksum, true);
-    bytes.set(frames[i]!, entry.offset + ENTRY_HEADER_BYTES);
+    let at = entry.offset + ENTRY_HEADER_BYTES;
+    bytes.set(first!, at);
+    at += first!.length;
+    for (const frame of further) {
+      view.setUint32(at, frame.length, true);
+      bytes.set(frame, at + 4);
+      at += 4 + frame.length;
+    }
   }
   const tableOffset = offset + sectionBytes;
   for (const [i, { type, payload }] of sections.entries()) {
@@ -160,26 +169,21 @@ export function decodeBlockEntry(bytes: Uint8Array, traceId: string): Uint8Array
   const view = viewOf(bytes);
   const found = formatHex(bytes, 0, TRACE_ID_BYTES);
   if (found !== traceId) throw new BlockError('wrong_trace', `${found} where ${traceId} should be`);
-  const frameLength = view.getUint32(16, true);
-  if (ENTRY_HEADER_BYTES + frameLength !== bytes.length) {
-    throw new BlockError('bad_length', `an entry of ${bytes.length} bytes with a frame of ${frameLength}`);
+  const frames: Uint8Array[] = [];
+  for (let at = ENTRY_HEADER_BYTES, lengthAt = 16; at < bytes.length || frames.length === 0; ) {
+    const end = at + view.getUint32(lengthAt, true);
+    if (end > bytes.length || (end < bytes.length && end + 4 > bytes.length)) {
+      throw new BlockError('bad_length', `an entry of ${bytes.length} bytes with a frame that ends at ${end}`);
+    }
+    frames.push(bytes.subarray(at, end));
+    lengthAt = end;
+    at = end < bytes.length ? end + 4 : end;
   }
   const rawLength = view.getUint32(20, true);
   if (rawLength > MAX_ENTRY_RAW_BYTES) throw new BlockError('too_large', `${rawLength} bytes uncompressed`);
-  const otlp = decompress(bytes.subarray(ENTRY_HEADER_BYTES), rawLength);
-  if (otlp.length !== rawLength) throw new BlockError('bad_length', `${otlp.length} bytes instead of ${rawLength}`);
+  const otlp = decompressFrames(frames, rawLength);
   if (crc32(otlp) !== view.getUint32(24, true)) throw new BlockError('bad_checksum', `of trace ${traceId}`);
   return otlp;
-}
-
-function decompress(frame: Uint8Array, rawLength: number): Uint8Array {
-  try {
-    // A limit of 0 would mean the default, and the output of an empty trace is checked by its length anyway.
-    const output = zstdDecompressSync(frame, { maxOutputLength: Math.max(1, rawLength) });
-    return new Uint8Array(output.buffer, output.byteOffset, output.byteLength);
-  } catch (cause) {
-    throw new BlockError('bad_frame', String(cause), { cause });
-  }
 }
 
 function encodeIndex(entries: readonly BlockEntry[]): Uint8Array {

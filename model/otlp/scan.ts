@@ -5,7 +5,6 @@
  */
 
 import { isZero } from '../ids.ts';
-import { MAX_ENVELOPE_BYTES, MAX_SPAN_BYTES } from '../limits.ts';
 import type { RejectionReason } from '../reasons.ts';
 import {
   ANY_VALUE,
@@ -22,7 +21,15 @@ import {
 } from './fields.ts';
 import { ProtoError, ProtoReader } from './proto-reader.ts';
 import { BYTES, FIXED32, FIXED64, VARINT } from './proto-writer.ts';
-import { type Envelope, KEY_CLASS, type ScannedResource, SpanTable, textAt } from './span-table.ts';
+import {
+  type Envelope,
+  KEY_CLASS,
+  NO_LIMITS,
+  type ScanLimits,
+  type ScannedResource,
+  SpanTable,
+  textAt,
+} from './span-table.ts';
 import { EVENT_TYPES, expect, LINK_TYPES, RESOURCE_TYPES, SCOPE_TYPES, walkChild, walkKeyValue } from './walk.ts';
 
 /** Times beyond the integers a JSON number holds, in the year 2255, are impossible. */
@@ -32,8 +39,8 @@ const MAX_TIME_US = Number.MAX_SAFE_INTEGER;
  * Scans `TracesData` or `ExportTraceServiceRequest` bytes. A span that is wrong in itself is marked in the table;
  * where the message around the spans is broken, throws ProtoError; where it has too much, TooManyError.
  */
-export function scanTraces(bytes: Uint8Array): SpanTable {
-  const table = new SpanTable(bytes);
+export function scanTraces(bytes: Uint8Array, limits: ScanLimits = NO_LIMITS): SpanTable {
+  const table = new SpanTable(bytes, limits);
   const reader = new ProtoReader(bytes);
   while (reader.next(bytes.length)) {
     if (reader.field === TRACES_DATA.resourceSpans) {
@@ -70,7 +77,7 @@ function scanResourceSpans(table: SpanTable, reader: ProtoReader, start: number,
   }
   for (let i = firstRow; i < table.count; i++) {
     const envelopeBytes = sizeOf(resource) + sizeOf(table.scopes[table.scope[i]!]!);
-    if (envelopeBytes > MAX_ENVELOPE_BYTES) table.reject(i, 'resource_too_large');
+    if (envelopeBytes > table.limits.envelopeBytes) table.reject(i, 'resource_too_large');
   }
 }
 
@@ -109,7 +116,7 @@ function scanSpan(table: SpanTable, reader: ProtoReader, scope: number, start: n
   table.scope[i] = scope;
   reader.position = start;
   try {
-    const reason = end - start > MAX_SPAN_BYTES ? 'span_too_large' : scanSpanFields(table, reader, i, end);
+    const reason = end - start > table.limits.spanBytes ? 'span_too_large' : scanSpanFields(table, reader, i, end);
     if (reason !== null) table.reject(i, reason);
   } catch (error) {
     if (!(error instanceof ProtoError)) throw error;

@@ -1,6 +1,6 @@
 /** The spans of one OTLP message as columns. */
 
-import { MAX_ENVELOPES_PER_REQUEST, MAX_SPANS_PER_REQUEST } from '../limits.ts';
+import { MAX_ENVELOPE_BYTES, MAX_ENVELOPES_PER_REQUEST, MAX_SPAN_BYTES, MAX_SPANS_PER_REQUEST } from '../limits.ts';
 import { REJECTION_REASONS, type RejectionReason } from '../reasons.ts';
 import { TooManyError } from './proto-reader.ts';
 
@@ -19,6 +19,32 @@ export interface ScannedScope extends Envelope {
   readonly resource: number;
 }
 
+/** How much of what a message may have. */
+export interface ScanLimits {
+  readonly spans: number;
+  /** Resources and scopes together. */
+  readonly envelopes: number;
+  readonly spanBytes: number;
+  /** Of a resource and a scope together. */
+  readonly envelopeBytes: number;
+}
+
+/** For what comes in from outside. */
+export const REQUEST_LIMITS: ScanLimits = {
+  spans: MAX_SPANS_PER_REQUEST,
+  envelopes: MAX_ENVELOPES_PER_REQUEST,
+  spanBytes: MAX_SPAN_BYTES,
+  envelopeBytes: MAX_ENVELOPE_BYTES,
+};
+
+/** For what was let in: nothing that was acknowledged is refused later. */
+export const NO_LIMITS: ScanLimits = {
+  spans: Number.POSITIVE_INFINITY,
+  envelopes: Number.POSITIVE_INFINITY,
+  spanBytes: Number.POSITIVE_INFINITY,
+  envelopeBytes: Number.POSITIVE_INFINITY,
+};
+
 /** Resource attribute that the edge itself sets, to `page`, on what comes under a page's key. */
 export const KEY_CLASS = 'tailrace.key_class';
 
@@ -32,6 +58,7 @@ export function textAt(bytes: Uint8Array, start: number, end: number): string {
 /** The spans of one OTLP message, a column a field. Rows 0 to `count - 1` are in the message's order. */
 export class SpanTable {
   readonly bytes: Uint8Array;
+  readonly limits: ScanLimits;
   readonly resources: ScannedResource[] = [];
   readonly scopes: ScannedScope[] = [];
   count = 0;
@@ -54,8 +81,9 @@ export class SpanTable {
   /** 0 when the span is good, otherwise 1 + its index in REJECTION_REASONS. */
   private rejected = new Uint8Array(64);
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, limits: ScanLimits) {
     this.bytes = bytes;
+    this.limits = limits;
   }
 
   /** Why row `i` is not acceptable, or null when it is. */
@@ -85,13 +113,13 @@ export class SpanTable {
 
   /** To be called before a resource or a scope is added. Throws TooManyError. */
   checkEnvelopes(): void {
-    if (this.resources.length + this.scopes.length < MAX_ENVELOPES_PER_REQUEST) return;
-    throw new TooManyError(`more than ${MAX_ENVELOPES_PER_REQUEST} resources and scopes`);
+    if (this.resources.length + this.scopes.length < this.limits.envelopes) return;
+    throw new TooManyError(`more than ${this.limits.envelopes} resources and scopes`);
   }
 
   /** Makes room for one more row and returns its index; its columns hold the defaults of an empty span. Throws TooManyError. */
   addRow(): number {
-    if (this.count >= MAX_SPANS_PER_REQUEST) throw new TooManyError(`more than ${MAX_SPANS_PER_REQUEST} spans`);
+    if (this.count >= this.limits.spans) throw new TooManyError(`more than ${this.limits.spans} spans`);
     const i = this.count++;
     if (i === this.start.length) this.grow();
     this.traceIdAt[i] = this.spanIdAt[i] = this.parentIdAt[i] = -1;

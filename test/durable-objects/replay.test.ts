@@ -30,7 +30,8 @@ class Bench {
 
   dropDue(nowMs: number): void {
     this.log.rotate(nowMs);
-    for (let id = this.log.dueBucket(nowMs, false); id !== null; id = this.log.dueBucket(nowMs, false)) {
+    for (let due = this.log.dueBucket(nowMs, false); due; due = this.log.dueBucket(nowMs, false)) {
+      const { id } = due;
       this.log.write(carryRecords(this.traces, id, this.read), nowMs);
       this.traces.forgetBucket(id);
       writeBase(this.sql, { counters: this.traces.counters, row: this.traces.lastRow });

@@ -2,11 +2,12 @@ import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } fro
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import type { TraceShard } from '../../durable-objects/trace-shard.ts';
+import { parseHex } from '../../model/ids.ts';
 import { decodeSpans } from '../../model/otlp/decode.ts';
 import { mergeTrace } from '../../model/otlp/merge.ts';
-import { SLICE_GOODBYE } from '../../model/slice-frame.ts';
+import { FrameWriter, SLICE_GOODBYE } from '../../model/slice-frame.ts';
 import { createD1R2Store } from '../../store/d1-r2.ts';
-import { frame, randomTraceId, spanId, type TestSpan, traceId } from '../kit/spans.ts';
+import { frame, otlp, randomTraceId, spanId, type TestSpan, traceId } from '../kit/spans.ts';
 
 const store = createD1R2Store({ db: env.DB, bucket: env.BLOCKS });
 let shards = 0;
@@ -291,5 +292,45 @@ describe('TraceShard', () => {
     expect((await shard.metrics()).counters.storedParts).toBeGreaterThan(2);
     expect((await shard.catalog()).every((operation) => operation.name.length <= 512)).toBe(true);
     await expectSumsToAgree(shard);
+  });
+
+  it('reads and stores a trace of more spans and slices than one request may bring', async () => {
+    const shard = freshShard();
+    const id = traceId(99);
+    for (let request = 0; request < 6; request++) {
+      const writer = new FrameWriter();
+      for (let slice = 0; slice < 1_000; slice++) {
+        const first = 1 + (request * 1_000 + slice) * 10;
+        const spans = Array.from({ length: 10 }, (_, i) => ({
+          traceId: id,
+          id: first + i,
+          ...(first + i > 1 ? { parent: 1 } : {}),
+        }));
+        writer.add(parseHex(id)!, 0, otlp(spans));
+      }
+      expect(await shard.append(writer.finish())).toEqual({ accepted: true });
+    }
+    expect((await spansOf(shard, id))?.spans).toHaveLength(60_000);
+    for (let alarms = 0; alarms < 5; alarms++)
+      await runInDurableObject(shard, (instance: TraceShard) => instance.alarm());
+    expect((await store.get(id))?.summary).toMatchObject({ spanCount: 60_000 });
+    await expectSumsToAgree(shard);
+  });
+
+  it('does not write again and again what it cannot settle while its log is over its budget', async () => {
+    const shard = freshShard();
+    await append(shard, [{ traceId: traceId(100), id: 2, parent: 1 }]);
+    await runInDurableObject(shard, (instance: TraceShard) => {
+      const parts = instance as unknown as {
+        dropDueBuckets(nowMs: number): void;
+        traces: { size: number };
+        log: { lastBucket: number; bytes: number };
+      };
+      Object.defineProperty(parts.traces, 'size', { value: 1e9 });
+      const { bytes } = parts.log;
+      for (let i = 1; i < 10; i++) parts.dropDueBuckets(Date.now() + i);
+      expect(parts.log.lastBucket).toBe(1);
+      expect(parts.log.bytes).toBe(bytes);
+    });
   });
 });

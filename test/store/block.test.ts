@@ -44,7 +44,28 @@ const blockTraces: fc.Arbitrary<BlockTrace[]> = fc
     ),
   );
 
+/** Bytes that no compressor makes smaller. */
+function noise(length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; at += 65_536) crypto.getRandomValues(bytes.subarray(at, at + 65_536));
+  return bytes;
+}
+
 describe('block', () => {
+  test.each([1, 32_768, 39_000, 41_000, 65_536, 100_000, 131_072, 131_073, 200_000, 400_000, 1_000_000, 5_000_000])(
+    'gives back %i bytes, whether they compress or not',
+    (length) => {
+      const repeating = new Uint8Array(length).map((_, i) => (i % 251) ^ (i >> 9));
+      const traces = [
+        { traceId: traceIdOf(1), otlp: noise(length) },
+        { traceId: traceIdOf(2), otlp: repeating },
+        { traceId: traceIdOf(3), otlp: new Uint8Array(length) },
+      ];
+      const read = decodeAll(encodeBlock(traces).bytes);
+      for (const { traceId, otlp } of traces) expect(Buffer.compare(read.get(traceId)!, otlp)).toBe(0);
+    },
+  );
+
   test('property: gives back what it was made of, and the same bytes for the same traces', () => {
     fc.assert(
       fc.property(blockTraces, (traces) => {

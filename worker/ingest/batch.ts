@@ -10,7 +10,7 @@ import { MAX_BATCH_BYTES } from '../../model/batch/format.ts';
 import { encodeTracesData } from '../../model/otlp/encode.ts';
 import { TooManyError } from '../../model/otlp/proto-reader.ts';
 import { scanTraces } from '../../model/otlp/scan.ts';
-import { KEY_CLASS, type SpanTable } from '../../model/otlp/span-table.ts';
+import { KEY_CLASS, REQUEST_LIMITS, type SpanTable } from '../../model/otlp/span-table.ts';
 import type { ClientDropReason } from '../../model/reasons.ts';
 import { SLICE_GOODBYE } from '../../model/slice-frame.ts';
 import { countDropped, countReceived } from '../counters.ts';
@@ -46,7 +46,7 @@ export async function ingestBatch(
 
 function readTable(otlp: Uint8Array): SpanTable {
   try {
-    return scanTraces(otlp);
+    return scanTraces(otlp, REQUEST_LIMITS);
   } catch (error) {
     if (error instanceof TooManyError) throw new IngestError(413, 'body_too_large', `the batch has ${error.message}`);
     throw error;

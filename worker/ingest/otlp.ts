@@ -3,12 +3,13 @@
 import type { Context } from 'hono';
 import type { Config } from '../../durable-objects/config.ts';
 import type { Env } from '../../durable-objects/env.ts';
+import { MAX_JSON_OBJECTS } from '../../model/limits.ts';
 import { encodeJsonTraces } from '../../model/otlp/json.ts';
 import { JsonError } from '../../model/otlp/json-access.ts';
 import { ProtoError, TooManyError } from '../../model/otlp/proto-reader.ts';
 import { ProtoWriter } from '../../model/otlp/proto-writer.ts';
 import { scanTraces } from '../../model/otlp/scan.ts';
-import type { SpanTable } from '../../model/otlp/span-table.ts';
+import { REQUEST_LIMITS, type SpanTable } from '../../model/otlp/span-table.ts';
 import { WORKER_DROP_REASONS } from '../../model/reasons.ts';
 import { countDropped, countReceived } from '../counters.ts';
 import { type HttpError, IngestError } from '../errors.ts';
@@ -70,7 +71,7 @@ export function otlpError(request: Request, error: HttpError): Response {
 
 function readProtobuf(body: Uint8Array): SpanTable {
   try {
-    return scanTraces(body);
+    return scanTraces(body, REQUEST_LIMITS);
   } catch (error) {
     throw toIngestError(error, error instanceof ProtoError, 'an OTLP trace request');
   }
@@ -78,14 +79,22 @@ function readProtobuf(body: Uint8Array): SpanTable {
 
 function readJson(body: Uint8Array, rejections: Rejections): SpanTable {
   try {
+    checkObjectCount(body);
     const { otlp, rejections: rejected } = encodeJsonTraces(JSON.parse(JSON_DECODER.decode(body)));
     for (const { reason, message } of rejected) rejections.add(reason, () => message);
-    return scanTraces(otlp);
+    return scanTraces(otlp, REQUEST_LIMITS);
   } catch (error) {
     // What JSON.parse, TextDecoder and the encoder throw is about the body.
     const isFault = error instanceof SyntaxError || error instanceof TypeError || error instanceof JsonError;
     throw toIngestError(error, isFault, 'OTLP/JSON');
   }
+}
+
+/** A few bytes of JSON become an object of a hundred: what would fill the isolate is refused before it is parsed. */
+function checkObjectCount(body: Uint8Array): void {
+  let count = 0;
+  for (const byte of body) if (byte === 0x7b || byte === 0x5b) count++;
+  if (count > MAX_JSON_OBJECTS) throw new TooManyError(`more than ${MAX_JSON_OBJECTS} objects and arrays`);
 }
 
 function toIngestError(error: unknown, isFault: boolean, what: string): unknown {

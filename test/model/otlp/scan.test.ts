@@ -9,6 +9,7 @@ import { ProtoError } from '../../../model/otlp/proto-reader.ts';
 import { ProtoWriter } from '../../../model/otlp/proto-writer.ts';
 import { scanTraces } from '../../../model/otlp/scan.ts';
 import { groupByTrace, writeRows } from '../../../model/otlp/slice.ts';
+import { REQUEST_LIMITS } from '../../../model/otlp/span-table.ts';
 import { tracesData } from './arbitrary.ts';
 
 /** What the scanner should find, as protobuf-es decodes it. */
@@ -141,7 +142,7 @@ describe('scanTraces', () => {
     ['a huge name', { ...good, name: 'x'.repeat(MAX_SPAN_BYTES) }, 'span_too_large'],
   ])('rejects %s and keeps the span beside it', (_, bad, reason) => {
     const bytes = encode([bad, good]);
-    const table = scanTraces(bytes);
+    const table = scanTraces(bytes, REQUEST_LIMITS);
     expect([table.rejection(0), table.rejection(1)]).toEqual([reason, null]);
     expect(groupByTrace(table).map(({ rows }) => rows)).toEqual([[1]]);
   });
