@@ -60,10 +60,9 @@ export function traceAnswer(traceId: string, { state, decision, otlp }: FoundTra
 
 /** A page of traces, newest first: live ones from every shard, kept ones from the store, each once. */
 export async function searchTraces(env: Env, config: Config, store: Store, query: TraceQuery): Promise<TraceList> {
-  const sources = await Promise.all([
-    store.search(query),
-    ...allShards(env, config).map((shard) => shard.search(query)),
-  ]);
+  // Shards first: a trace that leaves one meanwhile is in the store by then.
+  const live = await Promise.all(allShards(env, config).map((shard) => shard.search(query)));
+  const sources = [await store.search(query), ...live];
   const byId = new Map<string, TraceSummary>();
   for (const summary of sources.flat()) {
     const known = byId.get(summary.traceId);
