@@ -26,7 +26,7 @@ export function carryRecords(
   const touched = [...traces.oldestIn(bucket)];
   const moved = new Set(touched.filter((trace) => trace.settled < trace.slices.length));
   const { sealed } = traces;
-  const sealMoves = sealed?.traces.some(([traceId]) => [...moved].some((trace) => trace.traceId === traceId)) ?? false;
+  const sealMoves = sealed?.traces.some(([traceId]) => moved.has(traces.get(traceId)!)) ?? false;
   if (sealed && sealMoves) {
     // A seal covers what came before it: its traces move together and the seal follows them.
     for (const [traceId] of sealed.traces) {

@@ -16,6 +16,8 @@ import { createRing } from './ring.ts';
 const EXIT_BUDGET_BYTES = 64 * 1024;
 /** Below this there is hardly room for a span beside the resource. */
 const MIN_PIECE_BYTES = 2048;
+/** What cannot be sent is stored in batches of this size, which the edge takes. */
+const SAVED_BATCH_BYTES = 256 * 1024;
 
 export interface ExitOptions {
   readonly buffer: ArrayBufferLike;
@@ -79,11 +81,12 @@ export function createExit({ buffer, config, recorder }: ExitOptions): Exit {
     let rest = records;
     let room = EXIT_BUDGET_BYTES - inFlightBytes;
     while (rest.length > 0) {
-      const maxBytes = room < MIN_PIECE_BYTES ? undefined : room;
+      const isRoom = room >= MIN_PIECE_BYTES;
+      const maxBytes = isRoom ? room : SAVED_BATCH_BYTES;
       const losses = counters.unreported();
       const piece = encodeBatch({ buffer, config, records: rest, losses, goodbye, maxBytes });
       const isFit = piece.spanCount > 0;
-      const outcome = maxBytes ? isFit && send(piece, goodbye) : save(piece);
+      const outcome = isRoom ? isFit && send(piece, goodbye) : save(piece);
       if (outcome) {
         outcomes.push(outcome);
         // This piece tells them, whichever way it goes.
