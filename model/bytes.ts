@@ -4,11 +4,16 @@
  */
 
 const encoder = /* @__PURE__ */ new TextEncoder();
+/** Longer text gets bytes of its own; allocating them is what costs. */
+const SHORT_CHARS = 128;
 const decoder = /* @__PURE__ */ new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** UTF-8; lone surrogates become U+FFFD. */
-export function encodeUtf8(text: string): Uint8Array {
-  return encoder.encode(text);
+const scratch = /* @__PURE__ */ new Uint8Array(3 * SHORT_CHARS);
+
+/** UTF-8 of `text`, valid until the next call; lone surrogates become U+FFFD. */
+export function encodeText(text: string): Uint8Array {
+  if (text.length > SHORT_CHARS) return encoder.encode(text);
+  return scratch.subarray(0, encoder.encodeInto(text, scratch).written);
 }
 
 export interface ByteWriter {
@@ -35,7 +40,7 @@ export function createByteWriter(maxBytes = Number.POSITIVE_INFINITY): ByteWrite
 
   function reserve(bytes: number): void {
     const needed = length + bytes;
-    if (needed > maxBytes) throw new RangeError('too many bytes');
+    if (needed > maxBytes) throw new RangeError('too large');
     if (needed <= buffer.length) return;
     const grown = new Uint8Array(needed * 2);
     grown.set(buffer);
@@ -73,7 +78,7 @@ export function createByteWriter(maxBytes = Number.POSITIVE_INFINITY): ByteWrite
     f64: (value) => raw(new Uint8Array(new Float64Array([value]).buffer)),
     raw,
     text(text) {
-      const bytes = encodeUtf8(text);
+      const bytes = encodeText(text);
       varint(bytes.length);
       raw(bytes);
     },

@@ -44,6 +44,6 @@ export function createMemory(
 /** The header of memory that `createMemory` made. Throws when it is something else. */
 export function headerOf(buffer: ArrayBufferLike): Int32Array {
   const header = new Int32Array(buffer, 0, HEADER_BYTES / 4);
-  if (header[WORD_MAGIC] !== MAGIC) throw new Error('not memory of this recorder');
+  if (header[WORD_MAGIC] !== MAGIC) throw new Error('not a recorder');
   return header;
 }

@@ -4,7 +4,7 @@
  * refer to it. Strings that find no room, or are long, stand inline in their records.
  */
 
-import { encodeUtf8 } from '../../model/bytes.ts';
+import { encodeText } from '../../model/bytes.ts';
 import { HEADER_BYTES, headerOf, WORD_CAPACITY, WORD_STRINGS_END } from './memory.ts';
 
 /** Longer strings are hardly ever repeated, and their length would take two bytes. */
@@ -26,9 +26,10 @@ export function createStringTable(buffer: ArrayBufferLike): StringTable {
     find(text) {
       const known = numbers.get(text);
       if (known !== undefined) return known;
-      if (text.length > MAX_TABLE_STRING_BYTES) return -1;
-      const bytes = encodeUtf8(text);
       const start = header[WORD_STRINGS_END]!;
+      // UTF-8 is at least as long as the text: a full table costs no encoding.
+      if (text.length > MAX_TABLE_STRING_BYTES || start + text.length >= table.length) return -1;
+      const bytes = encodeText(text);
       const end = start + 1 + bytes.length;
       if (bytes.length > MAX_TABLE_STRING_BYTES || end > table.length) return -1;
       table[start] = bytes.length;
