@@ -85,7 +85,7 @@ describe('the ring', () => {
   });
 
   it('is not mistaken for other memory', () => {
-    expect(() => createRing(new ArrayBuffer(4096))).toThrow('not memory of this recorder');
+    expect(() => createRing(new ArrayBuffer(4096))).toThrow('not a recorder');
   });
 });
 
