@@ -29,7 +29,7 @@ const OFF: InitOptions = { serviceName: '', endpoint: '' };
  */
 export function start(options: InitOptions, file: RecorderFile): Tailrace {
   if (typeof document === 'undefined') return create(OFF, file);
-  const fault = running ? 'init was called before; the first call stands' : findOptionsFault(options);
+  const fault = running ? 'init was called twice' : findOptionsFault(options);
   if (fault) console.warn(`tailrace: ${fault}`);
   else running = create(options, file);
   return running ?? create(OFF, file);

@@ -24,8 +24,5 @@ export function findOptionsFault(options: InitOptions | undefined): string | nul
   const { serviceName, endpoint, propagateTo = [] } = options ?? ({} as Partial<InitOptions>);
   if (typeof serviceName !== 'string' || !serviceName) return 'serviceName must be a text';
   if (!/^https?:\/\/[^/]/.test(String(endpoint))) return 'endpoint must be an http(s) URL';
-  const isPattern = (value: unknown) => typeof value === 'string' || value instanceof RegExp;
-  return Array.isArray(propagateTo) && propagateTo.every(isPattern)
-    ? null
-    : 'propagateTo must be a list of texts and patterns';
+  return Array.isArray(propagateTo) ? null : 'propagateTo must be a list';
 }

@@ -4,7 +4,7 @@ import { isSpanId, isTraceId } from '../../model/ids.ts';
 import type { SpanDataEvent, SpanDataLink, SpanDataValue } from '../../model/span-data.ts';
 import type { TraceContext } from '../propagation/w3c.ts';
 import type { OpenRecordable, RecordPlace, SpanSink } from '../recorder/recordable.ts';
-import { asError } from './as-error.ts';
+import { asError, asText } from './anything.ts';
 import { hexToBytes, randomWord, wordToHex } from './ids.ts';
 
 /** How many attributes, events and links, each, a span may hold; more are counted and left out. */
@@ -133,7 +133,7 @@ export class Span implements OpenRecordable {
   /** Ends the span, once. `atUs` is in microseconds since the Unix epoch, now by default. */
   end(atUs?: number): void {
     if (!this.#isOpen()) return;
-    this.endUs = Math.max(this.startUs, atUs ?? this.#sink.nowUs());
+    this.endUs = Math.max(this.startUs, typeof atUs === 'number' ? atUs : this.#sink.nowUs());
     this.#sink.onEnd(this);
     const { parent } = this.place;
     if (!parent) return;
@@ -179,9 +179,10 @@ function put(pairs: Pair[], key: string, value: SpanDataValue | undefined): bool
   return true;
 }
 
-/** A value of another type than an attribute may have becomes its text; long text is cut. */
+/** A value of another type than an attribute may have becomes its text, and so do the items of a mixed list; long text is cut. */
 function cut(value: SpanDataValue): SpanDataValue {
-  return typeof value === 'number' || typeof value === 'boolean' || Array.isArray(value)
-    ? value
-    : String(value).slice(0, MAX_VALUE_CHARS);
+  if (typeof value === 'number' || typeof value === 'boolean') return value;
+  if (!Array.isArray(value)) return asText(value).slice(0, MAX_VALUE_CHARS);
+  const type = typeof value[0];
+  return value.every((item) => typeof item === type && type !== 'object') ? value : value.map(asText);
 }

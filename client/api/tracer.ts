@@ -3,7 +3,7 @@
 import { isSpanId, isTraceId } from '../../model/ids.ts';
 import { FLAG_RANDOM, FLAG_SAMPLED, type TraceContext } from '../propagation/w3c.ts';
 import type { SpanSink } from '../recorder/recordable.ts';
-import { asError } from './as-error.ts';
+import { asError, asText } from './anything.ts';
 import { activeSpan, setActiveSpan } from './context.ts';
 import { hexToWord, randomWord } from './ids.ts';
 import { type AttributeInput, Span, type SpanPlace } from './span.ts';
@@ -40,8 +40,8 @@ export class Tracer {
     const span = new Span(
       this.#sink,
       placeUnder(parent),
-      String(name),
-      kind ? Math.max(1, KINDS.indexOf(kind)) : 1,
+      asText(name),
+      Math.max(1, KINDS.indexOf(kind)),
       options.scope ?? 'tailrace',
       options.startUs ?? this.#sink.nowUs(),
     );
@@ -90,7 +90,7 @@ function placeUnder(parent: Span | TraceContext | null): SpanPlace {
     const trace = { words, flags: flags & 0xff, traceState };
     return { trace, parent0: hexToWord(spanId, 0), parent1: hexToWord(spanId, 1), parent: null };
   }
-  const words = [randomWord(), randomWord(), randomWord(), randomWord()];
+  const words = [0, 1, 2, 3].map(randomWord);
   const trace = { words, flags: FLAG_SAMPLED | FLAG_RANDOM, traceState: '' };
   return { trace, parent0: 0, parent1: 0, parent: null };
 }

@@ -47,6 +47,7 @@ export function instrumentClicks(tracer: Tracer): () => void {
 
 /** What people call it; never what somebody typed. */
 function label(element: Element): string {
-  const text = element.getAttribute('data-trace-name') ?? element.getAttribute('aria-label') ?? element.textContent;
-  return (text ?? '').trim().replace(/\s+/g, ' ').slice(0, MAX_TEXT_CHARS) || element.id || element.localName;
+  const { dataset } = element as HTMLElement;
+  const text = dataset.traceName || element.ariaLabel || element.textContent || element.id;
+  return text.trim().replace(/\s+/g, ' ').slice(0, MAX_TEXT_CHARS);
 }

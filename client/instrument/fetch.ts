@@ -3,7 +3,7 @@
  * `traceparent` header for the origins that may have one. The span ends with the response's head: no body is touched.
  */
 
-import { asError } from '../api/as-error.ts';
+import { asError } from '../api/anything.ts';
 import type { Span } from '../api/span.ts';
 import type { Tracer } from '../api/tracer.ts';
 import { formatTraceparent } from '../propagation/w3c.ts';

@@ -67,10 +67,11 @@ export function createProducer(options: ProducerOptions): Producer {
     return attaching;
   }
 
-  async function flush(): Promise<void> {
+  /** `leaving` is given while the page is being hidden: then it has to be done before this returns. */
+  async function flush(leaving?: boolean): Promise<void> {
     try {
       if (ring.usedBytes === 0) return;
-      if (exit.isActive) await exit.send(false);
+      if (leaving !== undefined || exit.isActive) await exit.send(!!leaving);
       else await (await attach())?.flush();
     } catch {
       counters.add('encode_failed');
@@ -124,7 +125,7 @@ export function createProducer(options: ProducerOptions): Producer {
   return {
     counters,
     nowUs,
-    flush,
+    flush: () => flush(),
     load,
     discard,
     get mode() {
@@ -144,12 +145,8 @@ export function createProducer(options: ProducerOptions): Producer {
     },
     onIgnored: () => counters.add('ignored'),
     hide(leaving) {
-      try {
-        recordOpen();
-        void exit.send(leaving);
-      } catch {
-        counters.add('encode_failed');
-      }
+      recordOpen();
+      void flush(leaving);
     },
     show: () => void exit.giveBack().then(() => scheduleFlush(0)),
     async stop() {
@@ -158,7 +155,7 @@ export function createProducer(options: ProducerOptions): Producer {
       discard();
       await flush();
       // What could not be sent now is kept for the next visit.
-      if (ring.usedBytes) await exit.send(false);
+      await flush(false);
       recorder?.close();
     },
   };

@@ -72,7 +72,7 @@ export function createRing(buffer: ArrayBufferLike): Ring {
         const offset = at & (capacity - 1);
         const length = words[offset >> 2]!;
         if (length === PADDING) at = (at + capacity - offset) | 0;
-        else if (length < 4 || length % 4 !== 0 || length > (end - at) >>> 0) throw new Error('no record');
+        else if (length < 4 || length > (end - at) >>> 0) throw new Error('no record');
         else {
           visit(offset >> 2);
           left -= length;

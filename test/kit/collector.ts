@@ -23,6 +23,8 @@ export interface Collector {
   readonly failures: { status: number; retryAfter?: string }[];
   /** The ended spans of a trace, by span id, as soon as there are `count` of them. */
   ended(traceId: string, count: number): Promise<Map<string, SpanData>>;
+  /** The first span that is like this, as soon as it is there. */
+  span(isLike: (span: SpanData) => boolean): Promise<SpanData>;
   close(): Promise<void>;
 }
 
@@ -72,6 +74,20 @@ export async function startCollector(): Promise<Collector> {
   });
   await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
 
+  /** What `look` finds, as soon as it finds something. */
+  function until<T>(look: () => T | null): Promise<T> {
+    return new Promise((resolve) => {
+      const check = () => {
+        const found = look();
+        if (found === null) return;
+        waiting.delete(check);
+        resolve(found);
+      };
+      waiting.add(check);
+      check();
+    });
+  }
+
   function endedNow(traceId: string): Map<string, SpanData> {
     const spans = new Map<string, SpanData>();
     for (const span of batches.flatMap((batch) => batch.spans)) {
@@ -85,16 +101,11 @@ export async function startCollector(): Promise<Collector> {
     batches,
     failures,
     ended: (traceId, count) =>
-      new Promise((resolve) => {
-        const check = () => {
-          const spans = endedNow(traceId);
-          if (spans.size < count) return;
-          waiting.delete(check);
-          resolve(spans);
-        };
-        waiting.add(check);
-        check();
+      until(() => {
+        const spans = endedNow(traceId);
+        return spans.size >= count ? spans : null;
       }),
+    span: (isLike) => until(() => batches.flatMap((batch) => batch.spans).find(isLike) ?? null),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -1,16 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Tailrace } from '../../../client/api/tailrace.ts';
 import { formatHex } from '../../../model/ids.ts';
 import { launchChromium } from '../../kit/chromium.ts';
 import { type Collector, startCollector } from '../../kit/collector.ts';
 import { PAGE_KINDS, type PageKind, type Pages, startPages } from '../../kit/pages.ts';
-
-declare global {
-  var tailrace: { init(options: unknown): Tailrace; sdk: Tailrace | null };
-  var sdk: Tailrace;
-}
+import { openPage, recordSpans } from '../../kit/sdk-page.ts';
 
 let browser: Browser;
 let collector: Collector;
@@ -23,65 +17,127 @@ afterAll(async () => {
   await Promise.all([browser?.close(), collector?.close(), pages?.close()]);
 });
 
-async function open(kind: PageKind, options: Record<string, unknown> = {}): Promise<Page> {
-  const page = await browser.newPage();
-  page.on('pageerror', (error) => expect.unreachable(`the page threw ${error}`));
-  await page.goto(pages.url(kind, `${collector.url}/sdk/tailrace.js`));
-  await page.evaluate(
-    (options) => {
-      globalThis.sdk = tailrace.init({ serviceName: 'shop', key: 'k', ...options });
-    },
-    { endpoint: collector.url, instrument: { documentLoad: false }, ...options },
-  );
-  return page;
-}
-
-/** Records a trace of `count` spans in one go, and leaves for `next` in the same task if there is one. */
-async function record(page: Page, count: number, next?: string): Promise<string> {
-  const traceId = randomBytes(16).toString('hex');
-  await page.evaluate(
-    ({ traceId, count, next }) => {
-      const context = { traceId, spanId: '00000000000000ff', flags: 1 };
-      const root = sdk.tracer.startSpan('checkout', { parent: context });
-      for (let i = 1; i < count; i++) {
-        sdk.tracer
-          .startSpan(`step ${i % 20}`, { parent: root, attributes: { 'app.step': i, 'app.part': `part ${i % 7}` } })
-          .end();
-      }
-      root.end();
-      if (next) location.assign(next);
-    },
-    { traceId, count, next },
-  );
-  return traceId;
-}
+const open = (kind: PageKind) => openPage(browser, pages, { kind, edge: collector.url });
 
 describe.each(Object.entries(PAGE_KINDS) as [PageKind, string][])('on a page that is %s', (kind, mode) => {
   it(`sends in mode ${mode} what was recorded, 500 ms after the root ended`, async () => {
-    const page = await open(kind);
-    const traceId = await record(page, 100);
+    const { page, errors } = await open(kind);
+    const traceId = await recordSpans(page, 100);
     const spans = await collector.ended(traceId, 100);
     await page.waitForFunction(() => sdk.stats().accepted >= 100);
     const { recorded, accepted, ...rest } = await page.evaluate(() => sdk.stats());
-    expect({ recorded, accepted, others: Object.values(rest).filter(Boolean) }).toEqual({
-      recorded: 100,
-      accepted: 100,
-      others: [],
-    });
+    expect([recorded, accepted, Object.values(rest).filter(Boolean)]).toEqual([100, 100, []]);
     expect(await page.evaluate(() => sdk.mode)).toBe(mode);
     const root = [...spans.values()].find((span) => span.name === 'checkout')!;
     const steps = [...spans.values()].filter((span) => span !== root);
+    expect(formatHex(root.parentSpanId!)).toBe('00000000000000ff');
     expect(steps.every((span) => formatHex(span.parentSpanId!) === formatHex(root.spanId))).toBe(true);
-    expect(steps.map((span) => new Map(span.attributes).get('app.step')).sort((a, b) => Number(a) - Number(b))).toEqual(
+    expect(steps.map((span) => Number(new Map(span.attributes).get('app.step'))).sort((a, b) => a - b)).toEqual(
       Array.from({ length: 99 }, (_, i) => i + 1),
     );
+    expect(errors).toEqual([]);
     await page.close();
   });
 
   it('loses none of 1,000 spans when the page is left at once', async () => {
-    const page = await open(kind);
-    const traceId = await record(page, 1000, pages.url('plain', ''));
+    const { page } = await open(kind);
+    const traceId = await recordSpans(page, 1000, pages.url('plain', ''));
     expect((await collector.ended(traceId, 1000)).size).toBe(1000);
+    await page.waitForURL(pages.url('plain', ''));
+    await page.close();
+  });
+
+  it('loses none of 1,000 spans when the tab is closed at once', async () => {
+    const { page } = await open(kind);
+    const traceId = await recordSpans(page, 1000);
+    await page.close({ runBeforeUnload: true });
+    expect((await collector.ended(traceId, 1000)).size).toBe(1000);
+  });
+
+  it('delivers spans of the whole visit once they are released, through many turns of the ring', async () => {
+    const { page } = await open(kind);
+    for (let round = 0; round < 8; round++) {
+      const traceId = await recordSpans(page, 1500);
+      await page.evaluate(() => sdk.flush());
+      expect((await collector.ended(traceId, 1500)).size).toBe(1500);
+    }
+    const stats = await page.evaluate(() => sdk.stats());
+    expect([stats.recorded, stats.accepted, stats.ring_full]).toEqual([12_000, 12_000, 0]);
+    await page.close();
+  });
+
+  it('tries again when the edge is away, and drops what the edge rejects', async () => {
+    const { page } = await open(kind);
+    collector.failures.push({ status: 503 }, { status: 429, retryAfter: '0' });
+    const traceId = await recordSpans(page, 10);
+    await collector.ended(traceId, 10);
+    collector.failures.push({ status: 400 });
+    await recordSpans(page, 5);
+    await page.evaluate(() => sdk.flush());
+    const stats = await page.evaluate(() => sdk.stats());
+    expect([stats.accepted, stats.rejected]).toEqual([10, 5]);
+    const last = await recordSpans(page, 1);
+    await collector.ended(last, 1);
+    expect(collector.batches.at(-1)!.dropped).toEqual({ rejected: 5 });
+    await page.close();
+  });
+
+  it('drops and counts what does not fit, and keeps errors', async () => {
+    const { page } = await open(kind);
+    const bad = `bad, ${kind}`;
+    await page.evaluate((bad) => {
+      const text = 'x'.repeat(4000);
+      for (let i = 0; i < 400; i++) sdk.tracer.startSpan('fat', { attributes: { text } }).end();
+      for (let i = 0; i < 5; i++) sdk.tracer.startSpan(bad, { attributes: { text } }).setStatus('error').end();
+      const huge = sdk.tracer.startSpan('huge');
+      for (let i = 0; i < 100; i++) huge.setAttribute(`key ${i}`, text);
+      huge.end();
+    }, bad);
+    await page.evaluate(() => sdk.flush());
+    const stats = await page.evaluate(() => sdk.stats());
+    expect(stats.recorded).toBe(406);
+    expect(stats.span_too_large).toBe(1);
+    expect(stats.ring_full).toBeGreaterThan(100);
+    expect(stats.accepted + stats.ring_full + stats.span_too_large).toBe(406);
+    const kept = collector.batches.flatMap((batch) => batch.spans).filter((span) => span.name === bad);
+    expect(kept).toHaveLength(5);
+    await page.close();
+  });
+
+  it('keeps for the next visit what the exit had no room for', async () => {
+    const context = await browser.newContext();
+    const visit = async () => {
+      const page = await context.newPage();
+      await page.goto(pages.url(kind, `${collector.url}/sdk/tailrace.js`));
+      await page.evaluate((endpoint) => {
+        globalThis.sdk = tailrace.init({ serviceName: 'shop', endpoint, instrument: { documentLoad: false } });
+      }, collector.url);
+      return page;
+    };
+    const page = await visit();
+    // The recorder has to be there to open its database.
+    await recordSpans(page, 1);
+    await page.evaluate(() => sdk.flush());
+    const traceId = await recordSpans(page, 2500, pages.url('plain', ''));
+    await page.waitForURL(pages.url('plain', ''));
+    const next = await visit();
+    await recordSpans(next, 1);
+    expect((await collector.ended(traceId, 2500)).size).toBe(2500);
+    await context.close();
+  });
+});
+
+describe('the worker', () => {
+  it('deflates what it sends', async () => {
+    const { page } = await open('isolated');
+    const traceId = await recordSpans(page, 1000);
+    await collector.ended(traceId, 1000);
+    const batches = collector.batches.filter((batch) =>
+      batch.spans.some((span) => formatHex(span.traceId) === traceId),
+    );
+    const bytes = batches.reduce((sum, batch) => sum + batch.bytes, 0);
+    expect(batches.every((batch) => batch.deflated)).toBe(true);
+    expect(bytes / 1000).toBeLessThan(30);
     await page.close();
   });
 });
