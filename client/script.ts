@@ -7,7 +7,7 @@ import { start } from './api/init.ts';
 import type { InitOptions } from './api/options.ts';
 import type { Tailrace } from './api/tailrace.ts';
 
-const tag = typeof document === 'undefined' ? null : (document.currentScript as HTMLScriptElement | null);
+const tag = document.currentScript as HTMLScriptElement | null;
 
 /** Starts tracing this page, with options the tag cannot say. */
 export function init(options: InitOptions): Tailrace {

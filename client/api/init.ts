@@ -7,6 +7,7 @@ import { instrumentDocumentLoad } from '../instrument/document-load.ts';
 import { instrumentFetch } from '../instrument/fetch.ts';
 import { createMemory } from '../recorder/memory.ts';
 import { createProducer, type ProducerOptions } from '../recorder/producer.ts';
+import { asText } from './anything.ts';
 import { createClock } from './clock.ts';
 import { randomWord, wordToHex } from './ids.ts';
 import { findOptionsFault, type InitOptions } from './options.ts';
@@ -25,19 +26,24 @@ const OFF: InitOptions = { serviceName: '', endpoint: '' };
 
 /**
  * Starts the SDK. With wrong options, which it warns about, or where there is no page (Node, a worker), it returns one
- * that does nothing.
+ * that does nothing; where one is running already, that one.
  */
 export function start(options: InitOptions, file: RecorderFile): Tailrace {
-  if (typeof document === 'undefined') return create(OFF, file);
-  const fault = running ? 'init was called twice' : findOptionsFault(options);
-  if (fault) console.warn(`tailrace: ${fault}`);
-  else running = create(options, file);
+  if (typeof document !== 'undefined' && !running) {
+    let fault = findOptionsFault(options);
+    try {
+      if (!fault) running = create(options, file);
+    } catch (error) {
+      fault = asText(error);
+    }
+    if (fault) console.warn(`tailrace: ${fault}`);
+  }
   return running ?? create(OFF, file);
 }
 
 function create(options: InitOptions, file: RecorderFile): Tailrace {
   const isOn = options !== OFF;
-  const endpoint = options.endpoint.replace(/\/+$/, '');
+  const endpoint = `${options.endpoint}`.replace(/\/+$/, '');
   const { key = '', instrument = {}, propagateTo = [] } = options;
   const clock = createClock();
   const producer = createProducer({

@@ -23,6 +23,6 @@ export interface InitOptions {
 export function findOptionsFault(options: InitOptions | undefined): string | null {
   const { serviceName, endpoint, propagateTo = [] } = options ?? ({} as Partial<InitOptions>);
   if (typeof serviceName !== 'string' || !serviceName) return 'serviceName must be a text';
-  if (!/^https?:\/\/[^/]/.test(String(endpoint))) return 'endpoint must be an http(s) URL';
+  if (!/^https?:\/\/./.test(`${endpoint}`)) return 'endpoint must be an http(s) URL';
   return Array.isArray(propagateTo) ? null : 'propagateTo must be a list';
 }

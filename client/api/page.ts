@@ -6,7 +6,7 @@ import type { Producer } from '../recorder/producer.ts';
 export function followPage(producer: Producer): () => void {
   const controller = new AbortController();
   const { signal } = controller;
-  const onVisibility = () => (document.visibilityState === 'hidden' ? producer.hide(false) : producer.show());
+  const onVisibility = () => (document.hidden ? producer.hide(false) : producer.show());
   document.addEventListener('visibilitychange', onVisibility, { signal });
   // An event of the window; `visibilitychange` may come after it.
   addEventListener('pagehide', () => producer.hide(true), { signal });

@@ -7,7 +7,7 @@ import { activeSpan, setActiveSpan } from '../api/context.ts';
 import type { Span } from '../api/span.ts';
 import type { Tracer } from '../api/tracer.ts';
 
-const CLICKABLE = 'a, button, input, select, summary, label, [role=button], [onclick], [data-trace-name]';
+const CLICKABLE = 'a, button, input, select, summary, label, [role=button], [data-trace-name]';
 const MAX_TEXT_CHARS = 40;
 
 /** Listens for clicks, before and after all other listeners; the result stops that. */

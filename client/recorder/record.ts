@@ -48,9 +48,11 @@ export function createRecordWriter(ring: Ring, strings: StringTable): (span: Ope
     if (ring.usedBytes === 0) strings.startOver();
     body.truncate(0);
     bodyWriter.span(span, startUs);
-    [...trace.words, id0, id1, parent0, parent1].forEach((word, i) => {
-      ids.setInt32(4 * i, word);
-    });
+    for (let i = 0; i < 4; i++) ids.setInt32(4 * i, trace.words[i]!);
+    ids.setInt32(16, id0);
+    ids.setInt32(20, id1);
+    ids.setInt32(24, parent0);
+    ids.setInt32(28, parent1);
     words[RECORD_BODY] = body.length * 2 + (isError || (parent0 === 0 && parent1 === 0) ? 1 : 0);
     times[0] = startUs;
     times[1] = endUs === null ? -1 : toTime(endUs);

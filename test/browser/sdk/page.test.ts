@@ -157,19 +157,19 @@ describe('the page', () => {
     const { page } = await open();
     const first = await recordSpans(page, 1);
     await collector.ended(first, 1);
-    const setVisibility = (state: string) =>
-      page.evaluate((state) => {
-        Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });
+    const setHidden = (isHidden: boolean) =>
+      page.evaluate((isHidden) => {
+        Object.defineProperty(document, 'hidden', { value: isHidden, configurable: true });
         document.dispatchEvent(new Event('visibilitychange'));
-      }, state);
+      }, isHidden);
     const open5 = await page.evaluate(() => {
       const span = sdk.tracer.startSpan('open', { parent: null });
       return span.context.traceId;
     });
-    await setVisibility('hidden');
+    await setHidden(true);
     await collector.span((span) => formatHex(span.traceId) === open5);
     for (const count of [2, 3]) expect((await collector.ended(await recordSpans(page, count), count)).size).toBe(count);
-    await setVisibility('visible');
+    await setHidden(false);
     expect((await collector.ended(await recordSpans(page, 4), 4)).size).toBe(4);
     // Of the open one, an open version too.
     await page.waitForFunction(() => sdk.stats().accepted === 11);
@@ -177,8 +177,12 @@ describe('the page', () => {
     await page.close();
   });
 
-  it('is left alone when the options are wrong, and told why once', async () => {
-    const { page, warnings, errors } = await open({ endpoint: 'nowhere' });
+  it.each([
+    ['endpoint', { endpoint: 'nowhere' }, 'endpoint must be an http(s) URL'],
+    ['serviceName', { serviceName: '' }, 'serviceName must be a text'],
+    ['resource', { resource: { bad: null as never } }, expect.stringContaining('null')],
+  ])('is left alone when %s is wrong, and told why once', async (_, init, fault) => {
+    const { page, warnings, errors } = await open(init);
     const result = await page.evaluate(() => ({
       mode: sdk.mode,
       native: String(fetch).includes('[native code]'),
@@ -186,7 +190,8 @@ describe('the page', () => {
       recorded: sdk.stats().recorded,
     }));
     expect(result).toEqual({ mode: 'off', native: true, sum: 3, recorded: 0 });
-    expect(warnings).toEqual(['tailrace: endpoint must be an http(s) URL']);
+    const told = warnings.map((text) => text.replace('tailrace: ', ''));
+    expect(told).toEqual([fault]);
     expect(errors).toEqual([]);
     await page.close();
   });
