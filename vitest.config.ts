@@ -15,6 +15,8 @@ export default defineConfig({
   test: {
     // One reporter line a file; a failing test still shows everything it printed.
     silent: 'passed-only',
+    // Real browsers on two busy cores: what fails must fail again to count. A retried test is reported as such.
+    retry: 2,
     projects: [
       {
         test: {
@@ -54,7 +56,7 @@ export default defineConfig({
           fileParallelism: false,
           // By themselves: their timings are about the product, not about what else the machine does.
           sequence: { groupOrder: 1 },
-          testTimeout: 120_000,
+          testTimeout: 60_000,
           hookTimeout: 120_000,
         },
       },
