@@ -55,7 +55,6 @@ it.each(Object.keys(PAGE_KINDS) as PageKind[])(
       () => metric('tailrace_spans_stored_total'),
       (stored) => stored >= before + SPANS,
     );
-    await page.close();
   },
   60_000,
 );
