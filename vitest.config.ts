@@ -15,8 +15,6 @@ export default defineConfig({
   test: {
     // One reporter line a file; a failing test still shows everything it printed.
     silent: 'passed-only',
-    // Real browsers on two busy cores: what fails must fail again to count. A retried test is reported as such.
-    retry: 2,
     projects: [
       {
         test: {
@@ -56,6 +54,8 @@ export default defineConfig({
           fileParallelism: false,
           // By themselves: their timings are about the product, not about what else the machine does.
           sequence: { groupOrder: 1 },
+          // Real browsers on two busy cores. Property tests and those in workerd get no second try: there a failure is one.
+          retry: 1,
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
