@@ -63,11 +63,19 @@ export interface Span {
   readonly links: readonly SpanLink[];
   readonly resource: { readonly attributes: Attributes };
   readonly scope: { readonly name: string; readonly version?: string };
+  /** W3C trace flags, 0 to 255; absent when none are set. */
+  readonly traceFlags?: number;
+  /** W3C tracestate; absent when it is empty. */
+  readonly traceState?: string;
 }
 
 /** `live`: not decided. `kept`: decided to keep, stored or about to be. `dropped`: readable until its log bucket goes. */
 export const TRACE_STATES = ['live', 'kept', 'dropped'] as const;
 export type TraceState = (typeof TRACE_STATES)[number];
+
+/** How long a kept trace is stored: each class includes the ones before it. */
+export const RETENTION_CLASSES = ['hot', 'warm', 'cold'] as const;
+export type RetentionClass = (typeof RETENTION_CLASSES)[number];
 
 /** What was missing when a trace was decided, or would be if it were decided now. */
 export interface Completeness {
@@ -89,6 +97,8 @@ export interface Decision {
   readonly policy: string;
   readonly configVersion: number;
   readonly decidedUs: number;
+  /** Of a kept trace. Absent in what was decided before there were classes: `hot`. */
+  readonly retention?: RetentionClass;
 }
 
 export interface ServiceCount {

@@ -60,6 +60,8 @@ function decodeSpan(span: OtlpSpan, unended: SpanState): Omit<Span, 'resource' |
       timeUs: micros(event.timeUnixNano),
       attributes: decodeAttributes(event.attributes),
     })),
+    ...(span.flags & 0xff ? { traceFlags: span.flags & 0xff } : {}),
+    ...(span.traceState ? { traceState: span.traceState } : {}),
     links: span.links.map((link) => ({
       traceId: formatHex(link.traceId),
       spanId: formatHex(link.spanId),
