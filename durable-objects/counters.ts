@@ -1,15 +1,14 @@
-/**
- * What a shard has counted, as a fold over its log records. When a bucket is dropped the totals are made durable with
- * the log row they reach to; a restart starts from them and counts only the rows after it, so nothing counts twice.
- */
+/** What a shard has counted, as a fold over its log records; a checkpoint carries the totals on. */
 
 import { DECISION_REASONS, type DecisionReason } from '../model/reasons.ts';
 
 export interface Counters {
   /** Spans in acknowledged slices. */
   receivedSpans: number;
-  /** Of those, copies and further versions of spans that were already there. */
+  /** Of those, copies and further versions of spans that were already there, as far as that was noticed. */
   mergedSpans: number;
+  /** Of those, spans of traces that had been decided and had left memory: not in the statistics, copies not noticed. */
+  lateSpans: number;
   /** Spans and traces decided, by reason. A trace with late spans is decided again; `decidedTraces` counts it once. */
   decidedSpans: Record<DecisionReason, number>;
   decidedTraces: Record<DecisionReason, number>;
@@ -23,55 +22,30 @@ export interface Counters {
   unstorableSpans: number;
 }
 
+const TOTALS = [
+  'receivedSpans',
+  'mergedSpans',
+  'lateSpans',
+  'revisedSpans',
+  'storedSpans',
+  'storedParts',
+  'storedBlocks',
+  'unstorableSpans',
+] as const satisfies readonly (keyof Counters)[];
+
 export function emptyCounters(): Counters {
   const zeros = () =>
     Object.fromEntries(DECISION_REASONS.map((reason) => [reason, 0])) as Record<DecisionReason, number>;
-  return {
-    receivedSpans: 0,
-    mergedSpans: 0,
-    decidedSpans: zeros(),
-    decidedTraces: zeros(),
-    revisedSpans: 0,
-    storedSpans: 0,
-    storedParts: 0,
-    storedBlocks: 0,
-    unstorableSpans: 0,
-  };
+  const totals = Object.fromEntries(TOTALS.map((name) => [name, 0])) as Record<(typeof TOTALS)[number], number>;
+  return { ...totals, decidedSpans: zeros(), decidedTraces: zeros() };
 }
 
-/** Adds `other` to `sum` in place. */
-export function addCounters(sum: Counters, other: Counters): Counters {
-  sum.receivedSpans += other.receivedSpans;
-  sum.mergedSpans += other.mergedSpans;
-  sum.revisedSpans += other.revisedSpans;
-  sum.storedSpans += other.storedSpans;
-  sum.storedParts += other.storedParts;
-  sum.storedBlocks += other.storedBlocks;
-  sum.unstorableSpans += other.unstorableSpans;
+/** Adds `other` to `sum` in place; what an older version did not count is 0. */
+export function addCounters(sum: Counters, other: Partial<Counters>): Counters {
+  for (const name of TOTALS) sum[name] += other[name] ?? 0;
   for (const reason of DECISION_REASONS) {
-    sum.decidedSpans[reason] += other.decidedSpans[reason];
-    sum.decidedTraces[reason] += other.decidedTraces[reason];
+    sum.decidedSpans[reason] += other.decidedSpans?.[reason] ?? 0;
+    sum.decidedTraces[reason] += other.decidedTraces?.[reason] ?? 0;
   }
   return sum;
-}
-
-/** Totals, and the last log row that was in them when they were made durable. */
-export interface CounterBase {
-  readonly counters: Counters;
-  readonly row: number;
-}
-
-/** The totals as they were when a bucket was last dropped. */
-export function readBase(sql: SqlStorage): CounterBase {
-  sql.exec('CREATE TABLE IF NOT EXISTS counters (id INTEGER PRIMARY KEY, json TEXT NOT NULL) STRICT');
-  const [stored] = sql.exec<{ json: string }>('SELECT json FROM counters WHERE id = 1').toArray();
-  const base = stored ? (JSON.parse(stored.json) as CounterBase) : { counters: emptyCounters(), row: 0 };
-  return { counters: addCounters(emptyCounters(), base.counters), row: base.row };
-}
-
-export function writeBase(sql: SqlStorage, base: CounterBase): void {
-  sql.exec(
-    'INSERT INTO counters (id, json) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET json = excluded.json',
-    JSON.stringify(base),
-  );
 }

@@ -1,9 +1,11 @@
 /**
- * The shard's durable log: append-only rows in a table for each bucket. A bucket closes at one minute or 64 MB; ten
- * minutes later it is dropped whole, which costs no row written. Reads are by place: bucket, row, range in the row.
+ * The shard's durable log: append-only rows in a table for each bucket. A bucket begins with a checkpoint of all that
+ * the shard holds in memory, so that a start reads the last bucket alone; it ends with an index of its traces; ten
+ * minutes after it was closed it is dropped whole, which costs no row written. Reads are by place: bucket, row, range.
  */
 
 import { BUCKET_KEEP_MS, BUCKET_MAX_AGE_MS, BUCKET_MAX_BYTES, MAX_LOG_ROW_BYTES } from '../model/limits.ts';
+import type { IndexBuilder, ReadRange } from './log-index.ts';
 import { LOG_ROW_VERSION } from './records.ts';
 
 /** Where some bytes are in the log. */
@@ -14,163 +16,236 @@ export interface Place {
   readonly end: number;
 }
 
-interface Bucket {
+export interface Bucket {
   readonly id: number;
   readonly openedMs: number;
   /** null while rows are still added. */
   closedMs: number | null;
   bytes: number;
+  /** First row of the index of decisions, and of that of slices; null where there is none. */
+  decisionsRow: number | null;
+  slicesRow: number | null;
 }
 
 /** Called for each row: as it is written, and again when it is replayed. */
 export type ApplyRow = (row: Uint8Array, bucket: number, rowId: number) => void;
 
+type BucketRow = {
+  id: number;
+  opened_ms: number;
+  closed_ms: number | null;
+  bytes: number;
+  decisions_row: number | null;
+  slices_row: number | null;
+};
+
+/** Rows that are kept after reading: what one block needs lies in a few of them. */
+const MAX_CACHED_ROWS = 8;
+
 export class Log {
   private readonly sql: SqlStorage;
-  private readonly apply: ApplyRow;
-  private readonly buckets: Bucket[] = [];
+  /** Oldest first; only the last one may be open. */
+  readonly buckets: Bucket[] = [];
   private nextRow = 1;
-  /** No bucket was ever dropped. */
-  private isComplete = true;
+  private totalBytes = 0;
+  private readonly cache = new Map<string, Uint8Array>();
 
   /** Opens the log, creating its tables on first use; `replay` must come before anything is written. */
-  constructor(sql: SqlStorage, apply: ApplyRow) {
+  constructor(sql: SqlStorage) {
     this.sql = sql;
-    this.apply = apply;
     sql.exec(
-      'CREATE TABLE IF NOT EXISTS buckets (id INTEGER PRIMARY KEY, opened_ms REAL NOT NULL, closed_ms REAL) STRICT',
+      `CREATE TABLE IF NOT EXISTS log_buckets (id INTEGER PRIMARY KEY, opened_ms REAL NOT NULL, closed_ms REAL,
+       bytes INTEGER NOT NULL DEFAULT 0, decisions_row INTEGER, slices_row INTEGER) STRICT`,
     );
-  }
-
-  /** Nothing that was written after this time, milliseconds since the epoch, has left the log. */
-  get sinceMs(): number {
-    return this.isComplete ? 0 : (this.buckets[0]?.openedMs ?? Number.POSITIVE_INFINITY);
+    for (const row of sql.exec<BucketRow>('SELECT * FROM log_buckets ORDER BY id')) {
+      this.buckets.push({
+        id: row.id,
+        openedMs: row.opened_ms,
+        closedMs: row.closed_ms,
+        bytes: row.bytes,
+        decisionsRow: row.decisions_row,
+        slicesRow: row.slices_row,
+      });
+      this.totalBytes += row.bytes;
+    }
   }
 
   /** Bytes in all rows. */
   get bytes(): number {
-    return this.buckets.reduce((sum, bucket) => sum + bucket.bytes, 0);
+    return this.totalBytes;
   }
 
-  /**
-   * Applies every row in the order in which it was written. New rows get numbers above `lastRow` even when no row is
-   * left: what was counted up to it must not be taken for counted again.
-   */
-  replay(lastRow: number): void {
-    this.nextRow = lastRow + 1;
-    this.isComplete = lastRow === 0;
-    for (const { id, opened_ms, closed_ms } of this.sql
-      .exec<{ id: number; opened_ms: number; closed_ms: number | null }>('SELECT * FROM buckets ORDER BY id')
-      .toArray()) {
-      const bucket: Bucket = { id, openedMs: opened_ms, closedMs: closed_ms, bytes: 0 };
-      this.buckets.push(bucket);
-      for (const { row, data } of this.sql.exec<{ row: number; data: ArrayBuffer }>(
-        `SELECT row, data FROM log_${id} ORDER BY row`,
-      )) {
-        const bytes = new Uint8Array(data);
-        bucket.bytes += bytes.length;
-        this.nextRow = Math.max(this.nextRow, row + 1);
-        this.apply(bytes, id, row);
-      }
+  /** The bucket that rows are added to, if there is one. */
+  get current(): Bucket | null {
+    const last = this.buckets.at(-1);
+    return last && last.closedMs === null ? last : null;
+  }
+
+  /** Applies every row of the last bucket in the order in which it was written; its first ones are the checkpoint. */
+  replay(apply: ApplyRow): void {
+    const { current } = this;
+    if (!current) return;
+    this.forEachRow(current.id, (row, rowId) => {
+      this.nextRow = rowId + 1;
+      this.addBytes(current, row.length);
+      apply(row, current.id, rowId);
+    });
+  }
+
+  forEachRow(bucket: number, visit: (row: Uint8Array, rowId: number) => void): void {
+    for (const { row, data } of this.sql.exec<{ row: number; data: ArrayBuffer }>(
+      `SELECT row, data FROM log_${bucket} ORDER BY row`,
+    )) {
+      visit(new Uint8Array(data), row);
     }
   }
 
-  /** Writes records as few rows as fit, and applies each row. Nothing is durable before the storage has synced. */
-  write(records: readonly Uint8Array[], nowMs: number): void {
-    let pending: Uint8Array[] = [];
-    let length = 1;
-    for (const record of records) {
-      if (pending.length > 0 && length + record.length > MAX_LOG_ROW_BYTES) {
-        this.writeRow(pending, length, nowMs);
-        pending = [];
-        length = 1;
-      }
-      pending.push(record);
-      length += record.length;
-    }
-    if (pending.length > 0) this.writeRow(pending, length, nowMs);
+  /** Begins a new bucket; there must be none that is open. */
+  begin(nowMs: number): void {
+    const id = (this.buckets.at(-1)?.id ?? 0) + 1;
+    this.sql.exec('INSERT INTO log_buckets (id, opened_ms) VALUES (?, ?)', id, nowMs);
+    this.sql.exec(`CREATE TABLE log_${id} (row INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT`);
+    this.buckets.push({ id, openedMs: nowMs, closedMs: null, bytes: 0, decisionsRow: null, slicesRow: null });
+    this.nextRow = 1;
   }
 
-  read({ bucket, row, start, end }: Place): Uint8Array {
-    const { part } = this.sql
-      .exec<{ part: ArrayBuffer }>(
-        `SELECT substr(data, ?, ?) AS part FROM log_${bucket} WHERE row = ?`,
-        start + 1,
-        end - start,
-        row,
-      )
-      .one();
-    return new Uint8Array(part);
-  }
-
-  /** Id of the newest bucket, 0 when there is none. */
-  get lastBucket(): number {
-    return this.buckets.at(-1)?.id ?? 0;
-  }
-
-  /** The oldest bucket if it is due to be dropped, or null. `overBudget` makes any closed bucket due. */
-  dueBucket(nowMs: number, overBudget: boolean): { id: number; bytes: number; isExpired: boolean } | null {
-    const oldest = this.buckets[0];
-    if (oldest?.closedMs == null) return null;
-    const isExpired = oldest.closedMs + BUCKET_KEEP_MS <= nowMs;
-    return isExpired || overBudget ? { id: oldest.id, bytes: oldest.bytes, isExpired } : null;
-  }
-
-  /** When a bucket next has to be closed or dropped, in milliseconds since the epoch; null when the log is empty. */
-  nextDueMs(): number | null {
-    const oldest = this.buckets[0];
-    if (!oldest) return null;
-    return oldest.closedMs === null ? oldest.openedMs + BUCKET_MAX_AGE_MS : oldest.closedMs + BUCKET_KEEP_MS;
-  }
-
-  /** Drops a bucket with all its rows. What is still needed of it must have been carried forward before. */
-  drop(id: number): void {
-    this.isComplete = false;
-    this.sql.exec(`DROP TABLE log_${id}`);
-    this.sql.exec('DELETE FROM buckets WHERE id = ?', id);
-    this.buckets.splice(
-      this.buckets.findIndex((bucket) => bucket.id === id),
-      1,
+  /** Writes the indexes after the last row of the current bucket, and closes it. */
+  close(nowMs: number, decisions: IndexBuilder, slices: IndexBuilder): void {
+    const bucket = this.current;
+    if (!bucket) return;
+    bucket.decisionsRow = this.writeIndex(bucket, decisions);
+    bucket.slicesRow = this.writeIndex(bucket, slices);
+    bucket.closedMs = nowMs;
+    this.sql.exec(
+      'UPDATE log_buckets SET closed_ms = ?, bytes = ?, decisions_row = ?, slices_row = ? WHERE id = ?',
+      nowMs,
+      bucket.bytes,
+      bucket.decisionsRow,
+      bucket.slicesRow,
+      bucket.id,
     );
   }
 
-  /** Closes the current bucket when it is old or large enough, or when it has to make room. */
-  rotate(nowMs: number, overBudget = false): void {
-    const current = this.buckets.at(-1);
-    if (!current || current.closedMs !== null) return;
-    if (!overBudget && nowMs - current.openedMs < BUCKET_MAX_AGE_MS && current.bytes < BUCKET_MAX_BYTES) return;
-    this.close(current, nowMs);
-  }
-
-  private close(bucket: Bucket, nowMs: number): void {
-    bucket.closedMs = nowMs;
-    this.sql.exec('UPDATE buckets SET closed_ms = ? WHERE id = ?', nowMs, bucket.id);
-  }
-
-  private writeRow(records: readonly Uint8Array[], length: number, nowMs: number): void {
-    const row = new Uint8Array(length);
-    row[0] = LOG_ROW_VERSION;
-    let at = 1;
-    for (const record of records) {
-      row.set(record, at);
-      at += record.length;
+  /**
+   * Writes records into the current bucket, as few rows as fit, and calls back with each row and the numbers of the
+   * records in it. Nothing is durable before the storage has synced.
+   */
+  write(
+    records: readonly Uint8Array[],
+    apply: (row: Uint8Array, bucket: number, rowId: number, first: number) => void,
+  ): void {
+    let first = 0;
+    let length = 1;
+    for (let i = 0; i <= records.length; i++) {
+      const next = records[i];
+      if (i > first && (!next || length + next.length > MAX_LOG_ROW_BYTES)) {
+        const bucket = this.current!;
+        const row = new Uint8Array(length);
+        row[0] = LOG_ROW_VERSION;
+        let at = 1;
+        for (let j = first; j < i; j++) {
+          row.set(records[j]!, at);
+          at += records[j]!.length;
+        }
+        apply(row, bucket.id, this.insert(bucket, row), first);
+        first = i;
+        length = 1;
+      }
+      if (next) length += next.length;
     }
-    const bucket = this.currentBucket(nowMs);
+  }
+
+  read({ bucket, row, start, end }: Place): Uint8Array {
+    return this.readRow(bucket, row).subarray(start, end);
+  }
+
+  /** Reads a bucket's index that begins in row `first`. */
+  indexReader(bucket: number, first: number): ReadRange {
+    return (start, end) => {
+      const bytes = new Uint8Array(end - start);
+      for (let at = start; at < end; ) {
+        const row = Math.floor(at / MAX_LOG_ROW_BYTES);
+        const from = at - row * MAX_LOG_ROW_BYTES;
+        const to = Math.min(MAX_LOG_ROW_BYTES, end - row * MAX_LOG_ROW_BYTES);
+        const { part } = this.sql
+          .exec<{ part: ArrayBuffer }>(
+            `SELECT substr(data, ?, ?) AS part FROM log_${bucket} WHERE row = ?`,
+            from + 1,
+            to - from,
+            first + row,
+          )
+          .one();
+        bytes.set(new Uint8Array(part), at - start);
+        at += to - from;
+      }
+      return bytes;
+    };
+  }
+
+  /** The oldest bucket if it is due to be dropped, or null. `overBudget` makes any closed bucket due. */
+  dueBucket(nowMs: number, overBudget: boolean): { bucket: Bucket; isExpired: boolean } | null {
+    const oldest = this.buckets[0];
+    if (oldest?.closedMs == null) return null;
+    const isExpired = oldest.closedMs + BUCKET_KEEP_MS <= nowMs;
+    return isExpired || overBudget ? { bucket: oldest, isExpired } : null;
+  }
+
+  /** The current bucket is old or large enough to be closed. */
+  isRotationDue(nowMs: number): boolean {
+    const { current } = this;
+    if (!current) return false;
+    return nowMs - current.openedMs >= BUCKET_MAX_AGE_MS || current.bytes >= BUCKET_MAX_BYTES;
+  }
+
+  /** When a closed bucket next has to be dropped, in milliseconds since the epoch; null when there is none. */
+  nextDropMs(): number | null {
+    const closedMs = this.buckets[0]?.closedMs;
+    return closedMs == null ? null : closedMs + BUCKET_KEEP_MS;
+  }
+
+  /** Drops a bucket with all its rows. What is still needed of it must have been moved before. */
+  drop(id: number): void {
+    this.sql.exec(`DROP TABLE log_${id}`);
+    this.sql.exec('DELETE FROM log_buckets WHERE id = ?', id);
+    const [dropped] = this.buckets.splice(
+      this.buckets.findIndex((bucket) => bucket.id === id),
+      1,
+    );
+    this.totalBytes -= dropped!.bytes;
+    this.cache.clear();
+  }
+
+  private readRow(bucket: number, row: number): Uint8Array {
+    const key = `${bucket}:${row}`;
+    let data = this.cache.get(key);
+    if (data) return data;
+    const found = this.sql.exec<{ data: ArrayBuffer }>(`SELECT data FROM log_${bucket} WHERE row = ?`, row).one();
+    data = new Uint8Array(found.data);
+    if (this.cache.size >= MAX_CACHED_ROWS) this.cache.delete(this.cache.keys().next().value!);
+    this.cache.set(key, data);
+    return data;
+  }
+
+  /** Its first row; null when there is nothing in it. */
+  private writeIndex(bucket: Bucket, index: IndexBuilder): number | null {
+    if (index.count === 0) return null;
+    const bytes = index.encode();
+    const first = this.nextRow;
+    for (let at = 0; at < bytes.length; at += MAX_LOG_ROW_BYTES) {
+      this.insert(bucket, bytes.subarray(at, at + MAX_LOG_ROW_BYTES));
+    }
+    return first;
+  }
+
+  private insert(bucket: Bucket, row: Uint8Array): number {
     const rowId = this.nextRow++;
     this.sql.exec(`INSERT INTO log_${bucket.id} (row, data) VALUES (?, ?)`, rowId, row);
-    bucket.bytes += length;
-    this.apply(row, bucket.id, rowId);
+    this.addBytes(bucket, row.length);
+    return rowId;
   }
 
-  private currentBucket(nowMs: number): Bucket {
-    this.rotate(nowMs);
-    const current = this.buckets.at(-1);
-    if (current && current.closedMs === null) return current;
-    const id = (current?.id ?? 0) + 1;
-    this.sql.exec('INSERT INTO buckets (id, opened_ms) VALUES (?, ?)', id, nowMs);
-    this.sql.exec(`CREATE TABLE log_${id} (row INTEGER PRIMARY KEY, data BLOB NOT NULL) STRICT`);
-    const bucket: Bucket = { id, openedMs: nowMs, closedMs: null, bytes: 0 };
-    this.buckets.push(bucket);
-    return bucket;
+  private addBytes(bucket: Bucket, bytes: number): void {
+    bucket.bytes += bytes;
+    this.totalBytes += bytes;
   }
 }

@@ -4,31 +4,34 @@
  *     1 byte type · 4 bytes length (little-endian) · payload
  *
  * Everything a shard knows follows from its records in order: a restart applies them again and never decides again.
- * Formats and their history are in docs/log-format.md.
+ * Formats and their history are in docs/log-format.md; what only version 1 wrote is in log-v1.ts.
  */
 
-import type { Decision } from '../model/span.ts';
+import type { DecisionReason } from '../model/reasons.ts';
+import { type Decision, RETENTION_CLASSES } from '../model/span.ts';
+import type { TraceWords } from './trace-words.ts';
 
-export const LOG_ROW_VERSION = 1;
+export const LOG_ROW_VERSION = 2;
 const HEADER_BYTES = 5;
 
 /** Slices that were acknowledged; the payload is 8 bytes time of arrival (float64 ms) and a slice frame. */
 export const APPEND = 1;
-/** Decisions that take effect; JSON `DecideRecord[]`. */
-export const DECIDE = 2;
 /** What the next block will hold, before it is written; JSON `SealRecord`. */
 export const SEAL = 3;
 /** The sealed block and its summaries are stored, or given up as unstorable; JSON `StoredRecord`. */
 export const STORED = 4;
-/** A trace's unsettled slices, moved here before their bucket is dropped; payload like APPEND, with the state before. */
-export const CARRY = 5;
-
-/** Settled traces that are forgotten though later buckets have slices of them; JSON `string[]`. */
-export const FORGET = 6;
+/** Decisions that take effect; see `encodeDecisions`. */
+export const DECIDE = 7;
+/** Slices of live traces whose bucket is about to be dropped: a slice frame, each trace's slices from its oldest on. */
+export const MOVE = 8;
+/** Slices of dropped traces that a later decision turns to kept; a slice frame. They stand before all others. */
+export const REVIVE = 9;
+/** A piece of the checkpoint that a bucket begins with (`checkpoint.ts`). */
+export const CHECKPOINT = 10;
 
 /** Covers all slices of the trace that came before it in the log. */
 export interface DecideRecord {
-  readonly traceId: string;
+  readonly id: TraceWords;
   readonly decision: Decision;
   /** Revision that the part stored by it will have. */
   readonly revision: number;
@@ -45,24 +48,6 @@ export interface StoredRecord {
   readonly block: number;
   /** The store refuses the trace for ever: its spans are counted as lost. */
   readonly unstorable: boolean;
-}
-
-/** State of a carried trace, as far as its slices do not tell it. */
-export interface CarryRecord {
-  readonly traceId: string;
-  /** When its first span came, milliseconds since the epoch. */
-  readonly firstMs: number;
-  /** Earlier slices are not in the log any more. */
-  readonly forgotten: boolean;
-  readonly decision: Decision | null;
-  /** The highest so far. */
-  readonly revision: number;
-  /** The first record of this trace's move; further ones add slices to it. */
-  readonly begins: boolean;
-  /** How many of all the carried slices the decision covers. */
-  readonly decided: number;
-  /** For each slice of this record, how many spans were new with it. */
-  readonly newSpans: readonly number[];
 }
 
 export interface LogRecord {
@@ -90,10 +75,7 @@ export function encodeRecord(type: number, payload: readonly Uint8Array[]): Uint
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-export function encodeJsonRecord(
-  type: number,
-  payload: DecideRecord[] | SealRecord | StoredRecord | string[],
-): Uint8Array {
+export function encodeJsonRecord(type: number, payload: SealRecord | StoredRecord): Uint8Array {
   return encodeRecord(type, [encoder.encode(JSON.stringify(payload))]);
 }
 
@@ -102,33 +84,114 @@ export function readJson<T>(row: Uint8Array, start: number, end: number): T {
   return JSON.parse(decoder.decode(row.subarray(start, end))) as T;
 }
 
-export function encodeAppend(receivedMs: number, frame: Uint8Array): Uint8Array {
-  return encodeRecord(APPEND, [float64(receivedMs), frame]);
+export function encodeAppend(receivedMs: number, slices: Uint8Array): Uint8Array {
+  const time = new Uint8Array(8);
+  new DataView(time.buffer).setFloat64(0, receivedMs, true);
+  return encodeRecord(APPEND, [time, slices]);
 }
 
 export function readReceivedMs(row: Uint8Array, start: number): number {
   return new DataView(row.buffer, row.byteOffset).getFloat64(start, true);
 }
 
-/** Where the frame begins in the payload of an APPEND record. */
-export const APPEND_FRAME_AT = 8;
+/** Where the slices begin in the payload of an APPEND record. */
+export const APPEND_SLICES_AT = 8;
 
-export function encodeCarry(state: CarryRecord, frame: Uint8Array): Uint8Array {
-  const json = encoder.encode(JSON.stringify(state));
-  const length = new Uint8Array(4);
-  new DataView(length.buffer).setUint32(0, json.length, true);
-  return encodeRecord(CARRY, [length, json, frame]);
+/** What all decisions of a record share: JSON at its beginning, behind its length. */
+interface DecisionsHead {
+  readonly configVersion: number;
+  readonly decidedUs: number;
+  readonly verdicts: readonly (readonly [policy: string, reason: DecisionReason])[];
 }
 
-/** The state of a CARRY record, and where its frame begins in the row. */
-export function readCarry(row: Uint8Array, start: number): { state: CarryRecord; frameStart: number } {
-  const frameStart = start + 4 + new DataView(row.buffer, row.byteOffset).getUint32(start, true);
-  return { state: readJson<CarryRecord>(row, start + 4, frameStart), frameStart };
+const DECISION_BYTES = 36;
+const KEEP = 1;
+const RETENTION_SHIFT = 1;
+
+/**
+ * Decisions that were made together, by one configuration:
+ *
+ *     4 bytes length · JSON `DecisionsHead` · then each: 16 bytes trace id · float64 revision · float64 rate ·
+ *     2 bytes index of the verdict · 1 byte flags (1 keep, 2 and 4 retention class) · 1 byte 0
+ */
+export function encodeDecisions(records: readonly DecideRecord[]): Uint8Array {
+  const { configVersion, decidedUs } = records[0]!.decision;
+  const verdicts = new Map<string, number>();
+  const indexOf = ({ policy, reason }: Decision) => {
+    const key = `${policy}\0${reason}`;
+    const index = verdicts.get(key) ?? verdicts.size;
+    verdicts.set(key, index);
+    return index;
+  };
+  const indexes = records.map(({ decision }) => indexOf(decision));
+  const shared = {
+    configVersion,
+    decidedUs,
+    verdicts: [...verdicts.keys()].map((key) => key.split('\0') as [string, DecisionReason]),
+  } satisfies DecisionsHead;
+  const head = encoder.encode(JSON.stringify(shared));
+  const payload = new Uint8Array(4 + head.length + records.length * DECISION_BYTES);
+  const view = new DataView(payload.buffer);
+  view.setUint32(0, head.length, true);
+  payload.set(head, 4);
+  let at = 4 + head.length;
+  for (const [i, { id, decision, revision }] of records.entries()) {
+    for (let word = 0; word < 4; word++) view.setUint32(at + word * 4, id[word]!, true);
+    view.setFloat64(at + 16, revision, true);
+    view.setFloat64(at + 24, decision.rate, true);
+    view.setUint16(at + 32, indexes[i]!, true);
+    const retention = RETENTION_CLASSES.indexOf(decision.retention ?? 'hot');
+    payload[at + 34] = (decision.keep ? KEEP : 0) | (retention << RETENTION_SHIFT);
+    at += DECISION_BYTES;
+  }
+  return encodeRecord(DECIDE, [payload]);
+}
+
+/** Calls back with each decision of a DECIDE record's payload and where it is in the row. */
+export function readDecisions(
+  row: Uint8Array,
+  start: number,
+  end: number,
+  visit: (at: number, record: DecideRecord) => void,
+): void {
+  const view = new DataView(row.buffer, row.byteOffset);
+  const entries = start + 4 + view.getUint32(start, true);
+  const head = readJson<DecisionsHead>(row, start + 4, entries);
+  for (let at = entries; at < end; at += DECISION_BYTES) visit(at, readDecision(row, view, head, at));
+}
+
+/** The one decision at `at` of the DECIDE record whose payload begins at `start`. */
+export function readDecisionAt(row: Uint8Array, start: number, at: number): DecideRecord {
+  const view = new DataView(row.buffer, row.byteOffset);
+  const head = readJson<DecisionsHead>(row, start + 4, start + 4 + view.getUint32(start, true));
+  return readDecision(row, view, head, at);
+}
+
+function readDecision(row: Uint8Array, view: DataView, head: DecisionsHead, at: number): DecideRecord {
+  const flags = row[at + 34]!;
+  const keep = (flags & KEEP) !== 0;
+  const [policy, reason] = head.verdicts[view.getUint16(at + 32, true)]!;
+  const word = (i: number) => view.getUint32(at + i * 4, true);
+  return {
+    id: [word(0), word(1), word(2), word(3)],
+    revision: view.getFloat64(at + 16, true),
+    decision: {
+      keep,
+      rate: view.getFloat64(at + 24, true),
+      reason,
+      policy,
+      configVersion: head.configVersion,
+      decidedUs: head.decidedUs,
+      ...(keep ? { retention: RETENTION_CLASSES[(flags >> RETENTION_SHIFT) & 3]! } : {}),
+    },
+  };
 }
 
 /** The records of a row. Throws RangeError when the row is not one this version can read. */
 export function readRow(row: Uint8Array): LogRecord[] {
-  if (row[0] !== LOG_ROW_VERSION) throw new RangeError(`log row has version ${row[0]}, not ${LOG_ROW_VERSION}`);
+  if (row[0] !== LOG_ROW_VERSION && row[0] !== 1) {
+    throw new RangeError(`log row has version ${row[0]}, not ${LOG_ROW_VERSION} or 1`);
+  }
   const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
   const records: LogRecord[] = [];
   for (let at = 1; at < row.length; ) {
@@ -139,10 +202,4 @@ export function readRow(row: Uint8Array): LogRecord[] {
     at = end;
   }
   return records;
-}
-
-function float64(value: number): Uint8Array {
-  const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setFloat64(0, value, true);
-  return bytes;
 }

@@ -28,12 +28,10 @@ export const BUCKET_MAX_AGE_MS = 60_000;
 export const BUCKET_MAX_BYTES = 64 * 1024 * 1024;
 /** How long a closed bucket stays readable; what is unsettled in it then moves to the current one. */
 export const BUCKET_KEEP_MS = 600_000;
-/** A shard's log beyond this drops its oldest bucket early, and refuses with 429 while that is not settled. A start
- * replays the log, which must not take long. */
-export const MAX_LOG_BYTES = 256 * 1024 * 1024;
-/** Spans a shard holds headers of, and traces it knows; beyond, it refuses or drops its oldest bucket early. */
-export const MAX_LIVE_SPANS = 200_000;
-export const MAX_INDEXED_TRACES = 100_000;
+/** A span that was open when its trace was decided is waited for as long as it is heard of this often. */
+export const OPEN_SPAN_SILENCE_MS = 30_000;
+/** Decisions a shard remembers of traces that have left its memory; what is forgotten is decided anew. */
+export const MAX_REMEMBERED_DECISIONS = 1_000_000;
 /** A trace is decided at this age at the latest. */
 export const MAX_TRACE_AGE_MS = 60_000;
 /** A live trace of this size is decided at once; what comes later is a further part of it. */

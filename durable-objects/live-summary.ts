@@ -1,0 +1,58 @@
+/** What a live trace's headers tell of its summary. */
+
+import { MAX_OPERATIONS_PER_TRACE } from '../model/limits.ts';
+import type { Completeness, ServiceCount, TraceSummary } from '../model/span.ts';
+import type { LiveView } from './live-view.ts';
+
+/** What the spans themselves tell of a trace's summary. */
+export type SpanFacts = Omit<TraceSummary, 'traceId' | 'state' | 'decision'>;
+
+/** `counts` says which spans count; the time range, the root and the rest are of all that the view shows. */
+export function summarize(view: LiveView, counts: (i: number) => boolean): SpanFacts {
+  const services = new Map<string, { name: string; spanCount: number; errorCount: number }>();
+  let spanCount = 0;
+  let errorCount = 0;
+  for (let i = 0; i < view.spanCount; i++) {
+    if (!counts(i)) continue;
+    const name = view.service(i);
+    let service = services.get(name);
+    if (!service) {
+      service = { name, spanCount: 0, errorCount: 0 };
+      services.set(name, service);
+    }
+    service.spanCount++;
+    spanCount++;
+    if (!view.isError(i)) continue;
+    service.errorCount++;
+    errorCount++;
+  }
+  return {
+    rootService: view.service(view.root),
+    rootOperation: view.name(view.root),
+    startUs: view.startUs,
+    durationUs: view.durationUs,
+    spanCount,
+    errorCount,
+    services: [...services.values()].sort(byName),
+    status: errorCount > 0 ? 'error' : 'ok',
+    completeness: completenessOf(view),
+  };
+}
+
+export function completenessOf({ rootEnded, missingParents, openCount }: LiveView): Completeness {
+  return { rootEnded, missingParents, openSpans: openCount };
+}
+
+/** Its distinct services with their span names, at most `MAX_OPERATIONS_PER_TRACE`. */
+export function operationsOf(view: LiveView): [service: string, operation: string][] {
+  const ids = new Map<number, [string, string]>();
+  for (let i = 0; i < view.spanCount && ids.size < MAX_OPERATIONS_PER_TRACE; i++) {
+    const id = view.operation(i);
+    if (!ids.has(id)) ids.set(id, [view.service(i), view.name(i)]);
+  }
+  return [...ids.values()];
+}
+
+function byName(a: ServiceCount, b: ServiceCount): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}
