@@ -35,7 +35,7 @@ export interface Operation {
 }
 
 export interface ShardApi {
-  /** Commits the slices of a frame (`model/slice-frame.ts`). */
+  /** Commits the slices of a frame (`model/append-frame.ts`). */
   append(frame: Uint8Array): Promise<AppendResult>;
   /** From the slice `from` on, which is 0 or what the last answer gave as `next`. */
   get(traceId: string, from: number): Promise<ShardTrace | null>;

@@ -4,6 +4,7 @@
  */
 
 import { DurableObject } from 'cloudflare:workers';
+import { splitAppendFrame } from '../model/append-frame.ts';
 import {
   BUCKET_MAX_BYTES,
   MAX_INDEXED_TRACES,
@@ -91,7 +92,8 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
       this.armAlarm(nowMs);
       return { accepted: false, retryAfterMs: OVERLOAD_RETRY_MS };
     }
-    await this.group.commit(splitFrame(frame, MAX_FRAME_BYTES).map((part) => encodeAppend(nowMs, part)));
+    const { slices } = splitAppendFrame(frame);
+    await this.group.commit(splitFrame(slices, MAX_FRAME_BYTES).map((part) => encodeAppend(nowMs, part)));
     // No decision of what came now is due before it has been quiet.
     this.armAlarm(nowMs + this.config.quietMs);
     return { accepted: true };

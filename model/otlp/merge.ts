@@ -39,7 +39,7 @@ export function spanIdOf(table: SpanTable, i: number, at = table.spanIdAt[i]!): 
 }
 
 /** Rows that stand after merging, ascending. All good rows must be of one trace. */
-export function mergedRows(table: SpanTable): number[] {
+export function mergedRows(table: SpanTable): Int32Array {
   const best = new Map<string, number>();
   for (let i = 0; i < table.count; i++) {
     if (table.rejection(i) !== null) continue;
@@ -47,7 +47,7 @@ export function mergedRows(table: SpanTable): number[] {
     const current = best.get(key);
     if (current === undefined || isBetterVersion(table, current, i)) best.set(key, i);
   }
-  return [...best.values()].sort((a, b) => a - b);
+  return Int32Array.from(best.values()).sort();
 }
 
 /** One trace's `TracesData` with one version of each span; the same bytes when nothing repeats. */

@@ -27,6 +27,7 @@ import {
   NO_LIMITS,
   type ScanLimits,
   type ScannedResource,
+  type ScannedScope,
   SpanTable,
   textAt,
 } from './span-table.ts';
@@ -52,7 +53,7 @@ export function scanTraces(bytes: Uint8Array, limits: ScanLimits = NO_LIMITS): S
 }
 
 function scanResourceSpans(table: SpanTable, reader: ProtoReader, start: number, end: number): void {
-  const resource: ScannedResource = { ranges: [], service: 'unknown_service', isPage: false };
+  const resource: ScannedResource = { ranges: [], bytes: 0, service: 'unknown_service', isPage: false };
   const firstRow = table.count;
   table.checkEnvelopes();
   table.resources.push(resource);
@@ -67,7 +68,7 @@ function scanResourceSpans(table: SpanTable, reader: ProtoReader, start: number,
       reader.position = next;
       continue;
     }
-    resource.ranges.push({ start: fieldStart, end: reader.valueEnd });
+    addRange(resource, fieldStart, reader.valueEnd);
     if (reader.field === RESOURCE_SPANS.resource) {
       expect(reader, BYTES, 'resource');
       const { valueStart, valueEnd } = reader;
@@ -76,26 +77,30 @@ function scanResourceSpans(table: SpanTable, reader: ProtoReader, start: number,
     } else if (reader.field === RESOURCE_SPANS.schemaUrl) expect(reader, BYTES, 'schema_url');
   }
   for (let i = firstRow; i < table.count; i++) {
-    const envelopeBytes = sizeOf(resource) + sizeOf(table.scopes[table.scope[i]!]!);
-    if (envelopeBytes > table.limits.envelopeBytes) table.reject(i, 'resource_too_large');
+    if (resource.bytes + table.scopes[table.scope[i]!]!.bytes > table.limits.envelopeBytes)
+      table.reject(i, 'resource_too_large');
   }
 }
 
-function sizeOf({ ranges }: Envelope): number {
-  return ranges.reduce((sum, { start, end }) => sum + end - start, 0);
+/** Fields that stand side by side are one range. */
+function addRange(envelope: Envelope, start: number, end: number): void {
+  const last = envelope.ranges.at(-1);
+  if (last?.end === start) last.end = end;
+  else envelope.ranges.push({ start, end });
+  envelope.bytes += end - start;
 }
 
 function scanScopeSpans(table: SpanTable, reader: ProtoReader, start: number, end: number): void {
   const scope = table.scopes.length;
   table.checkEnvelopes();
-  const ranges: Envelope['ranges'] = [];
-  table.scopes.push({ resource: table.resources.length - 1, ranges });
+  const envelope: ScannedScope = { resource: table.resources.length - 1, ranges: [], bytes: 0 };
+  table.scopes.push(envelope);
   reader.position = start;
   while (true) {
     const fieldStart = reader.position;
     if (!reader.next(end)) break;
     if (reader.field !== SCOPE_SPANS.spans) {
-      ranges.push({ start: fieldStart, end: reader.valueEnd });
+      addRange(envelope, fieldStart, reader.valueEnd);
       if (reader.field === SCOPE_SPANS.scope || reader.field === SCOPE_SPANS.schemaUrl) {
         expect(reader, BYTES, 'scope or schema_url');
       }
@@ -183,6 +188,8 @@ function scanSpanFields(table: SpanTable, reader: ProtoReader, i: number, end: n
         break;
       case SPAN.traceState:
         expect(reader, BYTES, 'trace_state');
+        table.traceStateStart[i] = reader.valueStart;
+        table.traceStateEnd[i] = reader.valueEnd;
         break;
       case SPAN.droppedAttributesCount:
       case SPAN.droppedEventsCount:

@@ -6,7 +6,9 @@ import { TooManyError } from './proto-reader.ts';
 
 /** Everything of a ResourceSpans or ScopeSpans message but its children: byte ranges to copy, in order. */
 export interface Envelope {
-  readonly ranges: { readonly start: number; readonly end: number }[];
+  readonly ranges: { readonly start: number; end: number }[];
+  /** Of all ranges. */
+  bytes: number;
 }
 export interface ScannedResource extends Envelope {
   /** The edge took it in under a page's public key (`KEY_CLASS`): its spans never stand in for a service's. */
@@ -58,6 +60,8 @@ export function textAt(bytes: Uint8Array, start: number, end: number): string {
 /** The spans of one OTLP message, a column a field. Rows 0 to `count - 1` are in the message's order. */
 export class SpanTable {
   readonly bytes: Uint8Array;
+  /** Of `bytes`. */
+  readonly view: DataView;
   readonly limits: ScanLimits;
   readonly resources: ScannedResource[] = [];
   readonly scopes: ScannedScope[] = [];
@@ -73,6 +77,9 @@ export class SpanTable {
   parentIdAt = new Int32Array(64);
   nameStart = new Int32Array(64);
   nameEnd = new Int32Array(64);
+  /** Range of the W3C tracestate; empty where there is none. */
+  traceStateStart = new Int32Array(64);
+  traceStateEnd = new Int32Array(64);
   kind = new Uint8Array(64);
   status = new Uint8Array(64);
   startUs = new Float64Array(64);
@@ -83,6 +90,7 @@ export class SpanTable {
 
   constructor(bytes: Uint8Array, limits: ScanLimits) {
     this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.limits = limits;
   }
 
@@ -99,12 +107,25 @@ export class SpanTable {
     return good;
   }
 
+  /** Index into `resources` of the one that row `i` is of. */
+  resource(i: number): number {
+    return this.scopes[this.scope[i]!]!.resource;
+  }
+
+  /** The rows that are not rejected, ascending. */
+  goodRows(): Int32Array {
+    const rows = new Int32Array(this.count);
+    let good = 0;
+    for (let i = 0; i < this.count; i++) if (this.rejected[i] === 0) rows[good++] = i;
+    return rows.subarray(0, good);
+  }
+
   name(i: number): string {
     return textAt(this.bytes, this.nameStart[i]!, this.nameEnd[i]!);
   }
 
   service(i: number): string {
-    return this.resources[this.scopes[this.scope[i]!]!.resource]!.service;
+    return this.resources[this.resource(i)]!.service;
   }
 
   reject(i: number, reason: RejectionReason): void {
@@ -140,6 +161,8 @@ export class SpanTable {
     this.parentIdAt = copy(new Int32Array(size), this.parentIdAt);
     this.nameStart = copy(new Int32Array(size), this.nameStart);
     this.nameEnd = copy(new Int32Array(size), this.nameEnd);
+    this.traceStateStart = copy(new Int32Array(size), this.traceStateStart);
+    this.traceStateEnd = copy(new Int32Array(size), this.traceStateEnd);
     this.kind = copy(new Uint8Array(size), this.kind);
     this.status = copy(new Uint8Array(size), this.status);
     this.startUs = copy(new Float64Array(size), this.startUs);

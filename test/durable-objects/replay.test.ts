@@ -10,6 +10,7 @@ import { LiveTraces } from '../../durable-objects/live-traces.ts';
 import { Log, type Place } from '../../durable-objects/log.ts';
 import { blockParts, planBlock } from '../../durable-objects/outbox.ts';
 import { DECIDE, encodeAppend, encodeJsonRecord, SEAL, STORED } from '../../durable-objects/records.ts';
+import { splitAppendFrame } from '../../model/append-frame.ts';
 import { decodeSpans } from '../../model/otlp/decode.ts';
 import { frame, type TestSpan, traceId } from '../kit/spans.ts';
 
@@ -137,7 +138,7 @@ it('knows after a restart what it knew before, whatever happened, and stores eve
                   ...(span.parent > 0 ? { parent: span.parent } : {}),
                 }),
               );
-              bench.log.write([encodeAppend(nowMs, frame(spans))], nowMs);
+              bench.log.write([encodeAppend(nowMs, splitAppendFrame(frame(spans)).slices)], nowMs);
               for (const span of spans) sent.get(id)!.add(span.id.toString(16).padStart(16, '0'));
               break;
             }

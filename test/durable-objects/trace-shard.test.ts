@@ -2,10 +2,11 @@ import { abortAllDurableObjects, runDurableObjectAlarm, runInDurableObject } fro
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import type { TraceShard } from '../../durable-objects/trace-shard.ts';
-import { parseHex } from '../../model/ids.ts';
+import { AppendFrameWriter } from '../../model/append-frame.ts';
 import { decodeSpans } from '../../model/otlp/decode.ts';
 import { mergeTrace } from '../../model/otlp/merge.ts';
-import { FrameWriter, SLICE_GOODBYE } from '../../model/slice-frame.ts';
+import { scanTraces } from '../../model/otlp/scan.ts';
+import { SLICE_GOODBYE } from '../../model/slice-frame.ts';
 import { createD1R2Store } from '../../store/d1-r2.ts';
 import { frame, otlp, randomTraceId, spanId, type TestSpan, traceId } from '../kit/spans.ts';
 
@@ -298,7 +299,7 @@ describe('TraceShard', () => {
     const shard = freshShard();
     const id = traceId(99);
     for (let request = 0; request < 6; request++) {
-      const writer = new FrameWriter();
+      const writer = new AppendFrameWriter();
       for (let slice = 0; slice < 1_000; slice++) {
         const first = 1 + (request * 1_000 + slice) * 10;
         const spans = Array.from({ length: 10 }, (_, i) => ({
@@ -306,7 +307,8 @@ describe('TraceShard', () => {
           id: first + i,
           ...(first + i > 1 ? { parent: 1 } : {}),
         }));
-        writer.add(parseHex(id)!, 0, otlp(spans));
+        const table = scanTraces(otlp(spans));
+        writer.addSlice(table, table.goodRows(), 0, 10, 0);
       }
       expect(await shard.append(writer.finish())).toEqual({ accepted: true });
     }

@@ -1,8 +1,10 @@
 /** Spans for tests: only what a test says matters, the rest is sensible. */
 
+import { AppendFrameWriter } from '../../model/append-frame.ts';
 import { formatHex, parseHex } from '../../model/ids.ts';
 import { encodeTracesData } from '../../model/otlp/encode.ts';
-import { FrameWriter } from '../../model/slice-frame.ts';
+import { scanTraces } from '../../model/otlp/scan.ts';
+import { groupByTrace } from '../../model/otlp/slice.ts';
 import type { SpanData } from '../../model/span-data.ts';
 
 export interface TestSpan {
@@ -52,12 +54,12 @@ export function otlp(spans: readonly TestSpan[]): Uint8Array {
   return bytes;
 }
 
-/** A slice frame with one slice for each trace. */
+/** An append frame with one slice for each trace. */
 export function frame(spans: readonly TestSpan[], flags = 0): Uint8Array {
-  const writer = new FrameWriter();
-  for (const id of new Set(spans.map((span) => span.traceId))) {
-    writer.add(parseHex(id)!, flags, otlp(spans.filter((span) => span.traceId === id)));
-  }
+  const writer = new AppendFrameWriter();
+  const table = scanTraces(otlp(spans));
+  const { count, rows, starts } = groupByTrace(table);
+  for (let i = 0; i < count; i++) writer.addSlice(table, rows, starts[i]!, starts[i + 1]!, flags);
   return writer.finish();
 }
 

@@ -2,11 +2,10 @@
 
 import type { Config } from '../../durable-objects/config.ts';
 import type { Env } from '../../durable-objects/env.ts';
+import { AppendFrameWriter } from '../../model/append-frame.ts';
 import { MAX_SLICE_BYTES, MAX_SLICED_BYTES, SHARD_TIMEOUT_MS } from '../../model/limits.ts';
-import { ProtoWriter } from '../../model/otlp/proto-writer.ts';
-import { groupByTrace, writeRows } from '../../model/otlp/slice.ts';
+import { groupByTrace, measureRows } from '../../model/otlp/slice.ts';
 import type { SpanTable } from '../../model/otlp/span-table.ts';
-import { FrameWriter } from '../../model/slice-frame.ts';
 import { countRefused } from '../counters.ts';
 import { IngestError } from '../errors.ts';
 import { shardOf, shardStub, slotOf } from '../routing.ts';
@@ -21,7 +20,7 @@ const RETRY_MS = 1_000;
  */
 export async function appendTable(env: Env, config: Config, table: SpanTable, flags: number): Promise<void> {
   const shares = [...sliceByShard(table, config, flags)];
-  const results = await Promise.all(shares.map(([shard, share]) => appendFrame(env, shard, share.frame.finish())));
+  const results = await Promise.all(shares.map(([shard, share]) => appendFrame(env, shard, share.finish())));
   // What other shards have taken stays with them, and is merged when it comes again.
   const refusals = results.filter((result) => !result.accepted);
   const [refusal] = refusals;
@@ -34,53 +33,44 @@ export async function appendTable(env: Env, config: Config, table: SpanTable, fl
   throw new IngestError(429, 'overloaded', 'a shard is full: send the same again later', retrySeconds);
 }
 
-/** What one shard gets of a request. */
-interface Share {
-  readonly frame: FrameWriter;
-  spans: number;
-}
-
 /** The table's good rows as one frame for each shard. Throws IngestError 413 when they grow beyond measure. */
-function sliceByShard(table: SpanTable, config: Config, flags: number): Map<number, Share> {
-  const shares = new Map<number, Share>();
-  const writer = new ProtoWriter(16_384);
+function sliceByShard(table: SpanTable, config: Config, flags: number): Map<number, AppendFrameWriter> {
+  const shares = new Map<number, AppendFrameWriter>();
+  const { count, rows, starts } = groupByTrace(table);
   let bytes = 0;
-  for (const { first, rows } of groupByTrace(table)) {
-    const at = table.traceIdAt[first]!;
-    const traceId = table.bytes.subarray(at, at + 16);
-    const shard = shardOf(slotOf(table.bytes, at), config);
-    const share = shares.get(shard) ?? { frame: new FrameWriter(), spans: 0 };
+  for (let trace = 0; trace < count; trace++) {
+    const shard = shardOf(slotOf(table.bytes, table.traceIdAt[rows[starts[trace]!]!]), config);
+    const share = shares.get(shard) ?? new AppendFrameWriter();
     shares.set(shard, share);
-    for (const otlp of slices(writer, table, rows)) {
-      share.frame.add(traceId, flags, otlp);
-      bytes += otlp.length;
-      // Each trace has its own copy of the resource, so that small spans of many traces can grow a lot.
-      if (bytes > MAX_SLICED_BYTES) {
-        countRefused(table.countGood());
-        throw new IngestError(
-          413,
-          'body_too_large',
-          `cut by trace the request has more than ${MAX_SLICED_BYTES} bytes`,
-        );
-      }
+    const before = share.length;
+    addSlices(share, table, rows, starts[trace]!, starts[trace + 1]!, flags);
+    bytes += share.length - before;
+    // Each trace has its own copy of the resource, so that small spans of many traces can grow a lot.
+    if (bytes > MAX_SLICED_BYTES) {
+      countRefused(table.countGood());
+      throw new IngestError(413, 'body_too_large', `cut by trace the request has more than ${MAX_SLICED_BYTES} bytes`);
     }
-    share.spans += rows.filter((row) => table.rejection(row) === null).length;
   }
   return shares;
 }
 
-/** One trace's rows as slices of at most `MAX_SLICE_BYTES`; a row that is larger by itself is rejected. */
-function* slices(writer: ProtoWriter, table: SpanTable, rows: readonly number[]): Iterable<Uint8Array> {
-  writer.reset();
-  writeRows(writer, table, rows);
-  if (writer.length <= MAX_SLICE_BYTES) {
-    yield writer.finish();
-  } else if (rows.length === 1) {
-    table.reject(rows[0]!, 'span_too_large');
+/** Adds one trace's rows as slices of at most `MAX_SLICE_BYTES`; a row that is larger by itself is rejected. */
+function addSlices(
+  share: AppendFrameWriter,
+  table: SpanTable,
+  rows: Int32Array,
+  from: number,
+  to: number,
+  flags: number,
+): void {
+  if (measureRows(table, rows, from, to) <= MAX_SLICE_BYTES) {
+    share.addSlice(table, rows, from, to, flags);
+  } else if (to - from === 1) {
+    table.reject(rows[from]!, 'span_too_large');
   } else {
-    const half = rows.length >> 1;
-    yield* slices(writer, table, rows.slice(0, half));
-    yield* slices(writer, table, rows.slice(half));
+    const half = (from + to) >> 1;
+    addSlices(share, table, rows, from, half, flags);
+    addSlices(share, table, rows, half, to, flags);
   }
 }
 
