@@ -4,7 +4,7 @@
  * and, if kept, stored. What is settled leaves memory; the log's index still finds it.
  */
 
-import { HAS_RV, HEAD, HEAD_BYTES, headsOf } from '../model/append-frame.ts';
+import { HAS_RV, HEAD, HEAD_BYTES, headsOf, IS_ERROR } from '../model/append-frame.ts';
 import { OPEN_SPAN_SILENCE_MS } from '../model/limits.ts';
 import { concatBytes, SLICE_GOODBYE } from '../model/slice-frame.ts';
 import type { TraceState } from '../model/span.ts';
@@ -13,7 +13,6 @@ import { Operations } from './columns/operations.ts';
 import { SLICE_ROW_BYTES, SliceColumns } from './columns/slice-columns.ts';
 import {
   IS_DECIDED,
-  IS_ERROR,
   IS_MEASURED,
   IS_STORED,
   SPAN_ROW_BYTES,
@@ -448,6 +447,15 @@ export class LiveTraces {
       const next = otlpAt + view.getUint32(at + 17, true);
       yield { words, trace: this.traces.find(...words), otlpAt, next };
       at = next;
+    }
+  }
+
+  /** To be called for a trace whose columns a checkpoint has filled. */
+  restored(trace: number): void {
+    if (!this.isDecided(trace)) this.undecidedCount++;
+    this.deadlines.set(trace, this.deps.nowMs);
+    for (let span = this.traces.spanHead[trace]!; span !== -1; span = this.spans.next[span]!) {
+      if (this.critical.has(this.spans.operation[span]!)) this.traces.bits[trace]! |= CRITICAL;
     }
   }
 

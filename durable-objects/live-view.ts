@@ -1,17 +1,10 @@
 /** A live trace as `TraceView`: one version of each span, its parents found. One object that is loaded again and again. */
 
+import { IS_ERROR, IS_PAGE, KIND_BITS } from '../model/append-frame.ts';
 import { decodeSpans } from '../model/otlp/decode.ts';
 import type { Span } from '../model/span.ts';
 import type { Operations } from './columns/operations.ts';
-import {
-  IS_DECIDED,
-  IS_ERROR,
-  IS_MEASURED,
-  IS_PAGE,
-  IS_STORED,
-  KIND_MASK,
-  type SpanColumns,
-} from './columns/span-columns.ts';
+import { IS_DECIDED, IS_MEASURED, IS_STORED, type SpanColumns } from './columns/span-columns.ts';
 import type { TraceColumns } from './columns/trace-columns.ts';
 import { grown } from './columns/grown.ts';
 import type { TraceView } from './trace-view.ts';
@@ -111,7 +104,7 @@ export class LiveView implements TraceView {
   }
 
   kind(i: number): number {
-    return this.deps.spans.bits[this.rows[i]!]! & KIND_MASK;
+    return this.deps.spans.bits[this.rows[i]!]! & KIND_BITS;
   }
 
   isError(i: number): boolean {
@@ -253,9 +246,9 @@ export class LiveView implements TraceView {
   /** The client half of span `i`'s id where `i` is the server half, else -1. */
   private halfOf(i: number): number {
     const { spans } = this.deps;
-    if ((spans.bits[this.rows[i]!]! & KIND_MASK) !== SERVER) return -1;
+    if ((spans.bits[this.rows[i]!]! & KIND_BITS) !== SERVER) return -1;
     for (let twin = this.firstOf(i); twin !== -1; twin = this.twin[twin]!) {
-      if (twin !== i && (spans.bits[this.rows[twin]!]! & KIND_MASK) !== SERVER) return twin;
+      if (twin !== i && (spans.bits[this.rows[twin]!]! & KIND_BITS) !== SERVER) return twin;
     }
     return -1;
   }
@@ -263,7 +256,7 @@ export class LiveView implements TraceView {
   /** Of the spans with one id, the server half: what is done there is its child. */
   private serverAmong(first: number): number {
     for (let twin = first; twin !== -1; twin = this.twin[twin]!) {
-      if ((this.deps.spans.bits[this.rows[twin]!]! & KIND_MASK) === SERVER) return twin;
+      if ((this.deps.spans.bits[this.rows[twin]!]! & KIND_BITS) === SERVER) return twin;
     }
     return first;
   }
@@ -321,7 +314,7 @@ export class LiveView implements TraceView {
     const { bits } = this.deps.spans;
     const a = bits[this.rows[index]!]!;
     const b = bits[row]!;
-    return ((a ^ b) & IS_PAGE) === 0 && ((a & KIND_MASK) === SERVER) === ((b & KIND_MASK) === SERVER);
+    return ((a ^ b) & IS_PAGE) === 0 && ((a & KIND_BITS) === SERVER) === ((b & KIND_BITS) === SERVER);
   }
 
   private prepare(versions: number): void {

@@ -155,8 +155,8 @@ export class Log {
     }
   }
 
-  read({ bucket, row, start, end }: Place): Uint8Array {
-    return this.readRow(bucket, row).subarray(start, end);
+  read(place: Place): Uint8Array {
+    return this.row(place).subarray(place.start, place.end);
   }
 
   /** Reads a bucket's index that begins in row `first`. */
@@ -182,12 +182,9 @@ export class Log {
     };
   }
 
-  /** The oldest bucket if it is due to be dropped, or null. `overBudget` makes any closed bucket due. */
-  dueBucket(nowMs: number, overBudget: boolean): { bucket: Bucket; isExpired: boolean } | null {
-    const oldest = this.buckets[0];
-    if (oldest?.closedMs == null) return null;
-    const isExpired = oldest.closedMs + BUCKET_KEEP_MS <= nowMs;
-    return isExpired || overBudget ? { bucket: oldest, isExpired } : null;
+  /** A closed bucket has been kept for long enough. */
+  isExpired({ closedMs }: Bucket, nowMs: number): boolean {
+    return closedMs !== null && closedMs + BUCKET_KEEP_MS <= nowMs;
   }
 
   /** The current bucket is old or large enough to be closed. */
@@ -215,7 +212,8 @@ export class Log {
     this.cache.clear();
   }
 
-  private readRow(bucket: number, row: number): Uint8Array {
+  /** The whole row of a place. */
+  row({ bucket, row }: Place): Uint8Array {
     const key = `${bucket}:${row}`;
     let data = this.cache.get(key);
     if (data) return data;

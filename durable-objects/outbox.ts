@@ -3,83 +3,101 @@
 import { MAX_BLOCK_BYTES, MAX_BLOCK_TRACES } from '../model/limits.ts';
 import { mergeTrace } from '../model/otlp/merge.ts';
 import { concatBytes } from '../model/slice-frame.ts';
+import type { RetentionClass } from '../model/span.ts';
 import type { TracePart } from '../store/store.ts';
-import type { LiveTrace } from './live-trace.ts';
+import { IS_STORED } from './columns/span-columns.ts';
+import { FORGOTTEN } from './columns/trace-columns.ts';
+import { operationsOf, summarize } from './live-summary.ts';
 import type { LiveTraces } from './live-traces.ts';
 import type { Place } from './log.ts';
 import type { SealRecord } from './records.ts';
-import { factsSince, SpanHeaders } from './span-headers.ts';
+import { formatWords } from './trace-words.ts';
 
-/** The next block: the longest decided traces first come, up to the limits; null when nothing waits. */
+/**
+ * The next block: of the retention class of the longest decided trace, the longest decided first, up to the limits; null
+ * when nothing waits.
+ */
 export function planBlock(
-  traces: LiveTraces,
+  live: LiveTraces,
   shardName: string,
   nowMs: number,
   maxTraces = MAX_BLOCK_TRACES,
 ): SealRecord | null {
+  const { traces } = live;
   const chosen: [traceId: string, revision: number, slices: number][] = [];
+  let retention: RetentionClass | null = null;
   let bytes = 0;
-  for (const trace of traces.outbox) {
+  for (const trace of live.outbox) {
     if (chosen.length >= maxTraces) break;
+    const ofTrace: RetentionClass = traces.decision[trace]?.retention ?? 'hot';
+    retention ??= ofTrace;
+    if (ofTrace !== retention) continue;
     // Of a trace that does not fit the rest follows as a further part.
     let slices = 0;
-    while (trace.stored + slices < trace.decided) {
-      const next = trace.countBytes(trace.stored + slices, trace.stored + slices + 1);
-      if (bytes > 0 && bytes + next > MAX_BLOCK_BYTES) break;
-      bytes += next;
+    let isFull = false;
+    for (const { start, end } of live.places(trace, traces.storedEnd[trace], traces.decidedEnd[trace])) {
+      isFull = bytes > 0 && bytes + end - start > MAX_BLOCK_BYTES;
+      if (isFull) break;
+      bytes += end - start;
       slices++;
     }
-    if (slices === 0) break;
-    chosen.push([trace.traceId, Math.max(trace.revision, trace.sealedRevision + 1), slices]);
+    if (slices > 0) {
+      const revision = Math.max(traces.revision[trace]!, traces.sealedRevision[trace]! + 1);
+      chosen.push([formatWords(live.words(trace)), revision, slices]);
+    }
+    if (isFull) break;
   }
   if (chosen.length === 0) return null;
   const day = new Date(nowMs).toISOString().slice(0, 10);
-  const block = traces.lastBlock + 1;
-  return { block, key: `blocks/${day}/${shardName}-${nowMs}-${block}`, traces: chosen };
+  const block = live.lastBlock + 1;
+  return { block, key: `blocks/${retention}/${day}/${shardName}-${nowMs}-${block}`, traces: chosen };
 }
 
 /**
  * The parts of a sealed block. They follow from the log up to the seal alone, so that a block may be written again
- * after a crash at any point. `logSinceMs`: nothing that came after that time has left the log.
+ * after a crash at any point. `rememberedSinceMs`: every decision that was made after that time is remembered.
  */
 export function blockParts(
-  traces: LiveTraces,
+  live: LiveTraces,
   seal: SealRecord,
   readSlice: (place: Place) => Uint8Array,
-  logSinceMs: number,
+  rememberedSinceMs: number,
 ): TracePart[] {
   return seal.traces.flatMap(([traceId, revision]) => {
-    const trace = traces.get(traceId);
-    return trace && trace.sealed > trace.stored ? [tracePart(trace, revision, readSlice, logSinceMs)] : [];
+    const trace = live.find(traceId);
+    if (trace === -1 || live.traces.sealedEnd[trace]! <= live.traces.storedEnd[trace]!) return [];
+    return [tracePart(live, trace, traceId, revision, readSlice, rememberedSinceMs)];
   });
 }
 
 function tracePart(
-  trace: LiveTrace,
+  live: LiveTraces,
+  trace: number,
+  traceId: string,
   revision: number,
   readSlice: (place: Place) => Uint8Array,
-  logSinceMs: number,
+  rememberedSinceMs: number,
 ): TracePart {
-  const headers = new SpanHeaders();
-  const read = (from: number, to: number) => trace.slices.slice(from, to).map(({ place }) => readSlice(place));
-  for (const otlp of read(0, trace.stored)) headers.add(otlp);
-  const before = headers.facts();
-  const slices = read(trace.stored, trace.sealed);
-  for (const otlp of slices) headers.add(otlp);
-  const after = headers.facts();
-  // Only of a trace whose root began within the log's window is it sure that no earlier part has been forgotten.
-  const { rootStartUs } = headers;
-  const isWhole = !trace.forgotten && rootStartUs !== null && rootStartUs > logSinceMs * 1000;
-  const facts = isWhole
-    ? after
-    : { ...factsSince(before, after), spanCount: trace.countSpans(trace.stored, trace.sealed) };
+  const { traces, spans } = live;
+  const storedEnd = traces.storedEnd[trace]!;
+  const sealedEnd = traces.sealedEnd[trace]!;
+  const slices = live.places(trace, storedEnd, sealedEnd).map(readSlice);
+  const versions = live.countVersions(trace, storedEnd, sealedEnd);
+  const view = live.lookSealed(trace);
+  const otlp = concatBytes(slices);
+  // Of a trace that began before what is remembered, earlier parts may have been stored and forgotten.
+  const isWhole =
+    (traces.bits[trace]! & FORGOTTEN) === 0 && view.rootEnded && view.startUs > rememberedSinceMs * 1000;
+  const facts = summarize(view, (i) => isWhole || (spans.bits[view.row(i)]! & IS_STORED) === 0);
+  const operations = operationsOf(view);
   return {
-    traceId: trace.traceId,
+    traceId,
     revision,
-    otlp: mergeTrace(concatBytes(slices)),
+    // Where each span came once there is nothing to merge.
+    otlp: versions === view.spanCount && slices.length > 0 ? otlp : mergeTrace(otlp),
     // The first part of a trace is the whole so far, and for the store there is nothing to replace.
-    covers: isWhole && trace.stored > 0 ? 'whole' : 'part',
-    summary: { traceId: trace.traceId, ...facts, state: trace.state, decision: trace.decision },
-    operations: headers.operations(),
+    covers: isWhole && storedEnd > 0 ? 'whole' : 'part',
+    summary: { traceId, ...facts, state: live.state(trace), decision: traces.decision[trace]! },
+    operations,
   };
 }

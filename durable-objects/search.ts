@@ -3,21 +3,29 @@
 import { newestFirst } from '../model/order.ts';
 import type { TraceSummary } from '../model/span.ts';
 import type { TraceQuery } from '../store/store.ts';
-import type { LiveTrace } from './live-trace.ts';
+import { summarize } from './live-summary.ts';
+import type { LiveTraces } from './live-traces.ts';
+import type { LiveView } from './live-view.ts';
+import { formatWords } from './trace-words.ts';
 
-/** Summaries of the traces that match, newest first, at most `query.limit`. */
-export function searchLive(traces: Iterable<LiveTrace>, query: TraceQuery): TraceSummary[] {
+/** Summaries of the live and the kept-but-not-stored traces that match, newest first, at most `query.limit`. */
+export function searchLive(live: LiveTraces, query: TraceQuery): TraceSummary[] {
   const found: TraceSummary[] = [];
-  for (const trace of traces) {
-    const summary = trace.summary();
-    if (summary && matches(summary, query) && hasSpan(trace, query)) found.push(summary);
+  for (const trace of live.all()) {
+    const state = live.state(trace);
+    if (state === 'dropped' || (live.isDecided(trace) && !live.outbox.has(trace))) continue;
+    const view = live.look(trace);
+    if (view.startUs < query.startUs || view.startUs > query.endUs || !hasSpan(view, query)) continue;
+    const traceId = formatWords(live.words(trace));
+    const decision = live.traces.decision[trace] ?? null;
+    const summary = { traceId, ...summarize(view, () => true), state, decision };
+    if (matches(summary, query)) found.push(summary);
   }
   return found.sort(newestFirst).slice(0, query.limit);
 }
 
 function matches(summary: TraceSummary, query: TraceQuery): boolean {
   const { startUs, durationUs, status, traceId } = summary;
-  if (startUs < query.startUs || startUs > query.endUs) return false;
   if (durationUs < (query.minDurationUs ?? 0)) return false;
   if (durationUs > (query.maxDurationUs ?? Number.POSITIVE_INFINITY)) return false;
   if (query.status !== undefined && status !== query.status) return false;
@@ -26,10 +34,11 @@ function matches(summary: TraceSummary, query: TraceQuery): boolean {
 }
 
 /** Service and operation must be those of one span. */
-function hasSpan(trace: LiveTrace, { service, operation }: TraceQuery): boolean {
+function hasSpan(view: LiveView, { service, operation }: TraceQuery): boolean {
   if (service === undefined && operation === undefined) return true;
-  return trace.headers!.some(
-    (span) =>
-      (service === undefined || span.service === service) && (operation === undefined || span.name === operation),
-  );
+  for (let i = 0; i < view.spanCount; i++) {
+    if (service !== undefined && view.service(i) !== service) continue;
+    if (operation === undefined || view.name(i) === operation) return true;
+  }
+  return false;
 }

@@ -2,11 +2,7 @@
 
 import { grown } from './grown.ts';
 
-/** Bits of `bits`. The kind is OTLP's SpanKind. */
-export const KIND_MASK = 7;
-export const IS_ERROR = 8;
-/** Taken in under a page's key: such a span never stands in for a service's. */
-export const IS_PAGE = 16;
+/** Bits of `bits`, beside those of a head (`model/append-frame.ts`). */
 /** The span has been counted as decided, as stored, in the statistics. */
 export const IS_DECIDED = 32;
 export const IS_STORED = 64;

@@ -1,0 +1,61 @@
+/** Slices that leave their place in the log: to a later bucket, or back to life. */
+
+import { MAX_LOG_ROW_BYTES } from '../model/limits.ts';
+import { FrameWriter } from '../model/slice-frame.ts';
+import type { LiveTraces } from './live-traces.ts';
+import type { Place } from './log.ts';
+import { encodeRecord, MOVE, REVIVE } from './records.ts';
+import type { TraceWords } from './trace-words.ts';
+
+/** A slice of at most 1 MiB more always fits into a row. */
+const FRAME_BYTES = MAX_LOG_ROW_BYTES / 2;
+
+/** The records that move what is not settled out of `bucket`, so that it can be dropped. */
+export function moveRecords(live: LiveTraces, bucket: number, readSlice: (place: Place) => Uint8Array): Uint8Array[] {
+  const header = new Uint8Array(Uint32Array.of(bucket).buffer);
+  const frames = new Frames((frame) => encodeRecord(MOVE, [header, frame]));
+  for (const trace of live.all()) {
+    // Slices are in the order in which they came, but for those that were moved before, which are not here.
+    for (const place of live.places(trace)) {
+      if (place.bucket === bucket) frames.add(live.words(trace), readSlice(place));
+    }
+  }
+  return frames.finish();
+}
+
+/** The records that bring back slices of a dropped trace. */
+export function reviveRecords(
+  id: TraceWords,
+  places: readonly Place[],
+  readSlice: (place: Place) => Uint8Array,
+): Uint8Array[] {
+  const frames = new Frames((frame) => encodeRecord(REVIVE, [frame]));
+  for (const place of places) frames.add(id, readSlice(place));
+  return frames.finish();
+}
+
+/** Slices as records that fit into rows. */
+class Frames {
+  private readonly encode: (frame: Uint8Array) => Uint8Array;
+  private readonly records: Uint8Array[] = [];
+  private frame = new FrameWriter();
+
+  constructor(encode: (frame: Uint8Array) => Uint8Array) {
+    this.encode = encode;
+  }
+
+  add(id: TraceWords, otlp: Uint8Array): void {
+    if (this.frame.length > 0 && this.frame.length + otlp.length > FRAME_BYTES) this.flush();
+    this.frame.add(new Uint8Array(Uint32Array.from(id).buffer), 0, otlp);
+  }
+
+  finish(): Uint8Array[] {
+    if (this.frame.length > 0) this.flush();
+    return this.records;
+  }
+
+  private flush(): void {
+    this.records.push(this.encode(this.frame.finish()));
+    this.frame = new FrameWriter();
+  }
+}
