@@ -49,8 +49,9 @@ export function addCounters(sum: Counters, other: Counters): Counters {
   sum.storedBlocks += other.storedBlocks;
   sum.unstorableSpans += other.unstorableSpans;
   for (const reason of DECISION_REASONS) {
-    sum.decidedSpans[reason] += other.decidedSpans[reason];
-    sum.decidedTraces[reason] += other.decidedTraces[reason];
+    // Totals that were stored before there was this reason do not have it.
+    sum.decidedSpans[reason] += other.decidedSpans[reason] ?? 0;
+    sum.decidedTraces[reason] += other.decidedTraces[reason] ?? 0;
   }
   return sum;
 }

@@ -43,6 +43,34 @@ export type ClientDropReason = (typeof CLIENT_DROP_REASONS)[number];
 export const WORKER_DROP_REASONS = ['too_many_spans', 'rejected', 'unreachable', 'encode_failed'] as const;
 export type WorkerDropReason = (typeof WORKER_DROP_REASONS)[number];
 
-/** Why a trace was kept or dropped at the tail. */
-export const DECISION_REASONS = ['error', 'slow', 'probability', 'not_sampled', 'manual'] as const;
-export type DecisionReason = (typeof DECISION_REASONS)[number];
+/** Why a trace was kept at the tail: what the rule that kept it looks for. */
+export const KEEP_REASONS = [
+  'always',
+  'error',
+  'status',
+  'slow',
+  'slow_for_operation',
+  'sla',
+  'critical',
+  'operation',
+  'attribute',
+  'span_count',
+  'trace_flags',
+  'trace_state',
+  'rare_edge',
+  'no_match',
+  'coverage',
+  'probability',
+  'throughput',
+  'rate_limit',
+  'byte_limit',
+  'manual',
+] as const;
+export type KeepReason = (typeof KEEP_REASONS)[number];
+
+/** Why it was dropped: by chance or because no rule picked it, beyond a limit, or by a rule that drops. */
+export const DROP_REASONS = ['not_sampled', 'over_limit', 'drop_rule'] as const;
+export type DropReason = (typeof DROP_REASONS)[number];
+
+export const DECISION_REASONS = [...KEEP_REASONS, ...DROP_REASONS] as const;
+export type DecisionReason = KeepReason | DropReason;
