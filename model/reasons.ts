@@ -43,8 +43,8 @@ export type ClientDropReason = (typeof CLIENT_DROP_REASONS)[number];
 export const WORKER_DROP_REASONS = ['too_many_spans', 'rejected', 'unreachable', 'encode_failed'] as const;
 export type WorkerDropReason = (typeof WORKER_DROP_REASONS)[number];
 
-/** Why a trace was kept at the tail: what the rule that kept it looks for. */
-export const KEEP_REASONS = [
+/** Why a trace was kept or dropped at the tail: what the rule looks for, or how it chose. */
+export const DECISION_REASONS = [
   'always',
   'error',
   'status',
@@ -65,12 +65,11 @@ export const KEEP_REASONS = [
   'rate_limit',
   'byte_limit',
   'manual',
+  'not_sampled',
+  'over_limit',
+  'drop_rule',
 ] as const;
-export type KeepReason = (typeof KEEP_REASONS)[number];
-
-/** Why it was dropped: by chance or because no rule picked it, beyond a limit, or by a rule that drops. */
-export const DROP_REASONS = ['not_sampled', 'over_limit', 'drop_rule'] as const;
-export type DropReason = (typeof DROP_REASONS)[number];
-
-export const DECISION_REASONS = [...KEEP_REASONS, ...DROP_REASONS] as const;
-export type DecisionReason = KeepReason | DropReason;
+export type DecisionReason = (typeof DECISION_REASONS)[number];
+/** By chance or because no rule picked it, beyond a limit, by a rule that drops. */
+export type DropReason = Extract<DecisionReason, 'not_sampled' | 'over_limit' | 'drop_rule'>;
+export type KeepReason = Exclude<DecisionReason, DropReason>;
