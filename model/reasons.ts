@@ -43,6 +43,33 @@ export type ClientDropReason = (typeof CLIENT_DROP_REASONS)[number];
 export const WORKER_DROP_REASONS = ['too_many_spans', 'rejected', 'unreachable', 'encode_failed'] as const;
 export type WorkerDropReason = (typeof WORKER_DROP_REASONS)[number];
 
-/** Why a trace was kept or dropped at the tail. */
-export const DECISION_REASONS = ['error', 'slow', 'probability', 'not_sampled', 'manual'] as const;
+/** Why a trace was kept or dropped at the tail: what the rule looks for, or how it chose. */
+export const DECISION_REASONS = [
+  'always',
+  'error',
+  'status',
+  'slow',
+  'slow_for_operation',
+  'sla',
+  'critical',
+  'operation',
+  'attribute',
+  'span_count',
+  'trace_flags',
+  'trace_state',
+  'rare_edge',
+  'no_match',
+  'coverage',
+  'probability',
+  'throughput',
+  'rate_limit',
+  'byte_limit',
+  'manual',
+  'not_sampled',
+  'over_limit',
+  'drop_rule',
+] as const;
 export type DecisionReason = (typeof DECISION_REASONS)[number];
+/** By chance or because no rule picked it, beyond a limit, by a rule that drops. */
+export type DropReason = Extract<DecisionReason, 'not_sampled' | 'over_limit' | 'drop_rule'>;
+export type KeepReason = Exclude<DecisionReason, DropReason>;

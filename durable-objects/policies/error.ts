@@ -1,4 +1,4 @@
-import type { Policy } from './policy.ts';
+import { condition, definePolicy, optionsOf } from './policy.ts';
 
 /** Keeps every trace with a span whose status is error. */
-export const error: Policy = ({ facts }) => (facts.errorCount > 0 ? { keep: true, rate: 1, reason: 'error' } : null);
+export const error = definePolicy(optionsOf('error', {}), () => condition('error', (view) => view.errorCount > 0));

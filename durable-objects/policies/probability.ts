@@ -1,8 +1,12 @@
-import { isSampled } from '../../model/sampling.ts';
-import type { Policy } from './policy.ts';
+import * as v from 'valibot';
+import { makeShare, sampleConsistently } from './consistent.ts';
+import { definePolicy, optionsOf } from './policy.ts';
 
 /** Keeps the share `probability` of all traces, the same ones that any consistent sampler would keep; drops the rest. */
-export const probability: Policy = ({ traceId, config }) =>
-  isSampled(traceId, config.probability)
-    ? { keep: true, rate: 1 / config.probability, reason: 'probability' }
-    : { keep: false, rate: 1, reason: 'not_sampled' };
+export const probability = definePolicy(
+  optionsOf('probability', { probability: v.pipe(v.number(), v.minValue(0), v.maxValue(1)) }),
+  (options) => {
+    const share = makeShare(options.probability, 'probability');
+    return { judge: (view) => sampleConsistently(view, share) };
+  },
+);

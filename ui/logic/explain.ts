@@ -1,22 +1,43 @@
 /** Decisions and completeness in words. */
 
+import type { DecisionReason, DropReason } from '../../model/reasons.ts';
 import type { Completeness, Decision, TraceState } from '../../model/span.ts';
 
-/** One or two words for a list: `live`, `error`, `slow`, `1 in 10`. */
+/** What a list says of a decision, where it is more than its reason's own name. */
+const NAMES: Partial<Record<DecisionReason, string>> = {
+  slow_for_operation: 'slow for its kind',
+  sla: 'SLA',
+  no_match: 'no match',
+  manual: 'by hand',
+};
+
+/** What a kept trace was kept for. */
+const BECAUSE: Record<Exclude<DecisionReason, 'probability' | 'throughput' | 'manual' | DropReason>, string> = {
+  always: 'its rule keeps whatever it is asked',
+  error: 'a span failed',
+  status: 'of a span’s status',
+  slow: 'it was slow',
+  slow_for_operation: 'it was slow for its operation',
+  sla: 'an operation took longer than agreed',
+  critical: 'a service or operation in it is critical',
+  operation: 'of a service or operation in it',
+  attribute: 'of an attribute',
+  span_count: 'of the number of its spans',
+  trace_flags: 'of its trace flags',
+  trace_state: 'of its trace state',
+  rare_edge: 'one service calls another that it seldom calls',
+  no_match: 'it is not what the rule excludes',
+  coverage: 'few traces like it are kept',
+  rate_limit: 'there was room below the rate limit',
+  byte_limit: 'there was room below the limit on bytes',
+};
+
+/** One to four words for a list: `live`, `error`, `slow`, `1 in 10`. */
 export function nameDecision(decision: Decision | null): string {
   if (decision === null) return '';
-  switch (decision.reason) {
-    case 'error':
-      return 'error';
-    case 'slow':
-      return 'slow';
-    case 'probability':
-      return decision.rate === 1 ? 'all kept' : `1 in ${formatRate(decision.rate)}`;
-    case 'not_sampled':
-      return 'not sampled';
-    case 'manual':
-      return 'by hand';
-  }
+  const { reason, rate } = decision;
+  if (reason === 'probability') return rate === 1 ? 'all kept' : `1 in ${formatRate(rate)}`;
+  return NAMES[reason] ?? reason.replaceAll('_', ' ');
 }
 
 /** A sentence that says what became of the trace and why. */
@@ -25,21 +46,24 @@ export function explainDecision(state: TraceState, decision: Decision | null): s
   return `${explainReason(decision)} Rule “${decision.policy}”, configuration ${decision.configVersion}.`;
 }
 
-function explainReason(decision: Decision): string {
-  const { rate } = decision;
-  switch (decision.reason) {
-    case 'error':
-      return `Kept because a span failed${rate > 1 ? `; stands for ${formatRate(rate)} such traces` : ''}.`;
-    case 'slow':
-      return `Kept because it was slow${rate > 1 ? `; stands for ${formatRate(rate)} such traces` : ''}.`;
+function explainReason({ reason, rate }: Decision): string {
+  switch (reason) {
     case 'probability':
       return rate === 1
         ? 'Kept because the rule keeps every trace.'
         : `Kept by chance, 1 in ${formatRate(rate)}: it stands for ${formatRate(rate)} traces like it.`;
+    case 'throughput':
+      return `Kept by chance, 1 in ${formatRate(rate)} of its kind at the time.`;
     case 'not_sampled':
       return 'Dropped: no rule picked it. It stays readable for some minutes, until its spans leave the log.';
+    case 'over_limit':
+      return 'Dropped: the limit was reached. It stays readable for some minutes, until its spans leave the log.';
+    case 'drop_rule':
+      return 'Dropped by a rule. It stays readable for some minutes, until its spans leave the log.';
     case 'manual':
       return `Kept by hand${rate === 0 ? '; it stands for no other trace' : ''}.`;
+    default:
+      return `Kept because ${BECAUSE[reason]}${rate > 1 ? `; stands for ${formatRate(rate)} such traces` : ''}.`;
   }
 }
 
