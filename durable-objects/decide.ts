@@ -1,6 +1,5 @@
 /** The tail's verdict on a trace: that of the first rule that has one, and a drop beats them all. */
 
-import { isSampled, probabilityToThreshold } from '../model/sampling.ts';
 import type { Decision, RetentionClass } from '../model/span.ts';
 import { ruleNames } from './config/rules.ts';
 import type { Config } from './config.ts';
@@ -8,7 +7,6 @@ import { NOT_SAMPLED } from './policies/consistent.ts';
 import { observeAll, type Policy, type Verdict } from './policies/policy.ts';
 import { policyMaker } from './policies/registry.ts';
 import { createClassifier } from './retention-class.ts';
-import type { SpanFacts } from './span-headers.ts';
 import type { TraceView } from './trace-view.ts';
 
 /** One configuration at work in one shard, with what its rules have learned. */
@@ -65,18 +63,4 @@ export function createSampler(config: Config): Sampler {
       return decision;
     },
   };
-}
-
-/** The default rules, for a caller that has a trace's facts and no view of it. */
-export function decide(traceId: string, facts: SpanFacts, config: Config, nowMs: number): Decision {
-  const signed = { configVersion: config.version, decidedUs: nowMs * 1000 };
-  if (facts.errorCount > 0) return { keep: true, rate: 1, reason: 'error', policy: 'error', ...signed };
-  if (facts.durationUs >= config.slowMs * 1000) {
-    return { keep: true, rate: 1, reason: 'slow', policy: 'slow', ...signed };
-  }
-  const randomHigh = Number.parseInt(traceId.slice(18, 24), 16);
-  const randomLow = Number.parseInt(traceId.slice(24), 16);
-  return isSampled(randomHigh, randomLow, probabilityToThreshold(config.probability))
-    ? { keep: true, rate: 1 / config.probability, reason: 'probability', policy: 'probability', ...signed }
-    : { keep: false, rate: 1, reason: 'not_sampled', policy: 'probability', ...signed };
 }

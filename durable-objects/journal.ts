@@ -3,7 +3,7 @@
  * memory back from the last bucket. Buckets are begun, closed and dropped here, each in one transaction.
  */
 
-import { BUCKET_MAX_AGE_MS, MAX_LOG_ROW_BYTES } from '../model/limits.ts';
+import { BUCKET_MAX_AGE_MS, BUCKET_MAX_BYTES, MAX_LOG_ROW_BYTES } from '../model/limits.ts';
 import { concatBytes } from '../model/slice-frame.ts';
 import { encodeCheckpoint, restoreCheckpoint } from './checkpoint.ts';
 import { Decided } from './decided.ts';
@@ -64,7 +64,7 @@ export class Journal {
     });
     this.decided.load();
     this.replay();
-    if (importV1(sql, this.log, this.live, (nowMs) => this.begin(nowMs), (nowMs) => this.close(nowMs))) this.rotate(nowMs);
+    if (importV1(sql, this.log, this.live, (atMs) => this.close(atMs))) this.begin(nowMs);
   }
 
   /** Writes records and applies them. `heads` belong to the records that are appends, in the same places. */
@@ -126,8 +126,9 @@ export class Journal {
     this.decided.drop(bucket);
   }
 
-  get isOverBudget(): boolean {
-    return this.log.bytes > this.options.maxBytes;
+  /** Even dropping early has not made room: too much of the log is not settled. */
+  get isFull(): boolean {
+    return this.log.bytes >= this.options.maxBytes + BUCKET_MAX_BYTES;
   }
 
   /** When `maintain` next has something to do, milliseconds since the epoch; null when nothing. */

@@ -36,7 +36,6 @@ import type { IndexBuilder } from './log-index.ts';
 import {
   APPEND,
   APPEND_SLICES_AT,
-  CHECKPOINT,
   DECIDE,
   type DecideRecord,
   MOVE,
@@ -173,6 +172,21 @@ export class LiveTraces {
     return view;
   }
 
+  /** Versions of spans in the slices from number `from` up to but not including `to`. */
+  countVersions(trace: number, from: number, to: number): number {
+    const { slice, next } = this.spans;
+    let count = 0;
+    for (let span = this.traces.spanHead[trace]!; span !== -1; span = next[span]!) {
+      if (slice[span]! >= from && slice[span]! < to) count++;
+    }
+    return count;
+  }
+
+  /** Takes up again a decided trace that has left memory; it has no spans until they are revived. */
+  recall(id: TraceWords, nowMs: number): number {
+    return this.addTrace(...id, nowMs);
+  }
+
   /** Shows a trace as the sealed block has it. */
   lookSealed(trace: number): LiveView {
     return this.view.load(trace, this.traces.sealedEnd[trace]!, false);
@@ -182,34 +196,43 @@ export class LiveTraces {
   applyRow(row: Uint8Array, bucket: number, rowId: number, heads: readonly (HeadCursor | null)[] = [], first = 0): void {
     let index = first;
     for (const { type, start, end } of readRow(row)) {
-      const cursor = heads[index++] ?? null;
-      switch (type) {
-        case APPEND:
-          this.applyAppend(row, start, end, bucket, rowId, cursor);
-          break;
-        case DECIDE:
-          readDecisions(row, start, end, (at, record) => {
-            this.applyDecide(record);
-            this.deps.decided(record.id, rowId, start, at);
-          });
-          break;
-        case SEAL:
-          this.applySeal(readJson<SealRecord>(row, start, end));
-          break;
-        case STORED:
-          this.applyStored(readJson<StoredRecord>(row, start, end));
-          break;
-        case MOVE:
-          this.applyMove(row, start, end, bucket, rowId);
-          break;
-        case REVIVE:
-          this.applyRevive(row, start, end, bucket, rowId);
-          break;
-        case CHECKPOINT:
-          break;
-        default:
-          throw new RangeError(`log record has unknown type ${type}`);
-      }
+      this.applyRecord(type, row, start, end, bucket, rowId, heads[index++] ?? null);
+    }
+  }
+
+  applyRecord(
+    type: number,
+    row: Uint8Array,
+    start: number,
+    end: number,
+    bucket: number,
+    rowId: number,
+    heads: HeadCursor | null,
+  ): void {
+    switch (type) {
+      case APPEND:
+        this.applyAppend(row, start, end, bucket, rowId, heads);
+        break;
+      case DECIDE:
+        readDecisions(row, start, end, (at, record) => {
+          this.applyDecide(record);
+          this.deps.decided(record.id, rowId, start, at);
+        });
+        break;
+      case SEAL:
+        this.applySeal(readJson<SealRecord>(row, start, end));
+        break;
+      case STORED:
+        this.applyStored(readJson<StoredRecord>(row, start, end));
+        break;
+      case MOVE:
+        this.applyMove(row, start, end, bucket, rowId);
+        break;
+      case REVIVE:
+        this.applyRevive(row, start, end, bucket, rowId);
+        break;
+      default:
+        throw new RangeError(`log record has unknown type ${type}`);
     }
   }
 
@@ -273,7 +296,7 @@ export class LiveTraces {
   }
 
   /** `marks`: bits that all of them get. */
-  private addSpans(trace: number, heads: HeadCursor, marks: number): number {
+  addSpans(trace: number, heads: HeadCursor, marks: number): number {
     const { traces, spans } = this;
     const { view, operations } = heads;
     let at = heads.at;
@@ -319,7 +342,7 @@ export class LiveTraces {
     return count;
   }
 
-  private addSlice(trace: number, bucket: number, row: number, start: number, end: number): void {
+  addSlice(trace: number, bucket: number, row: number, start: number, end: number): void {
     const { traces, slices } = this;
     const slice = slices.add(bucket, row, start, end);
     const tail = traces.sliceTail[trace]!;
@@ -338,7 +361,7 @@ export class LiveTraces {
     );
   }
 
-  private applyDecide({ id, decision, revision }: DecideRecord): void {
+  applyDecide({ id, decision, revision }: DecideRecord): void {
     const { traces, spans, counters } = this;
     const trace = traces.find(...id);
     // It can only have been decided while it was in memory.
@@ -499,6 +522,18 @@ export class LiveTraces {
   isSilent(trace: number, nowMs: number): boolean {
     const { sliceStart, sliceEnd, lastMs } = this.traces;
     return sliceStart[trace] === sliceEnd[trace] && nowMs - lastMs[trace]! >= OPEN_SPAN_SILENCE_MS;
+  }
+
+  /** Takes a trace out of memory, whatever becomes of it. */
+  discard(trace: number): void {
+    if (!this.isDecided(trace)) this.undecidedCount--;
+    this.outbox.delete(trace);
+    for (let slice = this.traces.sliceHead[trace]!; slice !== -1; ) {
+      const next = this.slices.next[slice]!;
+      this.slices.release(slice);
+      slice = next;
+    }
+    this.remove(trace);
   }
 
   /** Takes a settled trace out of memory. */

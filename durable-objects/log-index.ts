@@ -95,7 +95,9 @@ export class IndexBuilder {
 export function findInIndex(read: ReadRange, w0: number, w1: number, w2: number, w3: number): RowRange[] {
   const { bits, entriesAt } = readHeader(read);
   const at = HEADER_BYTES + groupOf(w3, bits) * 4;
-  const [from, to] = words(read(at, at + 8)) as [number, number];
+  const range = words(read(at, at + 8));
+  const from = range[0]!;
+  const to = range[1]!;
   if (from === to) return [];
   const entries = words(read(entriesAt + from * ENTRY_BYTES, entriesAt + to * ENTRY_BYTES));
   const found: RowRange[] = [];
@@ -122,9 +124,10 @@ export function forEachId(
 }
 
 function readHeader(read: ReadRange): { bits: number; count: number; entriesAt: number } {
-  const [magic, bits, count] = words(read(0, HEADER_BYTES)) as [number, number, number];
-  if (magic !== MAGIC) throw new RangeError(`log index begins with ${magic.toString(16)}`);
-  return { bits, count, entriesAt: HEADER_BYTES + ((1 << bits) + 1) * 4 };
+  const header = words(read(0, HEADER_BYTES));
+  if (header[0] !== MAGIC) throw new RangeError(`log index begins with ${header[0]!.toString(16)}`);
+  const bits = header[1]!;
+  return { bits, count: header[2]!, entriesAt: HEADER_BYTES + ((1 << bits) + 1) * 4 };
 }
 
 function groupBits(count: number): number {

@@ -100,6 +100,18 @@ export class Log {
     }
   }
 
+  /** Takes over the table of a bucket that version 1 wrote, as the current one. */
+  adopt(id: number, openedMs: number): void {
+    this.sql.exec('INSERT INTO log_buckets (id, opened_ms) VALUES (?, ?)', id, openedMs);
+    const bucket: Bucket = { id, openedMs, closedMs: null, bytes: 0, decisionsRow: null, slicesRow: null };
+    this.buckets.push(bucket);
+    this.nextRow = 1;
+    this.forEachRow(id, (row, rowId) => {
+      this.nextRow = rowId + 1;
+      this.addBytes(bucket, row.length);
+    });
+  }
+
   /** Begins a new bucket; there must be none that is open. */
   begin(nowMs: number): void {
     const id = (this.buckets.at(-1)?.id ?? 0) + 1;

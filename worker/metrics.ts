@@ -3,6 +3,8 @@
 import type { Config } from '../durable-objects/config.ts';
 import { addCounters, emptyCounters } from '../durable-objects/counters.ts';
 import type { Env } from '../durable-objects/env.ts';
+import { PRESSURE_NAMES } from '../durable-objects/pressure.ts';
+import type { ShardMetrics } from '../durable-objects/protocol.ts';
 import {
   CLIENT_DROP_REASONS,
   DECISION_REASONS,
@@ -28,8 +30,8 @@ export async function renderMetrics(env: Env, config: Config): Promise<string> {
     ...allShards(env, config).map((shard) => shard.metrics()),
   ]);
   const totals = shards.reduce((sum, shard) => addCounters(sum, shard.counters), emptyCounters());
-  const sum = (field: 'liveTraces' | 'liveSpans' | 'outboxTraces' | 'outboxSpans' | 'logBytes' | 'storeFailures') =>
-    shards.reduce((total, shard) => total + shard[field], 0);
+  const sum = (value: (shard: ShardMetrics) => number) => shards.reduce((total, shard) => total + value(shard), 0);
+  const most = (value: (shard: ShardMetrics) => number) => Math.max(0, ...shards.map(value));
   const fromLedger = (name: string, label: string, values: readonly string[]) =>
     values.map((value): [string, number] => {
       const labels = `{${label}="${value}"}`;
@@ -92,12 +94,60 @@ export async function renderMetrics(env: Env, config: Config): Promise<string> {
     counter('tailrace_parts_stored', 'Traces, or late parts of traces, written to the store.', totals.storedParts),
     counter('tailrace_blocks_stored', 'Blocks written to the store.', totals.storedBlocks),
     counter('tailrace_spans_unstorable', 'Kept spans that the store refuses for ever.', totals.unstorableSpans),
-    gauge('tailrace_live_traces', 'Traces not decided yet.', sum('liveTraces')),
-    gauge('tailrace_live_spans', 'Spans not decided yet.', sum('liveSpans')),
-    gauge('tailrace_outbox_traces', 'Kept traces on their way to the store.', sum('outboxTraces')),
-    gauge('tailrace_outbox_spans', 'Spans of kept traces on their way to the store.', sum('outboxSpans')),
-    gauge('tailrace_log_bytes', 'Bytes in the logs of all shards.', sum('logBytes')),
-    gauge('tailrace_store_failures', 'Failed tries in a row to store the current blocks.', sum('storeFailures')),
+    counter(
+      'tailrace_spans_late',
+      'Spans of traces that were decided and had left memory: not in the statistics, copies among them not noticed.',
+      totals.lateSpans,
+    ),
+    gauge('tailrace_live_traces', 'Traces not decided yet.', sum((shard) => shard.liveTraces)),
+    gauge('tailrace_live_spans', 'Span headers in memory.', sum((shard) => shard.liveSpans)),
+    gauge('tailrace_live_bytes', 'Memory that live traces take.', sum((shard) => shard.liveBytes)),
+    gauge('tailrace_outbox_traces', 'Kept traces on their way to the store.', sum((shard) => shard.outboxTraces)),
+    gauge(
+      'tailrace_oldest_unstored_seconds',
+      'How long ago the oldest kept trace that is not stored was decided.',
+      most((shard) => shard.oldestUnstoredMs) / 1000,
+    ),
+    gauge('tailrace_log_bytes', 'Bytes in the logs of all shards.', sum((shard) => shard.logBytes)),
+    gauge(
+      'tailrace_store_failures',
+      'Failed tries in a row to store the current blocks.',
+      sum((shard) => shard.storeFailures),
+    ),
+    gauge(
+      'tailrace_store_circuits_open',
+      'Shards that try one block at a time because the store has failed them.',
+      sum((shard) => Number(shard.isStoreOpen)),
+    ),
+    {
+      name: 'tailrace_shards',
+      type: 'gauge',
+      help: 'Shards by what they give up for want of memory.',
+      samples: PRESSURE_NAMES.map((name, level) => [
+        `{pressure="${name}"}`,
+        sum((shard) => Number(shard.pressure === level)),
+      ]),
+    },
+    gauge(
+      'tailrace_traces_decided_early',
+      'Traces decided before they were complete for want of memory, since the shards started.',
+      sum((shard) => shard.earlyTraces),
+    ),
+    gauge(
+      'tailrace_appends_refused',
+      'Appends that shards have refused since they started.',
+      sum((shard) => shard.refusedAppends),
+    ),
+    gauge(
+      'tailrace_decisions_remembered',
+      'Decisions of traces that have left memory and are still known.',
+      sum((shard) => shard.rememberedDecisions),
+    ),
+    gauge(
+      'tailrace_decisions_forgotten',
+      'Decisions forgotten early for want of room, since the shards started.',
+      sum((shard) => shard.forgottenDecisions),
+    ),
   ];
   return `${families.map(renderFamily).join('')}# EOF\n`;
 }

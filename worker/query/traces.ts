@@ -17,6 +17,8 @@ import { formatCursor } from './params.ts';
 export interface FoundTrace {
   readonly state: TraceState;
   readonly decision: Decision | null;
+  /** More may come: spans without an end are open. */
+  readonly isLive: boolean;
   /** OTLP `TracesData` with one version of each span. */
   readonly otlp: Uint8Array;
 }
@@ -35,26 +37,27 @@ export async function findTrace(env: Env, config: Config, store: Store, traceId:
   const parts = [stored?.otlp, live?.otlp].filter((part): part is Uint8Array => part !== undefined);
   return {
     state: stored ? 'kept' : live!.state,
-    decision: live?.decision ?? stored?.summary.decision ?? null,
+    decision: stored?.summary.decision ?? live?.decision ?? null,
+    isLive: live?.isLive ?? false,
     otlp: mergeTrace(concatBytes(parts)),
   };
 }
 
 /** What the shard's log has of a trace, read piece by piece: one call carries a bounded number of bytes. */
 async function readLive(shard: DurableObjectStub<TraceShard>, traceId: string) {
-  let answer = await shard.get(traceId, 0);
+  let answer = await shard.get(traceId, null);
   if (!answer) return null;
-  const { state, decision } = answer;
+  const { state, decision, isLive } = answer;
   const pieces = [answer.otlp];
   while (answer?.next != null) {
     answer = await shard.get(traceId, answer.next);
     if (answer) pieces.push(answer.otlp);
   }
-  return { state, decision, otlp: concatBytes(pieces) };
+  return { state, decision, isLive, otlp: concatBytes(pieces) };
 }
 
-export function traceAnswer(traceId: string, { state, decision, otlp }: FoundTrace): Trace {
-  const spans = decodeSpans(otlp, state);
+export function traceAnswer(traceId: string, { state, decision, isLive, otlp }: FoundTrace): Trace {
+  const spans = decodeSpans(otlp, isLive ? 'live' : state);
   return { traceId, state, decision, completeness: completenessOf(spans), spans };
 }
 

@@ -1,0 +1,167 @@
+/** Looks at live traces when their time has come, and decides those that are complete, old, large, or in the way. */
+
+import { type Decision, RETENTION_CLASSES, type RetentionClass } from '../model/span.ts';
+import { CRITICAL, EARLY, GOODBYE, HAS_ERROR, ROOT_ENDED } from './columns/trace-columns.ts';
+import { decideByMs } from './completion.ts';
+import type { Config } from './config.ts';
+import type { Sampler } from './decide.ts';
+import type { Journal } from './journal.ts';
+import type { LiveTraces } from './live-traces.ts';
+import type { LiveView } from './live-view.ts';
+import type { Place } from './log.ts';
+import { reviveRecords } from './move.ts';
+import { type PressureLevel, pressureLevel, quietShare } from './pressure.ts';
+import { type DecideRecord, encodeDecisions } from './records.ts';
+
+/** Traces looked at in one event, so that none takes long. */
+const MAX_LOOKS = 4_000;
+/** Rows searched for traces to be decided early, in one event. */
+const MAX_EARLY_ROWS = 20_000;
+
+export class Deciding {
+  private readonly journal: Journal;
+  private readonly config: Config;
+  private readonly sampler: Sampler;
+  private earlyRow = 0;
+  /** Traces decided before they were complete because memory was short. */
+  earlyTraces = 0;
+
+  constructor(journal: Journal, config: Config, sampler: Sampler) {
+    this.journal = journal;
+    this.config = config;
+    this.sampler = sampler;
+  }
+
+  get level(): PressureLevel {
+    return pressureLevel(this.journal.live.bytes, this.config.memory.liveBytes);
+  }
+
+  /** Sees to the deadline of a trace that a slice has come for. */
+  appended(live: LiveTraces, trace: number, nowMs: number): void {
+    const { deadlines, traces } = live;
+    const { maxBytes, maxSpans, minQuietMs } = this.config.completion;
+    const isAtLimit = traces.undecidedBytes[trace]! >= maxBytes || traces.spanCount[trace]! >= maxSpans;
+    if (isAtLimit || this.level >= 3) deadlines.set(trace, nowMs);
+    else if (!deadlines.has(trace) || (traces.bits[trace]! & GOODBYE) !== 0) {
+      deadlines.set(trace, nowMs + Math.min(minQuietMs, this.config.quietMs));
+    }
+  }
+
+  /** Decides what is due, from what the log has now, and writes it down at once: nothing awaits between the two. */
+  decideDue(nowMs: number): void {
+    const { live } = this.journal;
+    const { level } = this;
+    const looks: number[] = [];
+    live.deadlines.takeDue(nowMs, MAX_LOOKS, looks);
+    if (level >= 2) this.takeEarly(looks);
+    const revived: Uint8Array[] = [];
+    const due: DecideRecord[] = [];
+    for (const trace of looks) {
+      if (!live.traces.has(trace)) continue;
+      if (live.isDecided(trace)) {
+        if (live.isSilent(trace, nowMs)) live.remove(trace);
+        continue;
+      }
+      const view = live.look(trace);
+      const isForced = level >= 3 || (live.traces.bits[trace]! & EARLY) !== 0;
+      const byMs = this.decideByMs(trace, view);
+      if (byMs > nowMs && !isForced) {
+        live.deadlines.set(trace, byMs);
+        continue;
+      }
+      if (byMs > nowMs) this.earlyTraces++;
+      const decision = this.verdict(trace, view, nowMs);
+      const before = live.traces.decision[trace];
+      if (decision.keep && before && !before.keep) revived.push(...this.revive(trace));
+      due.push(this.record(trace, decision, nowMs));
+    }
+    if (due.length > 0) this.journal.write([...revived, encodeDecisions(due)], nowMs);
+  }
+
+  /** Keeps a live or dropped trace by hand; it stands for none but itself. False when nothing of it is left. */
+  keep(trace: number, nowMs: number): boolean {
+    const { live } = this.journal;
+    const before = live.traces.decision[trace];
+    if (before?.keep) return true;
+    if (before) this.journal.write(this.revive(trace), nowMs);
+    if (live.traces.spanCount[trace] === 0) return false;
+    const decision: Decision = {
+      keep: true,
+      rate: 0,
+      reason: 'manual',
+      policy: 'manual',
+      configVersion: this.config.version,
+      decidedUs: nowMs * 1000,
+      retention: this.sampler.classify(live.look(trace), nowMs),
+    };
+    this.journal.write([encodeDecisions([this.record(trace, decision, nowMs)])], nowMs);
+    return true;
+  }
+
+  private record(trace: number, decision: Decision, nowMs: number): DecideRecord {
+    const { live } = this.journal;
+    return { id: live.words(trace), decision, revision: Math.max(live.traces.revision[trace]! + 1, nowMs) };
+  }
+
+  /** The records that bring back what a dropped trace had before. */
+  private revive(trace: number): Uint8Array[] {
+    const { live, readSlice } = this.journal;
+    const id = live.words(trace);
+    const keyOf = ({ bucket, row, start }: Place) => `${bucket} ${row} ${start}`;
+    const inMemory = new Set(live.places(trace).map(keyOf));
+    const earlier = this.journal.findSlices(id).filter((place) => !inMemory.has(keyOf(place)));
+    return reviveRecords(id, earlier, readSlice);
+  }
+
+  private verdict(trace: number, view: LiveView, nowMs: number): Decision {
+    const before = this.journal.live.traces.decision[trace];
+    // A rule that drops has seen all of it; late spans are only a part.
+    if (before && !before.keep && before.reason === 'drop_rule') return this.again(before, nowMs);
+    if (!before?.keep) return this.sampler.decide(view, nowMs);
+    const retention = longer(before.retention ?? 'hot', this.sampler.classify(view, nowMs));
+    return { ...this.again(before, nowMs), retention };
+  }
+
+  private again(before: Decision, nowMs: number): Decision {
+    return { ...before, configVersion: this.config.version, decidedUs: nowMs * 1000 };
+  }
+
+  private decideByMs(trace: number, view: LiveView): number {
+    const { live, gaps } = this.journal;
+    const { traces } = live;
+    const { rootEnded, missingParents, openCount } = view;
+    return decideByMs(
+      {
+        firstMs: traces.firstMs[trace]!,
+        lastMs: traces.lastMs[trace]!,
+        undecidedBytes: traces.undecidedBytes[trace]!,
+        spanCount: view.spanCount,
+        rootEnded,
+        missingParents,
+        openCount,
+        goodbye: (traces.bits[trace]! & GOODBYE) !== 0,
+        learnedMs: gaps.quietMs(view.operation(view.root)),
+        quietShare: quietShare(live.bytes, this.config.memory.liveBytes),
+      },
+      this.config,
+    );
+  }
+
+  /** Traces whose root has ended, without an error and not critical: nobody will miss what of them is still to come. */
+  private takeEarly(looks: number[]): void {
+    const { live } = this.journal;
+    const { traces } = live;
+    for (let n = Math.min(MAX_EARLY_ROWS, traces.end); n > 0 && looks.length < MAX_LOOKS; n--) {
+      const trace = this.earlyRow++ % traces.end;
+      if (!traces.has(trace) || live.isDecided(trace)) continue;
+      if ((traces.bits[trace]! & (ROOT_ENDED | HAS_ERROR | CRITICAL)) !== ROOT_ENDED) continue;
+      traces.bits[trace]! |= EARLY;
+      live.deadlines.clear(trace);
+      looks.push(trace);
+    }
+  }
+}
+
+function longer(a: RetentionClass, b: RetentionClass): RetentionClass {
+  return RETENTION_CLASSES.indexOf(a) > RETENTION_CLASSES.indexOf(b) ? a : b;
+}

@@ -1,0 +1,100 @@
+/**
+ * Stores what is kept, block by block: seal it in the log, write it, note in the log that it is written. A crash between
+ * any two steps repeats the step.
+ */
+
+import { StoreError } from '../store/errors.ts';
+import type { Store } from '../store/store.ts';
+import type { Journal } from './journal.ts';
+import { blockParts, planBlock } from './outbox.ts';
+import { encodeJsonRecord, SEAL, type SealRecord, STORED } from './records.ts';
+
+const MAX_BLOCKS_PER_RUN = 32;
+/** Bounds of the wait before storing is tried again after a failure. */
+const RETRY_MIN_MS = 1_000;
+const RETRY_MAX_MS = 60_000;
+/** Tries of a write that fails for a reason other than an outage, before its block is made smaller. */
+const MAX_TRIES = 3;
+/** So many failures in a row open the circuit: then a run tries one block, not many. */
+const OPEN_AFTER = 3;
+
+export interface StoringDeps {
+  readonly journal: Journal;
+  readonly store: Store;
+  /** Part of the block keys: tells this shard's blocks from others'. */
+  readonly shardName: string;
+  /** Resolves when everything that was written is durable. */
+  readonly sync: () => Promise<void>;
+  readonly now: () => number;
+  /** 0 to below 1. */
+  readonly random: () => number;
+}
+
+export class Storing {
+  private readonly deps: StoringDeps;
+  private isRunning = false;
+  /** Failures in a row. */
+  failures = 0;
+  private retryAtMs = 0;
+
+  constructor(deps: StoringDeps) {
+    this.deps = deps;
+  }
+
+  /** No more than one write at a time is tried, and that seldom, until one succeeds. */
+  get isOpen(): boolean {
+    return this.failures >= OPEN_AFTER;
+  }
+
+  /** When a run makes sense, milliseconds since the epoch, given that something waits. */
+  get nextMs(): number {
+    return this.retryAtMs;
+  }
+
+  /** Stores all that waits, or until the first failure. */
+  async run(): Promise<void> {
+    const { journal, store, now } = this.deps;
+    if (this.isRunning || now() < this.retryAtMs) return;
+    this.isRunning = true;
+    try {
+      for (let i = 0; i < MAX_BLOCKS_PER_RUN; i++) {
+        const seal = journal.live.sealed ?? (await this.seal());
+        if (!seal) break;
+        await store.write(seal.key, blockParts(journal.live, seal, journal.readSlice, journal.rememberedSinceMs));
+        journal.write([encodeJsonRecord(STORED, { block: seal.block, unstorable: false })], now());
+        this.failures = 0;
+      }
+    } catch (error) {
+      this.failures++;
+      const waitMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** this.failures);
+      this.retryAtMs = now() + waitMs * (0.5 + this.deps.random() / 2);
+      console.error(`storing a block failed ${this.failures} times: ${(error as Error).message}`);
+      await this.replan(error);
+    } finally {
+      this.isRunning = false;
+    }
+  }
+
+  /** After a failed write: what no repeat can mend gets a new key, or is narrowed down until it stands alone. */
+  private async replan(error: unknown): Promise<void> {
+    const { journal, now } = this.deps;
+    const { sealed } = journal.live;
+    const fault = error instanceof StoreError ? error.fault : null;
+    if (!sealed || fault === 'unavailable' || fault === 'contended') return;
+    // Something else stands under the key, and always will.
+    if (fault === 'block_conflict' || fault === 'block_corrupt') await this.seal();
+    else if (this.failures < MAX_TRIES) return;
+    else if (sealed.traces.length > 1) await this.seal(sealed.traces.length >> 1);
+    else journal.write([encodeJsonRecord(STORED, { block: sealed.block, unstorable: true })], now());
+  }
+
+  /** Writes down what the next block will hold, before anything of it is written elsewhere; null when nothing waits. */
+  private async seal(maxTraces?: number): Promise<SealRecord | null> {
+    const { journal, shardName, now, sync } = this.deps;
+    const seal = planBlock(journal.live, shardName, now(), maxTraces);
+    if (!seal) return null;
+    journal.write([encodeJsonRecord(SEAL, seal)], now());
+    await sync();
+    return seal;
+  }
+}
