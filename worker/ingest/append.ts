@@ -3,8 +3,8 @@
 import type { Config } from '../../durable-objects/config.ts';
 import type { Env } from '../../durable-objects/env.ts';
 import { AppendFrameWriter } from '../../model/append-frame.ts';
-import { MAX_SLICE_BYTES, MAX_SLICED_BYTES, SHARD_TIMEOUT_MS } from '../../model/limits.ts';
-import { groupByTrace, measureRows } from '../../model/otlp/slice.ts';
+import { MAX_SLICED_BYTES, SHARD_TIMEOUT_MS } from '../../model/limits.ts';
+import { groupByTrace } from '../../model/otlp/slice.ts';
 import type { SpanTable } from '../../model/otlp/span-table.ts';
 import { countRefused } from '../counters.ts';
 import { IngestError } from '../errors.ts';
@@ -19,13 +19,13 @@ const RETRY_MS = 1_000;
  * marked as rejected in the table.
  */
 export async function appendTable(env: Env, config: Config, table: SpanTable, flags: number): Promise<void> {
-  const shares = [...sliceByShard(table, config, flags)];
-  const results = await Promise.all(shares.map(([shard, share]) => appendFrame(env, shard, share.finish())));
+  const shares = sliceByShard(table, config, flags);
+  const results = await Promise.all(shares.map(({ shard, frame }) => appendFrame(env, shard, frame)));
   // What other shards have taken stays with them, and is merged when it comes again.
   const refusals = results.filter((result) => !result.accepted);
   const [refusal] = refusals;
   if (!refusal) return;
-  for (const [i, [, { spans }]] of shares.entries()) if (!results[i]!.accepted) countRefused(spans);
+  for (const [i, { spans }] of shares.entries()) if (!results[i]!.accepted) countRefused(spans);
   if (refusals.some(({ retryAfterMs }) => retryAfterMs === null)) {
     throw new IngestError(503, 'unavailable', 'a shard did not answer: send the same again later', RETRY_MS / 1000);
   }
@@ -33,45 +33,63 @@ export async function appendTable(env: Env, config: Config, table: SpanTable, fl
   throw new IngestError(429, 'overloaded', 'a shard is full: send the same again later', retrySeconds);
 }
 
-/** The table's good rows as one frame for each shard. Throws IngestError 413 when they grow beyond measure. */
-function sliceByShard(table: SpanTable, config: Config, flags: number): Map<number, AppendFrameWriter> {
-  const shares = new Map<number, AppendFrameWriter>();
-  const { count, rows, starts } = groupByTrace(table);
-  let bytes = 0;
-  for (let trace = 0; trace < count; trace++) {
-    const shard = shardOf(slotOf(table.bytes, table.traceIdAt[rows[starts[trace]!]!]), config);
-    const share = shares.get(shard) ?? new AppendFrameWriter();
-    shares.set(shard, share);
-    const before = share.length;
-    addSlices(share, table, rows, starts[trace]!, starts[trace + 1]!, flags);
-    bytes += share.length - before;
-    // Each trace has its own copy of the resource, so that small spans of many traces can grow a lot.
-    if (bytes > MAX_SLICED_BYTES) {
-      countRefused(table.countGood());
-      throw new IngestError(413, 'body_too_large', `cut by trace the request has more than ${MAX_SLICED_BYTES} bytes`);
-    }
-  }
-  return shares;
+/** What one shard gets of a request. */
+interface Share {
+  readonly shard: number;
+  readonly frame: Uint8Array;
+  readonly spans: number;
 }
 
-/** Adds one trace's rows as slices of at most `MAX_SLICE_BYTES`; a row that is larger by itself is rejected. */
+/** By shard. Nothing awaits while they are in use, so all requests use the same. */
+const writers: AppendFrameWriter[] = [];
+
+/** The table's good rows as one frame for each shard. Throws IngestError 413 when they grow beyond measure. */
+function sliceByShard(table: SpanTable, config: Config, flags: number): Share[] {
+  while (writers.length < config.shards) writers.push(new AppendFrameWriter());
+  try {
+    const { count, rows, starts } = groupByTrace(table);
+    let bytes = 0;
+    for (let trace = 0; trace < count; trace++) {
+      const from = starts[trace]!;
+      const writer = writers[shardOf(slotOf(table.bytes, table.traceIdAt[rows[from]!]), config)]!;
+      const before = writer.length;
+      addSlices(writer, table, rows, from, starts[trace + 1]!, flags);
+      bytes += writer.length - before;
+      // Each trace has its own copy of the resource, so that small spans of many traces can grow a lot.
+      if (bytes > MAX_SLICED_BYTES) {
+        countRefused(table.countGood());
+        throw new IngestError(
+          413,
+          'body_too_large',
+          `cut by trace the request has more than ${MAX_SLICED_BYTES} bytes`,
+        );
+      }
+    }
+    return writers.flatMap((writer, shard) =>
+      writer.spans === 0 ? [] : { shard, frame: writer.finish(), spans: writer.spans },
+    );
+  } finally {
+    for (const writer of writers) writer.reset();
+  }
+}
+
+/** Adds rows of one trace, as several slices where they are too large for one; a row that is so by itself is rejected. */
 function addSlices(
-  share: AppendFrameWriter,
+  writer: AppendFrameWriter,
   table: SpanTable,
   rows: Int32Array,
   from: number,
   to: number,
   flags: number,
 ): void {
-  if (measureRows(table, rows, from, to) <= MAX_SLICE_BYTES) {
-    share.addSlice(table, rows, from, to, flags);
-  } else if (to - from === 1) {
+  if (writer.addSlice(table, rows, from, to, flags)) return;
+  if (to - from === 1) {
     table.reject(rows[from]!, 'span_too_large');
-  } else {
-    const half = (from + to) >> 1;
-    addSlices(share, table, rows, from, half, flags);
-    addSlices(share, table, rows, half, to, flags);
+    return;
   }
+  const half = (from + to) >> 1;
+  addSlices(writer, table, rows, from, half, flags);
+  addSlices(writer, table, rows, half, to, flags);
 }
 
 type ShareResult = { readonly accepted: true } | { readonly accepted: false; readonly retryAfterMs: number | null };

@@ -6,9 +6,8 @@ import { MAX_SPAN_BYTES } from '../../../model/limits.ts';
 import { decodeSpans } from '../../../model/otlp/decode.ts';
 import { type TracesData, TracesDataSchema } from '../../../model/otlp/gen/trace_pb.js';
 import { ProtoError } from '../../../model/otlp/proto-reader.ts';
-import { ProtoWriter } from '../../../model/otlp/proto-writer.ts';
 import { scanTraces } from '../../../model/otlp/scan.ts';
-import { groupByTrace, writeRows } from '../../../model/otlp/slice.ts';
+import { groupByTrace, SlicePlan } from '../../../model/otlp/slice.ts';
 import { REQUEST_LIMITS, type SpanTable } from '../../../model/otlp/span-table.ts';
 import { tracesData } from './arbitrary.ts';
 
@@ -54,6 +53,13 @@ function traces(table: SpanTable): Int32Array[] {
   return Array.from({ length: count }, (_, i) => rows.subarray(starts[i], starts[i + 1]));
 }
 
+function slice(table: SpanTable, rows: Int32Array): Uint8Array {
+  const plan = new SlicePlan(table, rows);
+  const bytes = new Uint8Array(plan.length);
+  expect(plan.writeTo(bytes, 0)).toBe(bytes.length);
+  return bytes;
+}
+
 describe('scanTraces', () => {
   it('finds what protobuf-es decodes', () => {
     fc.assert(
@@ -74,9 +80,7 @@ describe('scanTraces', () => {
         const bytes = toBinary(TracesDataSchema, message);
         const table = scanTraces(bytes);
         const slices = traces(table).map((rows) => {
-          const writer = new ProtoWriter();
-          writeRows(writer, table, rows);
-          return fromBinary(TracesDataSchema, writer.finish());
+          return fromBinary(TracesDataSchema, slice(table, rows));
         });
         for (const slice of slices) {
           expect(new Set(expected(slice).map(({ traceId }) => traceId)).size).toBe(1);
@@ -114,9 +118,7 @@ describe('scanTraces', () => {
           try {
             const table = scanTraces(bytes);
             for (const rows of traces(table)) {
-              const writer = new ProtoWriter();
-              writeRows(writer, table, rows);
-              accepted += decodeSpans(writer.finish(), 'live').length;
+              accepted += decodeSpans(slice(table, rows), 'live').length;
             }
           } catch (error) {
             expect(error).toBeInstanceOf(ProtoError);
