@@ -2,6 +2,7 @@
 
 import type { Config } from '../../durable-objects/config.ts';
 import type { Env } from '../../durable-objects/env.ts';
+import type { AppendResult } from '../../durable-objects/protocol.ts';
 import { AppendFrameWriter } from '../../model/append-frame.ts';
 import { MAX_SLICED_BYTES, SHARD_TIMEOUT_MS } from '../../model/limits.ts';
 import { groupByTrace } from '../../model/otlp/slice.ts';
@@ -11,7 +12,7 @@ import { IngestError } from '../errors.ts';
 import { shardOf, shardStub, slotOf } from '../routing.ts';
 
 /** A refusal asks the sender to wait this long where the shard does not say how long. */
-const RETRY_MS = 1_000;
+const RETRY_SECONDS = 1;
 
 /**
  * Commits the good rows of a table. Returns when every shard has them; throws IngestError 429 or 503 when one refused
@@ -20,17 +21,17 @@ const RETRY_MS = 1_000;
  */
 export async function appendTable(env: Env, config: Config, table: SpanTable, flags: number): Promise<void> {
   const shares = sliceByShard(table, config, flags);
-  const results = await Promise.all(shares.map(({ shard, frame }) => appendFrame(env, shard, frame)));
+  const results = await appendShares(env, shares);
   // What other shards have taken stays with them, and is merged when it comes again.
-  const refusals = results.filter((result) => !result.accepted);
-  const [refusal] = refusals;
-  if (!refusal) return;
-  for (const [i, { spans }] of shares.entries()) if (!results[i]!.accepted) countRefused(spans);
-  if (refusals.some(({ retryAfterMs }) => retryAfterMs === null)) {
-    throw new IngestError(503, 'unavailable', 'a shard did not answer: send the same again later', RETRY_MS / 1000);
+  const refusals = results.filter((result) => !result?.accepted);
+  if (refusals.length === 0) return;
+  for (const [i, { spans }] of shares.entries()) if (!results[i]?.accepted) countRefused(spans);
+  if (refusals.includes(null)) {
+    throw new IngestError(503, 'unavailable', 'a shard did not answer: send the same again later', RETRY_SECONDS);
   }
-  const retrySeconds = Math.max(1, Math.ceil((refusal.retryAfterMs ?? RETRY_MS) / 1000));
-  throw new IngestError(429, 'overloaded', 'a shard is full: send the same again later', retrySeconds);
+  const [first] = refusals;
+  const retrySeconds = first?.accepted === false ? Math.ceil(first.retryAfterMs / 1000) : RETRY_SECONDS;
+  throw new IngestError(429, 'overloaded', 'a shard is full: send the same again later', Math.max(1, retrySeconds));
 }
 
 /** What one shard gets of a request. */
@@ -92,20 +93,25 @@ function addSlices(
   addSlices(writer, table, rows, half, to, flags);
 }
 
-type ShareResult = { readonly accepted: true } | { readonly accepted: false; readonly retryAfterMs: number | null };
-
-/** `retryAfterMs: null` stands for a shard that failed or did not answer. */
-async function appendFrame(env: Env, shard: number, frame: Uint8Array): Promise<ShareResult> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${SHARD_TIMEOUT_MS} ms`)), SHARD_TIMEOUT_MS);
+/** What each shard answered; null stands for one that failed or did not answer in time. */
+async function appendShares(env: Env, shares: readonly Share[]): Promise<(AppendResult | null)[]> {
+  const results: (AppendResult | null)[] = shares.map(() => null);
+  const pending = new Set(shares);
+  const calls = shares.map(async (share, i) => {
+    try {
+      results[i] = await shardStub(env, share.shard).append(share.frame);
+    } catch (error) {
+      console.error(`shard ${share.shard} failed an append: ${(error as Error).message}`);
+    }
+    pending.delete(share);
   });
-  try {
-    return await Promise.race([shardStub(env, shard).append(frame), timeout]);
-  } catch (error) {
-    console.error(`shard ${shard} failed an append: ${(error as Error).message}`);
-    return { accepted: false, retryAfterMs: null };
-  } finally {
-    clearTimeout(timer);
-  }
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, SHARD_TIMEOUT_MS);
+  });
+  await Promise.race([Promise.all(calls), timeout]);
+  clearTimeout(timer);
+  for (const { shard } of pending) console.error(`shard ${shard} did not answer within ${SHARD_TIMEOUT_MS} ms`);
+  // A copy: what is answered later is too late.
+  return [...results];
 }
