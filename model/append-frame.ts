@@ -14,12 +14,12 @@
  * nobody stores a whole frame: it has no version.
  */
 
+import { MAX_SLICE_BYTES } from './limits.ts';
 import { OperationTable } from './operation-table.ts';
-import { ProtoWriter } from './otlp/proto-writer.ts';
 import { scanTraces } from './otlp/scan.ts';
-import { measureRows, writeRows } from './otlp/slice.ts';
+import { SlicePlan } from './otlp/slice.ts';
 import type { SpanTable } from './otlp/span-table.ts';
-import { readFrame } from './slice-frame.ts';
+import { readFrame, SLICE_HEADER_BYTES } from './slice-frame.ts';
 
 /** One span's head. */
 export const HEAD_BYTES = 44;
@@ -58,43 +58,53 @@ const MAX_SLICE_HEADS_BYTES = 2 + 1 + 8;
 /** What a large request has made larger than this is not kept for the next one. */
 const KEPT_BYTES = 1024 * 1024;
 
-/** Writes one shard's share of a request after the other. */
+/** Makes one shard's share of a request, then the next one's. */
 export class AppendFrameWriter {
   private readonly heads = new HeadsWriter();
-  private slices = new ProtoWriter(65_536);
-  /** Good rows that were added. */
+  private readonly slices: { readonly plan: SlicePlan; readonly traceIdAt: number; readonly flags: number }[] = [];
+  private slicesLength = 0;
+  /** Spans that were added. */
   spans = 0;
 
-  /** Bytes of the slices. */
+  /** Bytes of the frame. */
   get length(): number {
-    return this.slices.length;
+    return LENGTH_BYTES + this.heads.length + this.slicesLength;
   }
 
   /** Forgets what was added. */
   reset(): void {
     this.heads.reset();
-    this.slices.reset(KEPT_BYTES);
-    this.spans = 0;
+    this.slices.length = this.slicesLength = this.spans = 0;
   }
 
-  /** Adds rows `from` to `to` - 1 of `rows`, all of one trace, ascending and good, as one slice. */
-  addSlice(table: SpanTable, rows: Int32Array, from: number, to: number, flags: number): void {
+  /**
+   * Adds rows `from` to `to` - 1 of `rows`, which are good, ascending and all of one trace, as one slice. The table must
+   * stay as it is until the frame is finished. False, and nothing is added, when the slice would be larger than
+   * `MAX_SLICE_BYTES`.
+   */
+  addSlice(table: SpanTable, rows: Int32Array, from: number, to: number, flags: number): boolean {
+    const plan = new SlicePlan(table, rows, from, to);
+    if (plan.length > MAX_SLICE_BYTES) return false;
     this.heads.add(table, rows, from, to);
-    const traceIdAt = table.traceIdAt[rows[from]!]!;
-    const { slices } = this;
-    slices.raw(table.bytes.subarray(traceIdAt, traceIdAt + 16));
-    slices.u8(flags);
-    slices.u32(measureRows(table, rows, from, to));
-    writeRows(slices, table, rows, from, to);
+    this.slices.push({ plan, traceIdAt: table.traceIdAt[rows[from]!]!, flags });
+    this.slicesLength += SLICE_HEADER_BYTES + plan.length;
     this.spans += to - from;
+    return true;
   }
 
   /** The frame, in a buffer of its own. */
   finish(): Uint8Array {
-    const frame = new Uint8Array(LENGTH_BYTES + this.heads.length + this.slices.length);
-    new DataView(frame.buffer).setUint32(0, this.heads.length, true);
+    const frame = new Uint8Array(this.length);
+    const view = new DataView(frame.buffer);
+    view.setUint32(0, this.heads.length, true);
     this.heads.writeTo(frame, LENGTH_BYTES);
-    this.slices.writeTo(frame, LENGTH_BYTES + this.heads.length);
+    let at = LENGTH_BYTES + this.heads.length;
+    for (const { plan, traceIdAt, flags } of this.slices) {
+      frame.set(plan.table.bytes.subarray(traceIdAt, traceIdAt + 16), at);
+      frame[at + 16] = flags;
+      view.setUint32(at + 17, plan.length, true);
+      at = plan.writeTo(frame, at + SLICE_HEADER_BYTES);
+    }
     return frame;
   }
 }
@@ -157,7 +167,7 @@ class HeadsWriter {
         service = this.operations.service(resource.service);
         pageBit = resource.isPage ? IS_PAGE : 0;
       }
-      const operation = this.operations.operation(service, table.bytes, table.nameStart[row]!, table.nameEnd[row]!);
+      const operation = this.operations.operation(service, table.view, table.nameStart[row]!, table.nameEnd[row]!);
       const errorBit = table.status[row] === STATUS_ERROR ? IS_ERROR : 0;
       copyId(view, at + HEAD.spanId, table.view, table.spanIdAt[row]!);
       copyId(view, at + HEAD.parentSpanId, table.view, table.parentIdAt[row]!);

@@ -10,6 +10,7 @@ import { textAt } from './otlp/span-table.ts';
 const encoder = new TextEncoder();
 
 const INITIAL_SLOTS = 128;
+const INITIAL_BYTES = 4_096;
 /** What a large frame has made larger than this is not kept for the next one. */
 const KEPT_SLOTS = 4_096;
 const KEPT_BYTES = 65_536;
@@ -31,7 +32,8 @@ export class OperationTable {
   private nameAt = new Int32Array(INITIAL_SLOTS / 2);
   private nameEnd = new Int32Array(INITIAL_SLOTS / 2);
   /** The operations as the frame has them: lengths, service, name. */
-  private bytes = new Uint8Array(4_096);
+  private bytes = new Uint8Array(INITIAL_BYTES);
+  private view = new DataView(this.bytes.buffer);
   private length = 0;
 
   /** Bytes of all operations as the frame has them. */
@@ -45,7 +47,10 @@ export class OperationTable {
     this.services.clear();
     this.generation++;
     if (this.slots.length > KEPT_SLOTS) this.resize(INITIAL_SLOTS);
-    if (this.bytes.length > KEPT_BYTES) this.bytes = new Uint8Array(4_096);
+    if (this.bytes.length > KEPT_BYTES) {
+      this.bytes = new Uint8Array(INITIAL_BYTES);
+      this.view = new DataView(this.bytes.buffer);
+    }
   }
 
   /** Number of a service, to be given to `operation`. */
@@ -58,11 +63,11 @@ export class OperationTable {
     return service;
   }
 
-  /** Number of the operation of a service whose name is at a range of `bytes`: from 0, in the order of first appearance. */
-  operation(service: number, bytes: Uint8Array, start: number, end: number): number {
-    if (end - start <= MAX_NAME_CHARS) return this.find(service, bytes, start, end);
-    const cut = encoder.encode(cutName(textAt(bytes, start, end)));
-    return this.find(service, cut, 0, cut.length);
+  /** Number of the operation of a service whose name is at a range of `source`: from 0, in the order of first appearance. */
+  operation(service: number, source: DataView, start: number, end: number): number {
+    if (end - start <= MAX_NAME_CHARS) return this.find(service, source, start, end);
+    const cut = encoder.encode(cutName(textAt(bytesOf(source), start, end)));
+    return this.find(service, new DataView(cut.buffer, cut.byteOffset), 0, cut.length);
   }
 
   /** Writes all operations to `target`, `encodedLength` bytes from `at`. */
@@ -70,38 +75,42 @@ export class OperationTable {
     target.set(this.bytes.subarray(0, this.length), at);
   }
 
-  private find(service: number, bytes: Uint8Array, start: number, end: number): number {
-    // FNV-1a, with a last mix because the slots are its low bits.
-    let hash = service ^ 0x811c_9dc5;
-    for (let i = start; i < end; i++) hash = Math.imul(hash ^ bytes[i]!, 0x0100_0193);
-    hash ^= hash >>> 15;
+  private find(service: number, source: DataView, start: number, end: number): number {
+    const hash = hashRange(service, source, start, end);
     const mask = this.slots.length - 1;
     let slot = hash & mask;
     while (this.generations[slot] === this.generation) {
       const operation = this.slots[slot]!;
-      if (this.hashes[operation] === hash && this.is(operation, service, bytes, start, end)) return operation;
+      if (this.hashes[operation] === hash && this.is(operation, service, source, start, end)) return operation;
       slot = (slot + 1) & mask;
     }
-    return this.add(slot, hash, service, bytes, start, end);
-  }
-
-  private is(operation: number, service: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const at = this.nameAt[operation]!;
-    if (this.serviceOf[operation] !== service || this.nameEnd[operation]! - at !== end - start) return false;
-    for (let i = 0; i < end - start; i++) if (this.bytes[at + i] !== bytes[start + i]) return false;
-    return true;
-  }
-
-  private add(slot: number, hash: number, service: number, bytes: Uint8Array, start: number, end: number): number {
-    const operation = this.count++;
+    const operation = this.add(hash, service, bytesOf(source).subarray(start, end));
     this.slots[slot] = operation;
     this.generations[slot] = this.generation;
+    if (this.count * 2 === this.slots.length) this.resize(this.slots.length * 4);
+    return operation;
+  }
+
+  private is(operation: number, service: number, source: DataView, start: number, end: number): boolean {
+    const at = this.nameAt[operation]!;
+    const length = end - start;
+    if (this.serviceOf[operation] !== service || this.nameEnd[operation]! - at !== length) return false;
+    const { view } = this;
+    if (length < 4) {
+      for (let i = 0; i < length; i++) if (view.getUint8(at + i) !== source.getUint8(start + i)) return false;
+      return true;
+    }
+    for (let i = 0; i < length - 4; i += 4) if (view.getInt32(at + i) !== source.getInt32(start + i)) return false;
+    return view.getInt32(at + length - 4) === source.getInt32(end - 4);
+  }
+
+  private add(hash: number, service: number, name: Uint8Array): number {
+    const operation = this.count++;
     this.hashes[operation] = hash;
     this.serviceOf[operation] = service;
-    this.append(this.serviceBytes[service]!, bytes.subarray(start, end));
+    this.append(this.serviceBytes[service]!, name);
     this.nameEnd[operation] = this.length;
-    this.nameAt[operation] = this.length - (end - start);
-    if (this.count * 2 === this.slots.length) this.resize(this.slots.length * 4);
+    this.nameAt[operation] = this.length - name.length;
     return operation;
   }
 
@@ -111,6 +120,7 @@ export class OperationTable {
       const grown = new Uint8Array(needed * 2);
       grown.set(this.bytes.subarray(0, this.length));
       this.bytes = grown;
+      this.view = new DataView(grown.buffer);
     }
     const { bytes, length } = this;
     bytes[length] = service.length;
@@ -141,4 +151,23 @@ export class OperationTable {
       this.generations[slot] = this.generation;
     }
   }
+}
+
+/** Mixes words of four bytes, the last of which may overlap the one before; the slots are the low bits. */
+function hashRange(seed: number, source: DataView, start: number, end: number): number {
+  let hash = Math.imul(seed ^ (end - start), 0x9e37_79b1);
+  if (end - start < 4) {
+    for (let i = start; i < end; i++) hash = Math.imul(hash ^ source.getUint8(i), 0x0100_0193);
+  } else {
+    for (let i = start; i < end - 4; i += 4) {
+      hash = Math.imul(hash ^ source.getInt32(i), 0x85eb_ca6b);
+      hash ^= hash >>> 15;
+    }
+    hash = Math.imul(hash ^ source.getInt32(end - 4), 0x85eb_ca6b);
+  }
+  return hash ^ (hash >>> 15);
+}
+
+function bytesOf(view: DataView): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }

@@ -7,7 +7,8 @@
  * The version of this layout is that of the log row around it (`durable-objects/records.ts`).
  */
 
-const HEADER_BYTES = 21;
+/** Bytes of a slice in front of its OTLP. */
+export const SLICE_HEADER_BYTES = 21;
 
 /** Flag of a slice: the page said that nothing more will come. */
 export const SLICE_GOODBYE = 1;
@@ -27,12 +28,12 @@ export class FrameWriter {
   length = 0;
 
   add(traceId: Uint8Array, flags: number, otlp: Uint8Array): void {
-    const header = new Uint8Array(HEADER_BYTES);
+    const header = new Uint8Array(SLICE_HEADER_BYTES);
     header.set(traceId);
     header[16] = flags;
     new DataView(header.buffer).setUint32(17, otlp.length, true);
     this.parts.push(header, otlp);
-    this.length += HEADER_BYTES + otlp.length;
+    this.length += SLICE_HEADER_BYTES + otlp.length;
   }
 
   finish(): Uint8Array {
@@ -45,8 +46,9 @@ export function readFrame(frame: Uint8Array): Slice[] {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   const slices: Slice[] = [];
   for (let at = 0; at < frame.length; ) {
-    if (at + HEADER_BYTES > frame.length) throw new RangeError(`slice frame is cut off in a header at byte ${at}`);
-    const start = at + HEADER_BYTES;
+    if (at + SLICE_HEADER_BYTES > frame.length)
+      throw new RangeError(`slice frame is cut off in a header at byte ${at}`);
+    const start = at + SLICE_HEADER_BYTES;
     const end = start + view.getUint32(at + 17, true);
     if (end > frame.length) throw new RangeError(`slice frame is cut off in a slice at byte ${at}`);
     slices.push({ traceIdAt: at, flags: frame[at + 16]!, start, end });

@@ -5,9 +5,8 @@
  */
 
 import { formatHex } from '../ids.ts';
-import { ProtoWriter } from './proto-writer.ts';
 import { scanTraces } from './scan.ts';
-import { writeRows } from './slice.ts';
+import { SlicePlan } from './slice.ts';
 import type { SpanTable } from './span-table.ts';
 
 /** True when row `b` of a table should stand in for row `a` of the same span. */
@@ -40,14 +39,45 @@ export function spanIdOf(table: SpanTable, i: number, at = table.spanIdAt[i]!): 
 
 /** Rows that stand after merging, ascending. All good rows must be of one trace. */
 export function mergedRows(table: SpanTable): Int32Array {
-  const best = new Map<string, number>();
-  for (let i = 0; i < table.count; i++) {
-    if (table.rejection(i) !== null) continue;
-    const key = spanKey(table, i);
-    const current = best.get(key);
-    if (current === undefined || isBetterVersion(table, current, i)) best.set(key, i);
+  const good = table.goodRows();
+  /** The best version so far of each span, the spans in the order in which they first appear. */
+  const best = new Int32Array(good.length);
+  let count = 0;
+  let isAscending = true;
+  // Open addressing: a slot holds 1 + an index into `best`.
+  const slots = new Int32Array(2 ** Math.ceil(Math.log2(2 * good.length + 1)));
+  const mask = slots.length - 1;
+  for (const row of good) {
+    let slot = hashSpanId(table, row) & mask;
+    while (slots[slot] !== 0 && !isSameSpan(table, best[slots[slot]! - 1]!, row)) slot = (slot + 1) & mask;
+    const known = slots[slot]! - 1;
+    if (known === -1) {
+      best[count++] = row;
+      slots[slot] = count;
+    } else if (isBetterVersion(table, best[known]!, row)) {
+      best[known] = row;
+      isAscending = false;
+    }
   }
-  return Int32Array.from(best.values()).sort();
+  const rows = best.subarray(0, count);
+  return isAscending ? rows : rows.sort();
+}
+
+function hashSpanId({ view, spanIdAt }: SpanTable, row: number): number {
+  const at = spanIdAt[row]!;
+  const hash = Math.imul(view.getInt32(at, true) ^ Math.imul(view.getInt32(at + 4, true), 0x85eb_ca6b), 0x9e37_79b1);
+  return hash ^ (hash >>> 15);
+}
+
+/** Compares what `spanKey` is made of. */
+function isSameSpan(table: SpanTable, a: number, b: number): boolean {
+  const { view, spanIdAt, kind, resources } = table;
+  return (
+    view.getInt32(spanIdAt[a]!) === view.getInt32(spanIdAt[b]!) &&
+    view.getInt32(spanIdAt[a]! + 4) === view.getInt32(spanIdAt[b]! + 4) &&
+    (kind[a] === SERVER) === (kind[b] === SERVER) &&
+    resources[table.resource(a)]!.isPage === resources[table.resource(b)]!.isPage
+  );
 }
 
 /** One trace's `TracesData` with one version of each span; the same bytes when nothing repeats. */
@@ -55,7 +85,8 @@ export function mergeTrace(otlp: Uint8Array): Uint8Array {
   const table = scanTraces(otlp);
   const rows = mergedRows(table);
   if (rows.length === table.count) return otlp;
-  const writer = new ProtoWriter(otlp.length);
-  writeRows(writer, table, rows);
-  return writer.finish();
+  const plan = new SlicePlan(table, rows);
+  const merged = new Uint8Array(plan.length);
+  plan.writeTo(merged, 0);
+  return merged;
 }

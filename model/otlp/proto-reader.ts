@@ -21,6 +21,14 @@ export class TooManyError extends Error {
   override readonly name = 'TooManyError';
 }
 
+/** The fixed64 number of nanoseconds at `at` in microseconds, rounded down. */
+export function microsAt(view: DataView, at: number): number {
+  const low = view.getUint32(at, true);
+  const high = view.getUint32(at + 4, true);
+  const highQuotient = Math.floor(high / 1000);
+  return highQuotient * 4294967296 + Math.floor(((high - highQuotient * 1000) * 4294967296 + low) / 1000);
+}
+
 /**
  * A cursor over fields. `next(end)` reads one field's tag and finds its value; then `field`, `wireType`, and either
  * `valueStart`/`valueEnd` (length-delimited and fixed fields) or `varint` (varint fields) describe it.
@@ -44,7 +52,25 @@ export class ProtoReader {
 
   /** Reads the next field of a message that ends at `end`; false when the message is over. */
   next(end: number): boolean {
-    if (this.position >= end) return false;
+    const at = this.position;
+    if (at >= end) return false;
+    // Nearly every field: a tag of one byte, then a length of one byte.
+    if (at + 2 <= end) {
+      const { bytes } = this;
+      const tag = bytes[at]!;
+      const length = bytes[at + 1]!;
+      if (tag < 0x80 && (tag & 7) === BYTES && tag > 7 && length < 0x80 && at + 2 + length <= end) {
+        this.field = tag >> 3;
+        this.wireType = BYTES;
+        this.valueStart = at + 2;
+        this.position = this.valueEnd = at + 2 + length;
+        return true;
+      }
+    }
+    return this.nextOfAnyKind(end);
+  }
+
+  private nextOfAnyKind(end: number): boolean {
     const at = this.position;
     const tag = this.readVarint(end);
     if (tag > 0xffffffff) throw new ProtoError('tag is larger than 32 bits', at);
@@ -82,14 +108,15 @@ export class ProtoReader {
 
   /** The current fixed64 value in microseconds, rounded down from nanoseconds. */
   fixed64Micros(): number {
-    const low = this.view.getUint32(this.valueStart, true);
-    const high = this.view.getUint32(this.valueStart + 4, true);
-    const highQuotient = Math.floor(high / 1000);
-    return highQuotient * 4294967296 + Math.floor(((high - highQuotient * 1000) * 4294967296 + low) / 1000);
+    return microsAt(this.view, this.valueStart);
   }
 
   private readVarint(end: number): number {
     const at = this.position;
+    if (at < end && this.bytes[at]! < 0x80) {
+      this.position = at + 1;
+      return this.bytes[at]!;
+    }
     let value = 0;
     let scale = 1;
     for (let i = 0; i < 10; i++) {

@@ -29,15 +29,9 @@ export class ProtoWriter {
     return this.buffer.slice(0, this.position);
   }
 
-  /** Copies what was written to `target`. */
-  writeTo(target: Uint8Array, at: number): void {
-    target.set(this.buffer.subarray(0, this.position), at);
-  }
-
-  /** Forgets what was written, and the buffer as well where it is larger than `keepBytes`. */
-  reset(keepBytes = Number.POSITIVE_INFINITY): void {
+  /** Forgets what was written and keeps the buffer. */
+  reset(): void {
     this.position = 0;
-    if (this.buffer.length > keepBytes) this.replaceBuffer(keepBytes);
   }
 
   /** Forgets what was written after `length`, to take back a message that turned out to be wrong. */
@@ -62,12 +56,6 @@ export class ProtoWriter {
     this.position = start - 1;
     this.varint(length);
     this.position += length;
-  }
-
-  /** Begins a nested message whose length is known. */
-  header(field: number, length: number): void {
-    this.varint((field << 3) | BYTES);
-    this.varint(length);
   }
 
   bytesField(field: number, bytes: Uint8Array): void {
@@ -141,11 +129,6 @@ export class ProtoWriter {
     this.position += bytes.length;
   }
 
-  /** Appends a range of bytes that are already encoded. */
-  range(bytes: Uint8Array, start: number, end: number): void {
-    this.raw(bytes.subarray(start, end));
-  }
-
   varint(value: number): void {
     this.reserve(8);
     let rest = value;
@@ -156,33 +139,20 @@ export class ProtoWriter {
     this.buffer[this.position++] = rest;
   }
 
-  u8(value: number): void {
-    this.reserve(1);
-    this.buffer[this.position++] = value;
-  }
-
-  u32(value: number): void {
-    this.reserve(4);
-    this.view.setUint32(this.position, value, true);
-    this.position += 4;
-  }
-
   private reserve(bytes: number): void {
     if (this.position + bytes <= this.buffer.length) return;
-    this.replaceBuffer(Math.max(this.buffer.length * 2, this.position + bytes));
-  }
-
-  private replaceBuffer(size: number): void {
-    const buffer = new Uint8Array(size);
-    buffer.set(this.buffer.subarray(0, this.position));
-    this.buffer = buffer;
-    this.view = new DataView(buffer.buffer);
+    const grown = new Uint8Array(Math.max(this.buffer.length * 2, this.position + bytes));
+    grown.set(this.buffer.subarray(0, this.position));
+    this.buffer = grown;
+    this.view = new DataView(grown.buffer);
   }
 }
 
 /** Bytes a varint of `value` takes. */
 export function varintLength(value: number): number {
-  let length = 1;
-  for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 128)) length++;
+  if (value < 0x80) return 1;
+  if (value < 0x4000) return 2;
+  let length = 3;
+  for (let rest = Math.floor(value / 0x20_0000); rest > 0; rest = Math.floor(rest / 128)) length++;
   return length;
 }

@@ -19,7 +19,7 @@ import {
   STATUS,
   TRACES_DATA,
 } from './fields.ts';
-import { ProtoError, ProtoReader } from './proto-reader.ts';
+import { microsAt, ProtoError, ProtoReader } from './proto-reader.ts';
 import { BYTES, FIXED32, FIXED64, VARINT } from './proto-writer.ts';
 import {
   type Envelope,
@@ -31,10 +31,29 @@ import {
   SpanTable,
   textAt,
 } from './span-table.ts';
-import { EVENT_TYPES, expect, LINK_TYPES, RESOURCE_TYPES, SCOPE_TYPES, walkChild, walkKeyValue } from './walk.ts';
+import {
+  EVENT_TYPES,
+  expect,
+  isUsualKeyValue,
+  LINK_TYPES,
+  RESOURCE_TYPES,
+  SCOPE_TYPES,
+  walkChild,
+  walkKeyValue,
+} from './walk.ts';
 
 /** Times beyond the integers a JSON number holds, in the year 2255, are impossible. */
 const MAX_TIME_US = Number.MAX_SAFE_INTEGER;
+
+const tagOf = (field: number, wireType: number) => (field << 3) | wireType;
+const TAG_TRACE_ID = tagOf(SPAN.traceId, BYTES);
+const TAG_SPAN_ID = tagOf(SPAN.spanId, BYTES);
+const TAG_PARENT = tagOf(SPAN.parentSpanId, BYTES);
+const TAG_NAME = tagOf(SPAN.name, BYTES);
+const TAG_KIND = tagOf(SPAN.kind, VARINT);
+const FIXED64_START = tagOf(SPAN.startTimeUnixNano, FIXED64);
+const FIXED64_END = tagOf(SPAN.endTimeUnixNano, FIXED64);
+const TAG_ATTRIBUTES = tagOf(SPAN.attributes, BYTES);
 
 /**
  * Scans `TracesData` or `ExportTraceServiceRequest` bytes. A span that is wrong in itself is marked in the table;
@@ -55,6 +74,7 @@ export function scanTraces(bytes: Uint8Array, limits: ScanLimits = NO_LIMITS): S
 function scanResourceSpans(table: SpanTable, reader: ProtoReader, start: number, end: number): void {
   const resource: ScannedResource = { ranges: [], bytes: 0, service: 'unknown_service', isPage: false };
   const firstRow = table.count;
+  const firstScope = table.scopes.length;
   table.checkEnvelopes();
   table.resources.push(resource);
   reader.position = start;
@@ -76,10 +96,16 @@ function scanResourceSpans(table: SpanTable, reader: ProtoReader, start: number,
       scanResource(resource, reader, valueStart, valueEnd);
     } else if (reader.field === RESOURCE_SPANS.schemaUrl) expect(reader, BYTES, 'schema_url');
   }
-  for (let i = firstRow; i < table.count; i++) {
-    if (resource.bytes + table.scopes[table.scope[i]!]!.bytes > table.limits.envelopeBytes)
-      table.reject(i, 'resource_too_large');
-  }
+  rejectTooLarge(table, resource, firstScope, firstRow);
+}
+
+/** What goes with every trace's slice must be small. Rejects the rows of a resource where it is not. */
+function rejectTooLarge(table: SpanTable, resource: ScannedResource, firstScope: number, firstRow: number): void {
+  const isTooLarge = (scope: number) => resource.bytes + table.scopes[scope]!.bytes > table.limits.envelopeBytes;
+  let scope = firstScope;
+  while (scope < table.scopes.length && !isTooLarge(scope)) scope++;
+  if (scope === table.scopes.length) return;
+  for (let i = firstRow; i < table.count; i++) if (isTooLarge(table.scope[i]!)) table.reject(i, 'resource_too_large');
 }
 
 /** Fields that stand side by side are one range. */
@@ -131,7 +157,9 @@ function scanSpan(table: SpanTable, reader: ProtoReader, scope: number, start: n
 
 function scanSpanFields(table: SpanTable, reader: ProtoReader, i: number, end: number): RejectionReason | null {
   let reason: RejectionReason | null = null;
-  while (reader.next(end)) {
+  while (true) {
+    reader.position = skipUsualFields(table, i, reader.position, end);
+    if (!reader.next(end)) break;
     const length = reader.valueEnd - reader.valueStart;
     switch (reader.field) {
       case SPAN.traceId:
@@ -203,6 +231,67 @@ function scanSpanFields(table: SpanTable, reader: ProtoReader, i: number, end: n
   if (table.spanIdAt[i] === -1 || isZero(reader.bytes, table.spanIdAt[i]!, 8)) return 'invalid_span_id';
   if (table.startUs[i] === 0 || table.startUs[i]! > MAX_TIME_US || table.endUs[i]! > MAX_TIME_US) return 'invalid_time';
   return null;
+}
+
+/**
+ * Takes in the fields from `start` on that are as nearly all are - known, of the right type, with a tag and a length of one
+ * byte each - and returns where the first other one begins, or `end`. What it takes in, the general code would as well.
+ */
+function skipUsualFields(table: SpanTable, i: number, start: number, end: number): number {
+  const { bytes, view } = table;
+  let at = start;
+  while (at + 2 <= end) {
+    const tag = bytes[at]!;
+    const second = bytes[at + 1]!;
+    // The length, or a varint's only byte.
+    if (tag === FIXED64_START || tag === FIXED64_END) {
+      if (at + 9 > end) return at;
+      const us = microsAt(view, at + 1);
+      if (tag === FIXED64_START) table.startUs[i] = us;
+      else table.endUs[i] = us;
+      at += 9;
+      continue;
+    }
+    if (second > 0x7f) {
+      if (tag !== TAG_ATTRIBUTES || at + 3 > end || bytes[at + 2]! > 0x7f) return at;
+      const next = at + 3 + (second & 0x7f) + (bytes[at + 2]! << 7);
+      if (next > end || !isUsualKeyValue(bytes, at + 3, next)) return at;
+      at = next;
+      continue;
+    }
+    if (tag === TAG_KIND) {
+      table.kind[i] = second <= 5 ? second : 0;
+      at += 2;
+      continue;
+    }
+    const next = at + 2 + second;
+    if (next > end) return at;
+    switch (tag) {
+      case TAG_ATTRIBUTES:
+        if (!isUsualKeyValue(bytes, at + 2, next)) return at;
+        break;
+      case TAG_TRACE_ID:
+        if (second !== 16) return at;
+        table.traceIdAt[i] = at + 2;
+        break;
+      case TAG_SPAN_ID:
+        if (second !== 8) return at;
+        table.spanIdAt[i] = at + 2;
+        break;
+      case TAG_PARENT:
+        if (second !== 8) return at;
+        if (!isZero(bytes, at + 2, 8)) table.parentIdAt[i] = at + 2;
+        break;
+      case TAG_NAME:
+        table.nameStart[i] = at + 2;
+        table.nameEnd[i] = next;
+        break;
+      default:
+        return at;
+    }
+    at = next;
+  }
+  return at;
 }
 
 function scanStatusCode(reader: ProtoReader, end: number): number {

@@ -1,7 +1,7 @@
 /** Cuts spans out of a scanned message: every output is again valid OTLP `TracesData`, and each span is copied once. */
 
 import { RESOURCE_SPANS, SCOPE_SPANS, TRACES_DATA } from './fields.ts';
-import { type ProtoWriter, varintLength } from './proto-writer.ts';
+import { BYTES, varintLength } from './proto-writer.ts';
 import type { Envelope, SpanTable } from './span-table.ts';
 
 /** Good rows of a table by trace, the traces in the order in which they first appear. */
@@ -63,93 +63,110 @@ function sameTraceId(view: DataView, a: number, b: number): boolean {
   return true;
 }
 
-/** Bytes that `writeRows` writes. */
-export function measureRows(table: SpanTable, rows: Int32Array, from: number, to: number): number {
-  return planRows(table, rows, from, to);
-}
+/**
+ * Rows of one trace that will be written as one `TracesData`. The lengths of the messages around the spans are found first,
+ * so that what takes the bytes can be made as large as it must be, and every byte is written once.
+ */
+export class SlicePlan {
+  readonly table: SpanTable;
+  private readonly rows: Int32Array;
+  private readonly from: number;
+  private readonly to: number;
+  /** Of the messages around the spans: resource by resource, each before those of its scopes. */
+  private readonly lengths: number[] = [];
+  /** Bytes that `writeTo` writes. */
+  readonly length: number;
 
-/** Writes rows `from` to `to` - 1 of `rows` (ascending) as `TracesData`, each under its resource and scope as they were. */
-export function writeRows(writer: ProtoWriter, table: SpanTable, rows: Int32Array, from = 0, to = rows.length): void {
-  planRows(table, rows, from, to);
-  let planned = 0;
-  let scope = -1;
-  let resource = -1;
-  for (let i = from; i < to; i++) {
-    const row = rows[i]!;
-    if (table.scope[row] !== scope) {
-      scope = table.scope[row]!;
-      if (table.resource(row) !== resource) {
-        resource = table.resource(row);
-        writer.header(TRACES_DATA.resourceSpans, plan[planned++]!);
-        writeEnvelope(writer, table.bytes, table.resources[resource]!);
+  /** Plans rows `from` to `to` - 1 of `rows`, ascending. */
+  constructor(table: SpanTable, rows: Int32Array, from = 0, to = rows.length) {
+    this.table = table;
+    this.rows = rows;
+    this.from = from;
+    this.to = to;
+    this.length = this.plan();
+  }
+
+  /** Writes the rows, each under its resource and scope as they were. Returns where they end. */
+  writeTo(target: Uint8Array, start: number): number {
+    const { table, rows, to, lengths } = this;
+    const { bytes } = table;
+    let at = start;
+    let planned = 0;
+    let scope = -1;
+    let resource = -1;
+    for (let i = this.from; i < to; i++) {
+      const row = rows[i]!;
+      if (table.scope[row] !== scope) {
+        scope = table.scope[row]!;
+        if (table.resource(row) !== resource) {
+          resource = table.resource(row);
+          at = writeHeader(target, at, TRACES_DATA.resourceSpans, lengths[planned++]!);
+          at = writeEnvelope(target, at, bytes, table.resources[resource]!);
+        }
+        at = writeHeader(target, at, RESOURCE_SPANS.scopeSpans, lengths[planned++]!);
+        at = writeEnvelope(target, at, bytes, table.scopes[scope]!);
       }
-      writer.header(RESOURCE_SPANS.scopeSpans, plan[planned++]!);
-      writeEnvelope(writer, table.bytes, table.scopes[scope]!);
-    }
-    const start = table.start[row]!;
-    let end = table.end[row]!;
-    writer.header(SCOPE_SPANS.spans, end - start);
-    // Spans that stand side by side, each after nothing but its own header, are copied together.
-    while (i + 1 < to && table.scope[rows[i + 1]!] === scope && follows(table, rows[i + 1]!, end))
-      end = table.end[rows[++i]!]!;
-    writer.range(table.bytes, start, end);
-  }
-}
-
-/** Lengths of the messages around the spans, resource by resource, each before those of its scopes. */
-let plan = new Int32Array(64);
-
-/** Fills the plan for these rows and returns their length. */
-function planRows(table: SpanTable, rows: Int32Array, from: number, to: number): number {
-  let planned = 0;
-  let length = 0;
-  let scope = -1;
-  let resource = -1;
-  let scopeAt = 0;
-  let resourceAt = 0;
-  const closeScope = () => {
-    plan[resourceAt]! += 1 + varintLength(plan[scopeAt]!) + plan[scopeAt]!;
-  };
-  const closeResource = () => {
-    length += 1 + varintLength(plan[resourceAt]!) + plan[resourceAt]!;
-  };
-  for (let i = from; i < to; i++) {
-    const row = rows[i]!;
-    if (table.scope[row] !== scope) {
-      if (planned + 2 > plan.length) plan = grow(plan);
-      if (scope !== -1) closeScope();
-      scope = table.scope[row]!;
-      if (table.resource(row) !== resource) {
-        if (resource !== -1) closeResource();
-        resource = table.resource(row);
-        resourceAt = planned++;
-        plan[resourceAt] = table.resources[resource]!.bytes;
+      const spanStart = table.start[row]!;
+      let spanEnd = table.end[row]!;
+      at = writeHeader(target, at, SCOPE_SPANS.spans, spanEnd - spanStart);
+      // Spans that stand side by side, each after nothing but its own header, are copied together.
+      while (i + 1 < to && table.scope[rows[i + 1]!] === scope && follows(table, rows[i + 1]!, spanEnd)) {
+        spanEnd = table.end[rows[++i]!]!;
       }
-      scopeAt = planned++;
-      plan[scopeAt] = table.scopes[scope]!.bytes;
+      target.set(bytes.subarray(spanStart, spanEnd), at);
+      at += spanEnd - spanStart;
     }
-    const bytes = table.end[row]! - table.start[row]!;
-    plan[scopeAt]! += 1 + varintLength(bytes) + bytes;
+    return at;
   }
-  if (scope !== -1) {
-    closeScope();
-    closeResource();
+
+  private plan(): number {
+    const { table, rows, to, lengths } = this;
+    let total = 0;
+    let i = this.from;
+    while (i < to) {
+      const resource = table.resource(rows[i]!);
+      const resourceAt = lengths.push(0) - 1;
+      let resourceBytes = table.resources[resource]!.bytes;
+      while (i < to && table.resource(rows[i]!) === resource) {
+        const scope = table.scope[rows[i]!]!;
+        let scopeBytes = table.scopes[scope]!.bytes;
+        for (; i < to && table.scope[rows[i]!] === scope; i++) {
+          scopeBytes += withHeader(table.end[rows[i]!]! - table.start[rows[i]!]!);
+        }
+        lengths.push(scopeBytes);
+        resourceBytes += withHeader(scopeBytes);
+      }
+      lengths[resourceAt] = resourceBytes;
+      total += withHeader(resourceBytes);
+    }
+    return total;
   }
-  return length;
 }
 
-function grow(array: Int32Array): Int32Array<ArrayBuffer> {
-  const grown = new Int32Array(array.length * 2);
-  grown.set(array);
-  return grown;
+/** Bytes of a nested message with its tag, which is of one byte, and its length. */
+function withHeader(length: number): number {
+  return 1 + varintLength(length) + length;
 }
 
 /** True when between `end` and the span of `row` there is just the shortest header that this span can have. */
 function follows(table: SpanTable, row: number, end: number): boolean {
-  const start = table.start[row]!;
-  return start - end === 1 + varintLength(table.end[row]! - start);
+  return table.end[row]! - end === withHeader(table.end[row]! - table.start[row]!);
 }
 
-function writeEnvelope(writer: ProtoWriter, bytes: Uint8Array, envelope: Envelope): void {
-  for (const { start, end } of envelope.ranges) writer.range(bytes, start, end);
+function writeHeader(target: Uint8Array, start: number, field: number, length: number): number {
+  let at = start;
+  target[at++] = (field << 3) | BYTES;
+  let rest = length;
+  for (; rest > 0x7f; rest >>= 7) target[at++] = rest | 0x80;
+  target[at++] = rest;
+  return at;
+}
+
+function writeEnvelope(target: Uint8Array, at: number, bytes: Uint8Array, { ranges, bytes: length }: Envelope): number {
+  let to = at;
+  for (const { start, end } of ranges) {
+    target.set(bytes.subarray(start, end), to);
+    to += end - start;
+  }
+  return at + length;
 }

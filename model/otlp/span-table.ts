@@ -57,6 +57,11 @@ export function textAt(bytes: Uint8Array, start: number, end: number): string {
   return decoder.decode(bytes.subarray(start, end));
 }
 
+/** Bytes of all columns in a row of the table. */
+const ROW_BYTES = 59;
+/** Few senders' spans are smaller, so that a table made for a message seldom has to grow. */
+const SPAN_BYTES_GUESS = 128;
+
 /** The spans of one OTLP message, a column a field. Rows 0 to `count - 1` are in the message's order. */
 export class SpanTable {
   readonly bytes: Uint8Array;
@@ -67,31 +72,33 @@ export class SpanTable {
   readonly scopes: ScannedScope[] = [];
   count = 0;
   /** Range of the Span message's body. */
-  start = new Int32Array(64);
-  end = new Int32Array(64);
+  start!: Int32Array;
+  end!: Int32Array;
   /** Index into `scopes`. */
-  scope = new Int32Array(64);
+  scope!: Int32Array;
   /** Offset of the 16, 8 and 8 bytes; parent -1 where there is none. */
-  traceIdAt = new Int32Array(64);
-  spanIdAt = new Int32Array(64);
-  parentIdAt = new Int32Array(64);
-  nameStart = new Int32Array(64);
-  nameEnd = new Int32Array(64);
+  traceIdAt!: Int32Array;
+  spanIdAt!: Int32Array;
+  parentIdAt!: Int32Array;
+  nameStart!: Int32Array;
+  nameEnd!: Int32Array;
   /** Range of the W3C tracestate; empty where there is none. */
-  traceStateStart = new Int32Array(64);
-  traceStateEnd = new Int32Array(64);
-  kind = new Uint8Array(64);
-  status = new Uint8Array(64);
-  startUs = new Float64Array(64);
+  traceStateStart!: Int32Array;
+  traceStateEnd!: Int32Array;
+  kind!: Uint8Array;
+  status!: Uint8Array;
+  startUs!: Float64Array;
   /** 0 while the span is open. */
-  endUs = new Float64Array(64);
+  endUs!: Float64Array;
   /** 0 when the span is good, otherwise 1 + its index in REJECTION_REASONS. */
-  private rejected = new Uint8Array(64);
+  private rejected!: Uint8Array;
+  private capacity = 0;
 
   constructor(bytes: Uint8Array, limits: ScanLimits) {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.limits = limits;
+    this.allocate(8 + Math.min(Math.floor(bytes.length / SPAN_BYTES_GUESS), MAX_SPANS_PER_REQUEST));
   }
 
   /** Why row `i` is not acceptable, or null when it is. */
@@ -142,31 +149,55 @@ export class SpanTable {
   addRow(): number {
     if (this.count >= this.limits.spans) throw new TooManyError(`more than ${this.limits.spans} spans`);
     const i = this.count++;
-    if (i === this.start.length) this.grow();
+    if (i === this.capacity) this.grow();
     this.traceIdAt[i] = this.spanIdAt[i] = this.parentIdAt[i] = -1;
     return i;
   }
 
-  private grow(): void {
-    const size = this.start.length * 4;
-    const copy = <T extends Int32Array | Uint8Array | Float64Array>(to: T, from: T): T => {
-      to.set(from);
-      return to;
+  /** All columns are cut from one buffer: that is many times faster than a buffer for each. */
+  private allocate(capacity: number): void {
+    const buffer = new ArrayBuffer(capacity * ROW_BYTES);
+    let at = 0;
+    const next = (bytes: number) => {
+      at += bytes * capacity;
+      return at - bytes * capacity;
     };
-    this.start = copy(new Int32Array(size), this.start);
-    this.end = copy(new Int32Array(size), this.end);
-    this.scope = copy(new Int32Array(size), this.scope);
-    this.traceIdAt = copy(new Int32Array(size), this.traceIdAt);
-    this.spanIdAt = copy(new Int32Array(size), this.spanIdAt);
-    this.parentIdAt = copy(new Int32Array(size), this.parentIdAt);
-    this.nameStart = copy(new Int32Array(size), this.nameStart);
-    this.nameEnd = copy(new Int32Array(size), this.nameEnd);
-    this.traceStateStart = copy(new Int32Array(size), this.traceStateStart);
-    this.traceStateEnd = copy(new Int32Array(size), this.traceStateEnd);
-    this.kind = copy(new Uint8Array(size), this.kind);
-    this.status = copy(new Uint8Array(size), this.status);
-    this.startUs = copy(new Float64Array(size), this.startUs);
-    this.endUs = copy(new Float64Array(size), this.endUs);
-    this.rejected = copy(new Uint8Array(size), this.rejected);
+    this.startUs = new Float64Array(buffer, next(8), capacity);
+    this.endUs = new Float64Array(buffer, next(8), capacity);
+    this.start = new Int32Array(buffer, next(4), capacity);
+    this.end = new Int32Array(buffer, next(4), capacity);
+    this.scope = new Int32Array(buffer, next(4), capacity);
+    this.traceIdAt = new Int32Array(buffer, next(4), capacity);
+    this.spanIdAt = new Int32Array(buffer, next(4), capacity);
+    this.parentIdAt = new Int32Array(buffer, next(4), capacity);
+    this.nameStart = new Int32Array(buffer, next(4), capacity);
+    this.nameEnd = new Int32Array(buffer, next(4), capacity);
+    this.traceStateStart = new Int32Array(buffer, next(4), capacity);
+    this.traceStateEnd = new Int32Array(buffer, next(4), capacity);
+    this.kind = new Uint8Array(buffer, next(1), capacity);
+    this.status = new Uint8Array(buffer, next(1), capacity);
+    this.rejected = new Uint8Array(buffer, next(1), capacity);
+    this.capacity = capacity;
+  }
+
+  private grow(): void {
+    const { startUs, endUs, start, end, scope, traceIdAt, spanIdAt, parentIdAt, nameStart, nameEnd } = this;
+    const { traceStateStart, traceStateEnd, kind, status, rejected } = this;
+    this.allocate(this.capacity * 2);
+    this.startUs.set(startUs);
+    this.endUs.set(endUs);
+    this.start.set(start);
+    this.end.set(end);
+    this.scope.set(scope);
+    this.traceIdAt.set(traceIdAt);
+    this.spanIdAt.set(spanIdAt);
+    this.parentIdAt.set(parentIdAt);
+    this.nameStart.set(nameStart);
+    this.nameEnd.set(nameEnd);
+    this.traceStateStart.set(traceStateStart);
+    this.traceStateEnd.set(traceStateEnd);
+    this.kind.set(kind);
+    this.status.set(status);
+    this.rejected.set(rejected);
   }
 }

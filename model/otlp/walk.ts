@@ -24,6 +24,13 @@ const ANY_VALUE_TYPES: readonly (number | undefined)[] = [
   BYTES,
 ];
 
+const KEY_TAG = (KEY_VALUE.key << 3) | BYTES;
+const VALUE_TAG = (KEY_VALUE.value << 3) | BYTES;
+const STRING_TAG = (ANY_VALUE.stringValue << 3) | BYTES;
+const BOOL_TAG = (ANY_VALUE.boolValue << 3) | VARINT;
+const INT_TAG = (ANY_VALUE.intValue << 3) | VARINT;
+const DOUBLE_TAG = (ANY_VALUE.doubleValue << 3) | FIXED64;
+
 /** Checks the structure of the Event, Link, Resource or Scope at the reader's current value; leaves it at `end`. */
 export function walkChild(
   reader: ProtoReader,
@@ -45,6 +52,10 @@ export function walkChild(
 
 /** Checks the structure of the KeyValue at the reader's current value; leaves the reader at `end`. */
 export function walkKeyValue(reader: ProtoReader, end: number, depth: number): void {
+  if (depth <= MAX_VALUE_DEPTH && isUsualKeyValue(reader.bytes, reader.valueStart, end)) {
+    reader.position = end;
+    return;
+  }
   reader.position = reader.valueStart;
   while (reader.next(end)) {
     if (reader.field === KEY_VALUE.key) expect(reader, BYTES, 'key');
@@ -52,6 +63,42 @@ export function walkKeyValue(reader: ProtoReader, end: number, depth: number): v
       expect(reader, BYTES, 'value');
       walkAnyValue(reader, reader.valueEnd, depth);
     }
+  }
+}
+
+/**
+ * True for a KeyValue as nearly all are: a key of less than 128 bytes, then a value that is one string, bool, int or double
+ * and nothing else. False says nothing.
+ */
+export function isUsualKeyValue(bytes: Uint8Array, start: number, end: number): boolean {
+  if (start + 2 > end || bytes[start] !== KEY_TAG || bytes[start + 1]! > 0x7f) return false;
+  let at = start + 2 + bytes[start + 1]!;
+  if (at + 4 > end || bytes[at] !== VALUE_TAG) return false;
+  let length = bytes[at + 1]!;
+  at += 2;
+  if (length > 0x7f) {
+    if (bytes[at]! > 0x7f) return false;
+    length += (bytes[at]! << 7) - 0x80;
+    at++;
+  }
+  if (at + length !== end || length < 2) return false;
+  switch (bytes[at]) {
+    case STRING_TAG: {
+      const first = bytes[at + 1]!;
+      if (first < 0x80) return at + 2 + first === end;
+      return length > 2 && bytes[at + 2]! < 0x80 && at + 3 + (first & 0x7f) + (bytes[at + 2]! << 7) === end;
+    }
+    case INT_TAG:
+    case BOOL_TAG: {
+      const last = end - 1;
+      if (length > 11) return false;
+      for (at++; at < last; at++) if (bytes[at]! < 0x80) return false;
+      return bytes[last]! < 0x80;
+    }
+    case DOUBLE_TAG:
+      return length === 9;
+    default:
+      return false;
   }
 }
 

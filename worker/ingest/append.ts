@@ -2,16 +2,17 @@
 
 import type { Config } from '../../durable-objects/config.ts';
 import type { Env } from '../../durable-objects/env.ts';
+import type { AppendResult } from '../../durable-objects/protocol.ts';
 import { AppendFrameWriter } from '../../model/append-frame.ts';
-import { MAX_SLICE_BYTES, MAX_SLICED_BYTES, SHARD_TIMEOUT_MS } from '../../model/limits.ts';
-import { groupByTrace, measureRows } from '../../model/otlp/slice.ts';
+import { MAX_SLICED_BYTES, SHARD_TIMEOUT_MS } from '../../model/limits.ts';
+import { groupByTrace } from '../../model/otlp/slice.ts';
 import type { SpanTable } from '../../model/otlp/span-table.ts';
 import { countRefused } from '../counters.ts';
 import { IngestError } from '../errors.ts';
 import { shardOf, shardStub, slotOf } from '../routing.ts';
 
 /** A refusal asks the sender to wait this long where the shard does not say how long. */
-const RETRY_MS = 1_000;
+const RETRY_SECONDS = 1;
 
 /**
  * Commits the good rows of a table. Returns when every shard has them; throws IngestError 429 or 503 when one refused
@@ -19,75 +20,98 @@ const RETRY_MS = 1_000;
  * marked as rejected in the table.
  */
 export async function appendTable(env: Env, config: Config, table: SpanTable, flags: number): Promise<void> {
-  const shares = [...sliceByShard(table, config, flags)];
-  const results = await Promise.all(shares.map(([shard, share]) => appendFrame(env, shard, share.finish())));
+  const shares = sliceByShard(table, config, flags);
+  const results = await appendShares(env, shares);
   // What other shards have taken stays with them, and is merged when it comes again.
-  const refusals = results.filter((result) => !result.accepted);
-  const [refusal] = refusals;
-  if (!refusal) return;
-  for (const [i, [, { spans }]] of shares.entries()) if (!results[i]!.accepted) countRefused(spans);
-  if (refusals.some(({ retryAfterMs }) => retryAfterMs === null)) {
-    throw new IngestError(503, 'unavailable', 'a shard did not answer: send the same again later', RETRY_MS / 1000);
+  const refusals = results.filter((result) => !result?.accepted);
+  if (refusals.length === 0) return;
+  for (const [i, { spans }] of shares.entries()) if (!results[i]?.accepted) countRefused(spans);
+  if (refusals.includes(null)) {
+    throw new IngestError(503, 'unavailable', 'a shard did not answer: send the same again later', RETRY_SECONDS);
   }
-  const retrySeconds = Math.max(1, Math.ceil((refusal.retryAfterMs ?? RETRY_MS) / 1000));
-  throw new IngestError(429, 'overloaded', 'a shard is full: send the same again later', retrySeconds);
+  const [first] = refusals;
+  const retrySeconds = first?.accepted === false ? Math.ceil(first.retryAfterMs / 1000) : RETRY_SECONDS;
+  throw new IngestError(429, 'overloaded', 'a shard is full: send the same again later', Math.max(1, retrySeconds));
 }
+
+/** What one shard gets of a request. */
+interface Share {
+  readonly shard: number;
+  readonly frame: Uint8Array;
+  readonly spans: number;
+}
+
+/** By shard. Nothing awaits while they are in use, so all requests use the same. */
+const writers: AppendFrameWriter[] = [];
 
 /** The table's good rows as one frame for each shard. Throws IngestError 413 when they grow beyond measure. */
-function sliceByShard(table: SpanTable, config: Config, flags: number): Map<number, AppendFrameWriter> {
-  const shares = new Map<number, AppendFrameWriter>();
-  const { count, rows, starts } = groupByTrace(table);
-  let bytes = 0;
-  for (let trace = 0; trace < count; trace++) {
-    const shard = shardOf(slotOf(table.bytes, table.traceIdAt[rows[starts[trace]!]!]), config);
-    const share = shares.get(shard) ?? new AppendFrameWriter();
-    shares.set(shard, share);
-    const before = share.length;
-    addSlices(share, table, rows, starts[trace]!, starts[trace + 1]!, flags);
-    bytes += share.length - before;
-    // Each trace has its own copy of the resource, so that small spans of many traces can grow a lot.
-    if (bytes > MAX_SLICED_BYTES) {
-      countRefused(table.countGood());
-      throw new IngestError(413, 'body_too_large', `cut by trace the request has more than ${MAX_SLICED_BYTES} bytes`);
+function sliceByShard(table: SpanTable, config: Config, flags: number): Share[] {
+  while (writers.length < config.shards) writers.push(new AppendFrameWriter());
+  try {
+    const { count, rows, starts } = groupByTrace(table);
+    let bytes = 0;
+    for (let trace = 0; trace < count; trace++) {
+      const from = starts[trace]!;
+      const writer = writers[shardOf(slotOf(table.bytes, table.traceIdAt[rows[from]!]), config)]!;
+      const before = writer.length;
+      addSlices(writer, table, rows, from, starts[trace + 1]!, flags);
+      bytes += writer.length - before;
+      // Each trace has its own copy of the resource, so that small spans of many traces can grow a lot.
+      if (bytes > MAX_SLICED_BYTES) {
+        countRefused(table.countGood());
+        throw new IngestError(
+          413,
+          'body_too_large',
+          `cut by trace the request has more than ${MAX_SLICED_BYTES} bytes`,
+        );
+      }
     }
+    return writers.flatMap((writer, shard) =>
+      writer.spans === 0 ? [] : { shard, frame: writer.finish(), spans: writer.spans },
+    );
+  } finally {
+    for (const writer of writers) writer.reset();
   }
-  return shares;
 }
 
-/** Adds one trace's rows as slices of at most `MAX_SLICE_BYTES`; a row that is larger by itself is rejected. */
+/** Adds rows of one trace, as several slices where they are too large for one; a row that is so by itself is rejected. */
 function addSlices(
-  share: AppendFrameWriter,
+  writer: AppendFrameWriter,
   table: SpanTable,
   rows: Int32Array,
   from: number,
   to: number,
   flags: number,
 ): void {
-  if (measureRows(table, rows, from, to) <= MAX_SLICE_BYTES) {
-    share.addSlice(table, rows, from, to, flags);
-  } else if (to - from === 1) {
+  if (writer.addSlice(table, rows, from, to, flags)) return;
+  if (to - from === 1) {
     table.reject(rows[from]!, 'span_too_large');
-  } else {
-    const half = (from + to) >> 1;
-    addSlices(share, table, rows, from, half, flags);
-    addSlices(share, table, rows, half, to, flags);
+    return;
   }
+  const half = (from + to) >> 1;
+  addSlices(writer, table, rows, from, half, flags);
+  addSlices(writer, table, rows, half, to, flags);
 }
 
-type ShareResult = { readonly accepted: true } | { readonly accepted: false; readonly retryAfterMs: number | null };
-
-/** `retryAfterMs: null` stands for a shard that failed or did not answer. */
-async function appendFrame(env: Env, shard: number, frame: Uint8Array): Promise<ShareResult> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${SHARD_TIMEOUT_MS} ms`)), SHARD_TIMEOUT_MS);
+/** What each shard answered; null stands for one that failed or did not answer in time. */
+async function appendShares(env: Env, shares: readonly Share[]): Promise<(AppendResult | null)[]> {
+  const results: (AppendResult | null)[] = shares.map(() => null);
+  const pending = new Set(shares);
+  const calls = shares.map(async (share, i) => {
+    try {
+      results[i] = await shardStub(env, share.shard).append(share.frame);
+    } catch (error) {
+      console.error(`shard ${share.shard} failed an append: ${(error as Error).message}`);
+    }
+    pending.delete(share);
   });
-  try {
-    return await Promise.race([shardStub(env, shard).append(frame), timeout]);
-  } catch (error) {
-    console.error(`shard ${shard} failed an append: ${(error as Error).message}`);
-    return { accepted: false, retryAfterMs: null };
-  } finally {
-    clearTimeout(timer);
-  }
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, SHARD_TIMEOUT_MS);
+  });
+  await Promise.race([Promise.all(calls), timeout]);
+  clearTimeout(timer);
+  for (const { shard } of pending) console.error(`shard ${shard} did not answer within ${SHARD_TIMEOUT_MS} ms`);
+  // A copy: what is answered later is too late.
+  return [...results];
 }

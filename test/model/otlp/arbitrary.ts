@@ -15,10 +15,17 @@ type AnyValueInit = MessageInitShape<typeof AnyValueSchema>;
 const bytes = (length: number) =>
   fc.uint8Array({ minLength: length, maxLength: length }).filter((id) => id.some((byte) => byte !== 0));
 
+/** Lengths on both sides of where a length itself takes one byte more, with what is written around the text. */
+const longText = fc
+  .constantFrom(118, 122, 124, 126, 127, 128, 16_378, 16_380, 16_383, 16_384)
+  .map((length) => 'x'.repeat(length));
+
 const anyValue: fc.Arbitrary<AnyValueInit> = fc.letrec<{ value: AnyValueInit }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 3 },
-    fc.string({ unit: 'grapheme' }).map((value): AnyValueInit => ({ value: { case: 'stringValue', value } })),
+    fc
+      .oneof({ weight: 9, arbitrary: fc.string({ unit: 'grapheme' }) }, longText)
+      .map((value): AnyValueInit => ({ value: { case: 'stringValue', value } })),
     fc.boolean().map((value): AnyValueInit => ({ value: { case: 'boolValue', value } })),
     fc
       .bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })
@@ -37,7 +44,8 @@ const anyValue: fc.Arbitrary<AnyValueInit> = fc.letrec<{ value: AnyValueInit }>(
   ),
 })).value;
 
-const attributes = fc.array(fc.record({ key: fc.string({ maxLength: 20 }), value: anyValue }), { maxLength: 5 });
+const key = fc.oneof({ weight: 39, arbitrary: fc.string({ maxLength: 20 }) }, longText);
+const attributes = fc.array(fc.record({ key, value: anyValue }), { maxLength: 5 });
 
 const nanos = fc.bigInt({ min: 1_000n, max: 4_000_000_000_000_000_000n });
 
@@ -51,7 +59,7 @@ export function span(traceIds: readonly Uint8Array[]): fc.Arbitrary<MessageInitS
     ),
     traceState: fc.constantFrom('', 'ot=th:8', 'vendor=1'),
     parentSpanId: fc.oneof(fc.constant(new Uint8Array()), bytes(8)),
-    name: fc.string({ unit: 'grapheme', maxLength: 40 }),
+    name: fc.oneof({ weight: 19, arbitrary: fc.string({ unit: 'grapheme', maxLength: 40 }) }, longText),
     kind: fc.integer({ min: 0, max: 5 }),
     startTimeUnixNano: nanos,
     endTimeUnixNano: fc.oneof(fc.constant(0n), nanos),
