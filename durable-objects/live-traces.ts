@@ -122,6 +122,21 @@ export class LiveTraces {
     );
   }
 
+  /** Spans that no decision covers, and kept ones that are not stored. Looks at all spans. */
+  gauges(): { liveSpans: number; outboxSpans: number } {
+    let liveSpans = 0;
+    let outboxSpans = 0;
+    for (const trace of this.all()) {
+      const isKept = this.outbox.has(trace);
+      for (let span = this.traces.spanHead[trace]!; span !== -1; span = this.spans.next[span]!) {
+        const bits = this.spans.bits[span]!;
+        if ((bits & IS_DECIDED) === 0) liveSpans++;
+        else if (isKept && (bits & IS_STORED) === 0) outboxSpans++;
+      }
+    }
+    return { liveSpans, outboxSpans };
+  }
+
   state(trace: number): TraceState {
     const decision = this.traces.decision[trace];
     if (!decision) return 'live';

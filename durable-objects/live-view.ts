@@ -190,6 +190,7 @@ export class LiveView implements TraceView {
       }
       row = next;
     }
+    traces.spanTail[this.trace] = previous;
     this.spanCount = count;
   }
 

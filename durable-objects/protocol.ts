@@ -25,11 +25,12 @@ export interface ShardMetrics {
   readonly counters: Counters;
   /** Traces with slices that no decision covers. */
   readonly liveTraces: number;
-  /** Span headers in memory, and what all of memory's columns take. */
   readonly liveSpans: number;
+  /** What all of memory's columns take. */
   readonly liveBytes: number;
   /** Kept traces on their way to the store; how long ago the first was decided. */
   readonly outboxTraces: number;
+  readonly outboxSpans: number;
   readonly oldestUnstoredMs: number;
   readonly logBytes: number;
   /** Failed tries in a row to store a block; whether there were so many that only one is tried at a time. */

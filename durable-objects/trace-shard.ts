@@ -28,6 +28,8 @@ import { parseWords } from './trace-words.ts';
 
 /** Under load, appends look for due decisions this often; alarms alone come too seldom. */
 const DECIDE_INTERVAL_MS = 100;
+/** Kept traces that make it worth while to store a block before the next alarm. */
+const FULL_BLOCK_TRACES = 500;
 const OVERLOAD_RETRY_MS = 5_000;
 /** Appends that wait for a commit; beyond, the shard refuses. */
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
@@ -119,7 +121,8 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     if (trace === -1 && !decision) return null;
     const state = decision ? (decision.keep ? 'kept' : 'dropped') : 'live';
     // What of a kept trace is settled is in the store.
-    const places = (state === 'kept' ? live.places(trace) : this.journal.findSlices(id)).filter((place) =>
+    const unsettled = trace === -1 ? [] : live.places(trace);
+    const places = (state === 'kept' ? unsettled : this.journal.findSlices(id)).filter((place) =>
       isAfter(place, after),
     );
     let bytes = 0;
@@ -162,7 +165,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     return {
       counters: live.counters,
       liveTraces: live.undecidedCount,
-      liveSpans: live.spans.count,
+      ...live.gauges(),
       liveBytes: live.bytes,
       outboxTraces: live.outbox.size,
       oldestUnstoredMs: oldest === undefined ? 0 : Date.now() - (live.traces.decision[oldest]?.decidedUs ?? 0) / 1000,
@@ -190,6 +193,8 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   private decideDue(nowMs: number): void {
     this.lastDecideMs = nowMs;
     this.deciding.decideDue(nowMs);
+    // Under load blocks are stored as they fill: all at once would hold everything up.
+    if (this.journal.live.outbox.size >= FULL_BLOCK_TRACES) void this.storing.run();
   }
 
   private isFull(): boolean {

@@ -123,8 +123,12 @@ async function ingest(c: Context<App>, handle: typeof ingestOtlp): Promise<Respo
   }
 }
 
+let parsed: { readonly text: string | undefined; readonly config: Config } | undefined;
+
 function config(env: Env): Config {
-  return parseConfig(env.TAILRACE_CONFIG);
+  const text = env.TAILRACE_CONFIG;
+  if (!parsed || parsed.text !== text) parsed = { text, config: parseConfig(text) };
+  return parsed.config;
 }
 
 function store(env: Env) {

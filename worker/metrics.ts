@@ -100,9 +100,14 @@ export async function renderMetrics(env: Env, config: Config): Promise<string> {
       totals.lateSpans,
     ),
     gauge('tailrace_live_traces', 'Traces not decided yet.', sum((shard) => shard.liveTraces)),
-    gauge('tailrace_live_spans', 'Span headers in memory.', sum((shard) => shard.liveSpans)),
+    gauge('tailrace_live_spans', 'Spans not decided yet.', sum((shard) => shard.liveSpans)),
     gauge('tailrace_live_bytes', 'Memory that live traces take.', sum((shard) => shard.liveBytes)),
     gauge('tailrace_outbox_traces', 'Kept traces on their way to the store.', sum((shard) => shard.outboxTraces)),
+    gauge(
+      'tailrace_outbox_spans',
+      'Spans of kept traces on their way to the store.',
+      sum((shard) => shard.outboxSpans),
+    ),
     gauge(
       'tailrace_oldest_unstored_seconds',
       'How long ago the oldest kept trace that is not stored was decided.',

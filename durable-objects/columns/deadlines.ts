@@ -17,7 +17,7 @@ export class Deadlines {
   private previous = new Int32Array(1024);
   /** Where a trace is in the wheel, as slot + 1; 0 when it has no deadline. */
   private slot = new Int32Array(1024);
-  /** All ticks up to this one have been taken. */
+  /** All ticks before this one are over. */
   private tick: number;
 
   constructor(nowMs: number) {
@@ -28,7 +28,7 @@ export class Deadlines {
   set(trace: number, atMs: number): void {
     if (trace >= this.slot.length) this.grow(trace);
     this.clear(trace);
-    const tick = Math.min(Math.max(Math.ceil(atMs / TICK_MS), this.tick + 1), this.tick + TICKS - 1);
+    const tick = Math.min(Math.max(Math.ceil(atMs / TICK_MS), this.tick), this.tick + TICKS - 1);
     const slot = tick % TICKS;
     const head = this.heads[slot]!;
     this.next[trace] = head;
@@ -56,23 +56,25 @@ export class Deadlines {
 
   /** Takes up to `max` traces whose time has come and appends them to `taken`. */
   takeDue(nowMs: number, max: number, taken: number[]): void {
-    const last = Math.floor(nowMs / TICK_MS);
+    // To the end of the tick that is running: who is early is set again.
+    const last = Math.ceil(nowMs / TICK_MS);
     // After a long sleep one round meets every slot.
-    if (last - this.tick > TICKS) this.tick = last - TICKS;
-    while (this.tick < last) {
-      const slot = (this.tick + 1) % TICKS;
+    if (last - this.tick >= TICKS) this.tick = last - TICKS + 1;
+    for (;;) {
+      const slot = this.tick % TICKS;
       for (let trace = this.heads[slot]!; trace !== -1; trace = this.heads[slot]!) {
         if (taken.length >= max) return;
         this.clear(trace);
         taken.push(trace);
       }
+      if (this.tick >= last) return;
       this.tick++;
     }
   }
 
   /** The earliest deadline in milliseconds since the epoch, to a tick; null when there is none. */
   earliestMs(): number | null {
-    for (let tick = this.tick + 1; tick < this.tick + TICKS; tick++) {
+    for (let tick = this.tick; tick < this.tick + TICKS; tick++) {
       if (this.heads[tick % TICKS] !== -1) return tick * TICK_MS;
     }
     return null;

@@ -2,14 +2,12 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { GroupCommit } from '../../durable-objects/group-commit.ts';
 
-const record = (n: number) => Uint8Array.of(n);
-
 /** A disk whose syncs end when the test says so. */
 function setUp() {
   const written: number[][] = [];
   const syncs: { resolve: () => void; reject: (error: Error) => void; upTo: number }[] = [];
-  const group = new GroupCommit(
-    (records) => written.push(records.map((bytes) => bytes[0]!)),
+  const group = new GroupCommit<number>(
+    (items) => written.push([...items]),
     () => new Promise((resolve, reject) => syncs.push({ resolve, reject, upTo: written.length })),
   );
   return { written, syncs, group };
@@ -17,9 +15,9 @@ function setUp() {
 
 it('writes a lone commit at once and what comes meanwhile as one', async () => {
   const { written, syncs, group } = setUp();
-  const first = group.commit([record(1)]);
+  const first = group.commit([1], 1);
   expect(written).toEqual([[1]]);
-  const others = [group.commit([record(2)]), group.commit([record(3)])];
+  const others = [group.commit([2], 1), group.commit([3], 1)];
   expect(written).toEqual([[1]]);
   syncs[0]!.resolve();
   await first;
@@ -27,7 +25,7 @@ it('writes a lone commit at once and what comes meanwhile as one', async () => {
   expect(written).toEqual([[1], [2, 3]]);
   syncs[1]!.resolve();
   await Promise.all(others);
-  const last = group.commit([record(4)]);
+  const last = group.commit([4], 1);
   expect(written).toEqual([[1], [2, 3], [4]]);
   syncs[2]!.resolve();
   await last;
@@ -35,8 +33,8 @@ it('writes a lone commit at once and what comes meanwhile as one', async () => {
 
 it('goes on after a failed sync', async () => {
   const { written, syncs, group } = setUp();
-  const first = group.commit([record(1)]);
-  const second = group.commit([record(2)]);
+  const first = group.commit([1], 1);
+  const second = group.commit([2], 1);
   syncs[0]!.reject(new Error('disk'));
   await expect(first).rejects.toThrow('disk');
   await Promise.resolve();
@@ -62,7 +60,7 @@ it('never resolves a commit before a sync that came after its write', async () =
         if (isCommit) {
           const n = commits.length;
           commits.push(
-            group.commit([record(n)]).then(() => {
+            group.commit([n], 1).then(() => {
               expect(written.flat().indexOf(n)).toBeLessThan(synced);
               resolved++;
             }),
