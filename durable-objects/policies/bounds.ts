@@ -10,7 +10,7 @@ export const MAX_PATTERN_CHARS = 512;
 export const MAX_PATTERN_STEPS = 1_000;
 export const MAX_PATTERN_DEPTH = 32;
 export const MAX_MATCHED_CHARS = 4_096;
-/** Operations whose latency a rule learns; each has two histograms of 1.3 KB. */
+/** Operations whose latency a rule learns; each has two histograms of 1.2 KB. */
 export const MAX_LEARNED_OPERATIONS = 1_000;
 /** Services or operations that one coverage rule counts in a minute. */
 export const MAX_COVERED_KEYS = 2_000;
