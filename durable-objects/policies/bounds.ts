@@ -5,11 +5,12 @@ export const MAX_RULES = 100;
 export const MAX_MEMBERS = 32;
 export const MAX_VALUES = 1_000;
 export const MAX_TEXT_CHARS = 1_024;
-/** A pattern, what it compiles to, and how much of a value it is tried on. */
+/** A pattern, what it compiles to, what is remembered of it, and how much of a value it is tried on. */
 export const MAX_PATTERN_CHARS = 512;
 export const MAX_PATTERN_STEPS = 1_000;
+export const MAX_PATTERN_STATES = 200;
 export const MAX_PATTERN_DEPTH = 32;
-export const MAX_MATCHED_CHARS = 4_096;
+export const MAX_MATCHED_CHARS = 1_024;
 /** Operations whose latency a rule learns; each has two histograms of 1.2 KB. */
 export const MAX_LEARNED_OPERATIONS = 1_000;
 /** Services or operations that one coverage rule counts in a minute. */
