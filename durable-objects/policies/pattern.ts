@@ -172,7 +172,7 @@ class Matcher {
     const known = this.states.get(key);
     if (known) return known;
     if (this.states.size >= MAX_PATTERN_STATES) {
-      // All are forgotten, as the first is what the next text begins with.
+      // The first, with which every text begins, must not lead to what is forgotten.
       this.states = new Map();
       this.first.next.length = 0;
     }

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
 import { parseConfig } from '../../durable-objects/config.ts';
 import { MAX_REMEMBERED_OPERATIONS } from '../../durable-objects/policies/bounds.ts';
+import { isCondition } from '../../durable-objects/policies/conditions.ts';
 import type { AnyOptions, Policy } from '../../durable-objects/policies/policy.ts';
 import { policyMaker, policySchema } from '../../durable-objects/policies/registry.ts';
 import type { TraceView } from '../../durable-objects/trace-view.ts';
@@ -43,6 +44,7 @@ export function policyContract(type: string, { good, bad }: PolicyCase): void {
         const verdict = ask(one, view, nowMs);
         expect(ask(other, view, nowMs)).toEqual(verdict);
         if (verdict) verdicts++;
+        if (isCondition(parsed)) expect(verdict?.keep ?? true).toBe(true);
       }
       expect(verdicts).toBeGreaterThan(0);
 
