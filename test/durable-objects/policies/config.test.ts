@@ -82,6 +82,13 @@ describe('parseConfig', () => {
     ],
     [{ rules: [{ type: 'error', name: 'always' }, { type: 'always' }] }, 'rules: two rules have the same name'],
     [{ rules: Array.from({ length: 101 }, () => ({ type: 'error' })) }, 'rules: '],
+    [
+      {
+        rules: Array.from({ length: 8 }, () => ({ type: 'and', of: [{ type: 'error' }, { type: 'rare_edge' }] })),
+        retention: { warm: { when: [{ type: 'not', of: { type: 'latency_percentile' } }] } },
+      },
+      'rules: there are more than 8 policies that learn',
+    ],
     [{ critical: { services: 'payments' } }, 'critical.services: '],
     [{ critical: { operations: [1] } }, 'critical.operations.0: '],
     [{ completion: { minQuietMs: 5_000, maxQuietMs: 4_000 } }, 'completion.maxQuietMs: is less than minQuietMs'],

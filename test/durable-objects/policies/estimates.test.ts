@@ -35,7 +35,7 @@ class Sum {
 }
 
 const HEADS = [1, 1, 0.5, 0.05];
-const COUNT = 60_000;
+const COUNT = 30_000;
 
 /** 1,000 traces a second are begun; the head samples some of them. */
 function simulate(rules: readonly object[] | undefined, { seed = 1, headed = true, shards = 1 } = {}): Estimate {
