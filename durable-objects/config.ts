@@ -6,8 +6,8 @@
 import * as v from 'valibot';
 import { MAX_TRACE_AGE_MS, MAX_TRACE_BYTES } from '../model/limits.ts';
 import { retentionSchema } from './config/retention.ts';
-import { defaultRules, rulesSchema } from './config/rules.ts';
-import { MAX_TEXT_CHARS, MAX_VALUES } from './policies/bounds.ts';
+import { countLearning, defaultRules, rulesSchema } from './config/rules.ts';
+import { MAX_LEARNING_POLICIES, MAX_TEXT_CHARS, MAX_VALUES } from './policies/bounds.ts';
 import type { AnyOptions } from './policies/policy.ts';
 
 const MAX_CONFIG_CHARS = 256 * 1024;
@@ -83,6 +83,13 @@ const ConfigSchema = v.pipe(
   v.forward(
     v.check(({ completion }) => completion.minQuietMs <= completion.maxQuietMs, 'is less than minQuietMs'),
     ['completion', 'maxQuietMs'],
+  ),
+  v.forward(
+    v.check(
+      ({ rules, retention }) => countLearning([rules, retention]) <= MAX_LEARNING_POLICIES,
+      `there are more than ${MAX_LEARNING_POLICIES} policies that learn`,
+    ),
+    ['rules'],
   ),
 );
 

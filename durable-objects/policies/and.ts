@@ -1,11 +1,11 @@
 import * as v from 'valibot';
 import { isCondition } from './conditions.ts';
 import { type AnySchema, listOf, memberOf } from './members.ts';
-import { definePolicy, observeAll, optionsOf } from './policy.ts';
+import { definePolicy, observeAll, optionsOf, type Verdict } from './policy.ts';
 
 /**
- * Keeps what all its members keep. At most one of them may choose: it is asked only about the traces that the others match,
- * and decides them. Without one, the reason is that of the first member.
+ * Keeps what all its members keep. They are asked in order until one has nothing to say. At most one of them may choose:
+ * it is asked last, because that may cost it something, and decides. Without one, the reason is that of the first member.
  */
 export const and = (any: AnySchema) =>
   definePolicy(
@@ -20,17 +20,18 @@ export const and = (any: AnySchema) =>
     }),
     ({ of }, { create }) => {
       const conditions = of.filter(isCondition).map(create);
-      const choices = of.filter((member) => !isCondition(member)).map(create);
-      const members = [...choices, ...conditions];
+      const choice = of.filter((member) => !isCondition(member)).map(create)[0];
       return {
         judge: (view, nowMs) => {
-          // The choice comes last, because being asked may cost it something.
-          for (let i = members.length - 1; i > 0; i--) {
-            if (members[i]!.judge(view, nowMs) === null) return null;
+          let first: Verdict | null = null;
+          for (const condition of conditions) {
+            const verdict = condition.judge(view, nowMs);
+            if (!verdict) return null;
+            first ??= verdict;
           }
-          return members[0]!.judge(view, nowMs);
+          return choice ? choice.judge(view, nowMs) : first;
         },
-        observe: observeAll(members),
+        observe: observeAll(choice ? [...conditions, choice] : conditions),
       };
     },
   );

@@ -1,6 +1,10 @@
 import type { AttributeValue } from '../../model/span.ts';
 import type { TraceView } from '../trace-view.ts';
-import { type Place, spansAt } from './root-span.ts';
+import { text } from './policy.ts';
+import { type Place, place, spansAt } from './root-span.ts';
+
+/** Which attribute, and where. */
+export const ATTRIBUTE = { key: text, on: place };
 
 /** True when the attribute `key` of a span, or else of its resource, passes the test. Where both have it, both are asked. */
 export function someAttribute(

@@ -5,12 +5,15 @@ export const MAX_RULES = 100;
 export const MAX_MEMBERS = 32;
 export const MAX_VALUES = 1_000;
 export const MAX_TEXT_CHARS = 1_024;
-/** A pattern, what it compiles to, and how much of a value it is tried on. */
+/** Policies of a configuration that keep tables of what they saw; each may take a few megabytes of a shard. */
+export const MAX_LEARNING_POLICIES = 8;
+/** A pattern, what it compiles to, what is remembered of it, and how much of a value it is tried on. */
 export const MAX_PATTERN_CHARS = 512;
 export const MAX_PATTERN_STEPS = 1_000;
+export const MAX_PATTERN_STATES = 200;
 export const MAX_PATTERN_DEPTH = 32;
-export const MAX_MATCHED_CHARS = 4_096;
-/** Operations whose latency a rule learns; each has two histograms of 1.3 KB. */
+export const MAX_MATCHED_CHARS = 1_024;
+/** Operations whose latency a rule learns; each has two histograms of 1.2 KB. */
 export const MAX_LEARNED_OPERATIONS = 1_000;
 /** Services or operations that one coverage rule counts in a minute. */
 export const MAX_COVERED_KEYS = 2_000;

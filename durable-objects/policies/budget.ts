@@ -1,8 +1,11 @@
 /** So much a second, no more. */
 
-import type { KeepReason } from '../../model/reasons.ts';
 import type { Verdict } from './policy.ts';
 
+/** What can be saved up. */
+const BURST_SECONDS = 1;
+/** A clock that goes back further has been set. */
+const MAX_STEP_BACK_MS = 60_000;
 const OVER_LIMIT: Verdict = { keep: false, rate: 1, reason: 'over_limit' };
 
 /**
@@ -14,7 +17,7 @@ const OVER_LIMIT: Verdict = { keep: false, rate: 1, reason: 'over_limit' };
 export class Budget {
   private readonly perSecond: number;
   private left: number;
-  private lastMs: number | null = null;
+  private sinceMs = Number.NaN;
   /** Traces that were refused and that no kept one stands for yet. */
   private refused = 0;
 
@@ -24,13 +27,13 @@ export class Budget {
   }
 
   /** @param rate how many traces this one stands for where nothing is refused */
-  spend(cost: number, rate: number, reason: KeepReason | Verdict['reason'], nowMs: number): Verdict {
-    const elapsedMs = nowMs - (this.lastMs ?? nowMs);
-    this.lastMs = nowMs;
-    // Time that goes back earns nothing.
+  spend(cost: number, rate: number, reason: Verdict['reason'], nowMs: number): Verdict {
+    const elapsedMs = nowMs - this.sinceMs;
     if (elapsedMs > 0) {
       this.left = Math.min(this.perSecond * BURST_SECONDS, this.left + (this.perSecond * elapsedMs) / 1000);
     }
+    // Time that goes back earns nothing, also when it catches up.
+    if (!(elapsedMs < 0 && elapsedMs > -MAX_STEP_BACK_MS)) this.sinceMs = nowMs;
     if (this.left <= 0) {
       this.refused += rate;
       return OVER_LIMIT;
@@ -41,5 +44,3 @@ export class Budget {
     return verdict;
   }
 }
-
-const BURST_SECONDS = 1;

@@ -31,9 +31,11 @@ export class KeyAverages<TKey> {
   /** Ends the interval. One in which nothing came leaves the averages as they are, and answers false. */
   fold(): boolean {
     if (this.counts.size === 0) return false;
+    // With nothing before it, an interval is all that is known.
+    const weight = this.averages.size === 0 ? 1 : this.weight;
     const folded: [TKey | null, number][] = [];
     for (const key of new Set([...this.averages.keys(), ...this.counts.keys()])) {
-      const average = this.weight * (this.counts.get(key) ?? 0) + (1 - this.weight) * (this.averages.get(key) ?? 0);
+      const average = weight * (this.counts.get(key) ?? 0) + (1 - weight) * (this.averages.get(key) ?? 0);
       // What came once is forgotten after the next interval without it.
       if (average >= this.weight) folded.push([key, average]);
     }

@@ -32,18 +32,26 @@ class Durations {
     this.recountAt = 0;
   }
 
-  /** Upper bound of the bucket that the quantile is in; worked out anew when a sixteenth has been added. */
+  /** As if durations were spread evenly over a bucket; worked out anew when a sixteenth has been added. */
   quantileUs(quantile: number): number {
     if (this.count < this.recountAt) return this.slowUs;
     let left = quantile * this.count;
-    let bucket = -1;
-    while (left > 0 && bucket < BUCKETS - 1) {
+    let bucket = 0;
+    let here = this.countIn(0);
+    while (left > here && bucket < BUCKETS - 1) {
+      left -= here;
       bucket++;
-      left -= this.current[bucket]! + this.previous[bucket]!;
+      here = this.countIn(bucket);
     }
-    this.slowUs = 2 ** ((bucket + 1) / BUCKETS_PER_OCTAVE);
+    const fromUs = bucket === 0 ? 0 : 2 ** (bucket / BUCKETS_PER_OCTAVE);
+    const toUs = 2 ** ((bucket + 1) / BUCKETS_PER_OCTAVE);
+    this.slowUs = fromUs + (toUs - fromUs) * (here > 0 ? Math.min(1, left / here) : 1);
     this.recountAt = this.count + (this.count >> 4) + 1;
     return this.slowUs;
+  }
+
+  private countIn(bucket: number): number {
+    return this.current[bucket]! + this.previous[bucket]!;
   }
 }
 

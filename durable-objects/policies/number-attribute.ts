@@ -1,10 +1,8 @@
 import * as v from 'valibot';
-import { someAttribute } from './attribute-values.ts';
+import { ATTRIBUTE, someAttribute } from './attribute-values.ts';
 import { MAX_VALUES } from './bounds.ts';
 import { countGiven } from './given.ts';
 import { condition, definePolicy, optionsOf } from './policy.ts';
-import { PLACES } from './root-span.ts';
-import { key } from './text-test.ts';
 
 const TESTS = {
   equals: v.optional(v.number()),
@@ -18,7 +16,7 @@ const TESTS = {
 /** Keeps every trace with a number as attribute, of a span or its resource, that passes the test. */
 export const numberAttribute = definePolicy(
   v.pipe(
-    optionsOf('number_attribute', { key, on: v.optional(v.picklist(PLACES), 'any'), ...TESTS }),
+    optionsOf('number_attribute', { ...ATTRIBUTE, ...TESTS }),
     v.check((options) => {
       const isRange = options.min !== undefined || options.max !== undefined;
       return countGiven(options, ['equals', 'in', 'exists']) + Number(isRange) === 1;

@@ -3,7 +3,7 @@ import { MAX_VALUES } from './bounds.ts';
 import { byOperation, someSpan } from './by-operation.ts';
 import { compilePattern, patternSchema } from './pattern.ts';
 import { condition, definePolicy, optionsOf } from './policy.ts';
-import { PLACES } from './root-span.ts';
+import { place } from './root-span.ts';
 
 const names = v.optional(v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(MAX_VALUES)));
 
@@ -14,7 +14,7 @@ export const operation = definePolicy(
       services: names,
       names,
       pattern: v.optional(patternSchema),
-      on: v.optional(v.picklist(PLACES), 'any'),
+      on: place,
     }),
     v.check(
       ({ services, names, pattern }) => (services ?? names ?? pattern) !== undefined,

@@ -1,11 +1,12 @@
 /**
  * Regular expressions from a configuration, tried on text that anybody may have sent: in time proportional to the text,
  * whatever both say. JavaScript's own backtrack, so that `(a+)+$` and 30 letters occupy an isolate for minutes. All ways
- * through the pattern are followed at once instead (Thompson's construction, https://swtch.com/~rsc/regexp/regexp2.html).
+ * through the pattern are followed at once instead: the steps that may be next are a state, and where a state leads to is
+ * worked out once and remembered (https://swtch.com/~rsc/regexp/regexp1.html).
  */
 
 import * as v from 'valibot';
-import { MAX_PATTERN_CHARS, MAX_PATTERN_STEPS } from './bounds.ts';
+import { MAX_PATTERN_CHARS, MAX_PATTERN_STATES, MAX_PATTERN_STEPS } from './bounds.ts';
 import { PatternError, type PatternNode, parsePattern, type Ranges } from './pattern-syntax.ts';
 
 /** A pattern that compiles. */
@@ -25,7 +26,7 @@ export const patternSchema = v.pipe(
 );
 
 type Step =
-  | { readonly do: 'unit'; readonly set: UnitSet }
+  | { readonly do: 'unit'; readonly ranges: Ranges }
   | { readonly do: 'begin' | 'end' | 'match' }
   | { readonly do: 'split'; readonly to: readonly number[] };
 
@@ -62,7 +63,7 @@ function countSteps(node: PatternNode): number {
 function emit(node: PatternNode, steps: Step[]): void {
   switch (node.kind) {
     case 'unit':
-      steps.push({ do: 'unit', set: new UnitSet(node.ranges) });
+      steps.push({ do: 'unit', ranges: node.ranges });
       return;
     case 'begin':
     case 'end':
@@ -108,85 +109,108 @@ function reserve(steps: Step[]): number {
   return steps.push({ do: 'match' }) - 1;
 }
 
-class UnitSet {
-  private readonly ascii = new Uint8Array(128);
-  private readonly ranges: Ranges;
-
-  constructor(ranges: Ranges) {
-    this.ranges = ranges;
-    for (let unit = 0; unit < 128; unit++) this.ascii[unit] = +this.isInRange(unit);
-  }
-
-  has(unit: number): boolean {
-    return unit < 128 ? this.ascii[unit] === 1 : this.isInRange(unit);
-  }
-
-  private isInRange(unit: number): boolean {
-    const { ranges } = this;
-    for (let i = 0; i < ranges.length; i += 2) if (unit >= ranges[i]! && unit <= ranges[i + 1]!) return true;
-    return false;
-  }
+/** What may come next, after some text. */
+interface State {
+  /** Steps that wait for a unit. */
+  readonly units: readonly number[];
+  /** The pattern was found, or is found if the text ends here. */
+  readonly found: boolean;
+  readonly foundAtEnd: boolean;
+  /** Where each class of units leads to, as far as is known. */
+  readonly next: State[];
 }
 
 class Matcher {
   private readonly steps: readonly Step[];
-  /** Steps that wait for the next unit, and for the one after it. */
-  private now: number[] = [];
-  private next: number[] = [];
-  private readonly pending: number[] = [];
-  /** Per step, the position for which it is in a list already. */
-  private readonly seen: Int32Array;
+  /** First units of the classes that no step tells apart. */
+  private readonly classes: readonly number[];
+  private readonly asciiClasses: Uint16Array;
+  private readonly first: State;
+  private states = new Map<string, State>();
 
   constructor(steps: readonly Step[]) {
     this.steps = steps;
-    this.seen = new Int32Array(steps.length);
+    const firsts = new Set([0]);
+    for (const step of steps) {
+      if (step.do !== 'unit') continue;
+      for (let i = 0; i < step.ranges.length; i += 2) firsts.add(step.ranges[i]!).add(step.ranges[i + 1]! + 1);
+    }
+    this.classes = [...firsts].sort((a, b) => a - b);
+    this.asciiClasses = Uint16Array.from({ length: 128 }, (_, unit) => this.searchClass(unit));
+    this.first = this.stateOf([0], true);
   }
 
   isIn(text: string): boolean {
-    this.seen.fill(-1);
-    this.now.length = 0;
-    const onlyAtBegin = this.steps[0]!.do === 'begin';
-    for (let at = 0; at <= text.length; at++) {
-      // A match may begin anywhere.
-      if (this.reaches(0, at, text.length, this.now)) return true;
-      if (onlyAtBegin && this.now.length === 0) return false;
-      if (at === text.length) return false;
+    let state = this.first;
+    for (let at = 0; at < text.length; at++) {
+      if (state.found) return true;
       const unit = text.charCodeAt(at);
-      this.next.length = 0;
-      for (const step of this.now) {
-        const { set } = this.steps[step] as { set: UnitSet };
-        if (set.has(unit) && this.reaches(step + 1, at + 1, text.length, this.next)) return true;
-      }
-      [this.now, this.next] = [this.next, this.now];
+      const unitClass = unit < 128 ? this.asciiClasses[unit]! : this.searchClass(unit);
+      state = state.next[unitClass] ?? this.follow(state, unitClass);
     }
-    return false;
+    return state.found || state.foundAtEnd;
   }
 
-  /** Adds to `list` what waits for the unit at `at` when `step` is reached there; true when the match is complete. */
-  private reaches(step: number, at: number, end: number, list: number[]): boolean {
-    const { steps, pending, seen } = this;
-    pending.length = 0;
-    pending.push(step);
-    for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
-      if (seen[id] === at) continue;
-      seen[id] = at;
-      const current = steps[id]!;
-      switch (current.do) {
-        case 'match':
-          return true;
-        case 'unit':
-          list.push(id);
-          break;
-        case 'begin':
-          if (at === 0) pending.push(id + 1);
-          break;
-        case 'end':
-          if (at === end) pending.push(id + 1);
-          break;
-        case 'split':
-          for (const to of current.to) pending.push(to);
-      }
-    }
-    return false;
+  private follow(state: State, unitClass: number): State {
+    const unit = this.classes[unitClass]!;
+    // A match may begin anywhere.
+    const reached = [0];
+    for (const id of state.units)
+      if (isInRanges(unit, (this.steps[id] as { ranges: Ranges }).ranges)) reached.push(id + 1);
+    const next = this.stateOf(reached, false);
+    state.next[unitClass] = next;
+    return next;
   }
+
+  /** The state in which these steps are reached. */
+  private stateOf(reached: readonly number[], isBegin: boolean): State {
+    const units = this.closure(reached, isBegin, false);
+    const found = units.length > 0 && units[units.length - 1] === this.steps.length - 1;
+    const atEnd = this.closure(reached, isBegin, true);
+    const foundAtEnd = atEnd.length > 0 && atEnd[atEnd.length - 1] === this.steps.length - 1;
+    const key = `${units.join()} ${foundAtEnd}`;
+    const known = this.states.get(key);
+    if (known) return known;
+    if (this.states.size >= MAX_PATTERN_STATES) {
+      // The first, with which every text begins, must not lead to what is forgotten.
+      this.states = new Map();
+      this.first.next.length = 0;
+    }
+    const state: State = { units: found ? [] : units, found, foundAtEnd, next: [] };
+    this.states.set(key, state);
+    return state;
+  }
+
+  /** The steps that wait for a unit, or are the match, and are reached without one, in order: the match is the last step. */
+  private closure(reached: readonly number[], isBegin: boolean, isEnd: boolean): number[] {
+    const { steps } = this;
+    const seen = new Uint8Array(steps.length);
+    const waiting: number[] = [];
+    const pending = [...reached];
+    for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
+      if (seen[id] === 1) continue;
+      seen[id] = 1;
+      const step = steps[id]!;
+      if (step.do === 'unit' || step.do === 'match') waiting.push(id);
+      else if (step.do === 'split') pending.push(...step.to);
+      else if (step.do === 'begin' ? isBegin : isEnd) pending.push(id + 1);
+    }
+    return waiting.sort((a, b) => a - b);
+  }
+
+  private searchClass(unit: number): number {
+    let low = 0;
+    let high = this.classes.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.classes[middle]! <= unit) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+}
+
+function isInRanges(unit: number, ranges: Ranges): boolean {
+  for (let i = 0; i < ranges.length; i += 2) if (unit >= ranges[i]! && unit <= ranges[i + 1]!) return true;
+  return false;
 }

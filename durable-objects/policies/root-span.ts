@@ -1,10 +1,12 @@
+import * as v from 'valibot';
 import { cutName } from '../../model/names.ts';
 import type { Span } from '../../model/span.ts';
 import type { TraceView } from '../trace-view.ts';
 
 /** Where a policy looks for what it tests: on any span of the trace, or on its root or the stand-in of that. */
-export const PLACES = ['any', 'root'] as const;
+const PLACES = ['any', 'root'] as const;
 export type Place = (typeof PLACES)[number];
+export const place = v.optional(v.picklist(PLACES), 'any');
 
 /** The decoded spans that a policy looks at. */
 export function spansAt(view: TraceView, place: Place): readonly Span[] {

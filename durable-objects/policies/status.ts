@@ -1,13 +1,13 @@
 import * as v from 'valibot';
 import { STATUS_CODES } from '../../model/span.ts';
 import { condition, definePolicy, optionsOf } from './policy.ts';
-import { PLACES, spansAt } from './root-span.ts';
+import { place, spansAt } from './root-span.ts';
 
 /** Keeps every trace with a span, or whose root has, one of these statuses. `error` alone needs no decoding. */
 export const status = definePolicy(
   optionsOf('status', {
     in: v.pipe(v.array(v.picklist(STATUS_CODES)), v.minLength(1)),
-    on: v.optional(v.picklist(PLACES), 'any'),
+    on: place,
   }),
   (options) => {
     const codes = new Set(options.in);

@@ -1,13 +1,12 @@
 import * as v from 'valibot';
-import { someAttribute } from './attribute-values.ts';
+import { ATTRIBUTE, someAttribute } from './attribute-values.ts';
 import { condition, definePolicy, optionsOf } from './policy.ts';
-import { PLACES } from './root-span.ts';
-import { compileTextTest, hasOneTextTest, key, ONE_TEXT_TEST, TEXT_TESTS } from './text-test.ts';
+import { compileTextTest, hasOneTextTest, ONE_TEXT_TEST, TEXT_TESTS } from './text-test.ts';
 
 /** Keeps every trace with a text attribute, of a span or its resource, that passes the test. */
 export const stringAttribute = definePolicy(
   v.pipe(
-    optionsOf('string_attribute', { key, on: v.optional(v.picklist(PLACES), 'any'), ...TEXT_TESTS }),
+    optionsOf('string_attribute', { ...ATTRIBUTE, ...TEXT_TESTS }),
     v.check((options) => hasOneTextTest(options), ONE_TEXT_TEST),
   ),
   (options) => {

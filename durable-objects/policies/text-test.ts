@@ -4,12 +4,11 @@ import * as v from 'valibot';
 import { MAX_MATCHED_CHARS, MAX_VALUES } from './bounds.ts';
 import { countGiven } from './given.ts';
 import { compilePattern, patternSchema } from './pattern.ts';
-import { text } from './policy.ts';
 
 export const TEXT_TESTS = {
   equals: v.optional(v.string()),
   in: v.optional(v.pipe(v.array(v.string()), v.minLength(1), v.maxLength(MAX_VALUES))),
-  /** Found anywhere in the text unless it says `^` or `$`; tried on the first 4,096 characters. */
+  /** Found anywhere in the text unless it says `^` or `$`; tried on the first 1,024 characters. */
   pattern: v.optional(patternSchema),
   /** There is such a text, whatever it says. */
   exists: v.optional(v.literal(true)),
@@ -19,8 +18,6 @@ export type TextTests = v.InferOutput<v.StrictObjectSchema<typeof TEXT_TESTS, un
 
 export const hasOneTextTest = (options: object) => countGiven(options, ['equals', 'in', 'pattern', 'exists']) === 1;
 export const ONE_TEXT_TEST = 'give one of equals, in, pattern, exists';
-
-export const key = text;
 
 export function compileTextTest(tests: TextTests): (value: string) => boolean {
   if (tests.equals !== undefined) return (value) => value === tests.equals;

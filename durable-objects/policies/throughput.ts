@@ -6,7 +6,6 @@ import { makeShare, type Share, sampleConsistently } from './consistent.ts';
 import { KeyAverages } from './key-averages.ts';
 import { definePolicy, headProbability, optionsOf, text } from './policy.ts';
 import { shareOut } from './share-out.ts';
-import { WindowClock } from './window-clock.ts';
 
 /** What traces of one kind have in common: of the root its service, or service and name; whether a span failed; an attribute of the root. */
 const part = v.union([v.picklist(['service', 'operation', 'error']), v.strictObject({ attribute: text })]);
@@ -31,15 +30,15 @@ export const throughput = definePolicy(
     maxKeys: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(5_000)), 500),
   }),
   (options, { shards }) => {
-    const clock = new WindowClock(options.adjustSeconds * 1000);
     const averages = new KeyAverages<string | number>(options.weight, options.maxKeys);
     const goal = (options.tracesPerSecond * options.adjustSeconds) / shards;
     const initial = makeShare(options.initialProbability, 'throughput');
     const whole = makeShare(1, 'throughput');
     let shares: ReadonlyMap<string | number | null, Share> | null = null;
-    let isFirst = true;
+    let sinceMs = Number.NaN;
 
-    const adjust = () => {
+    const adjust = (nowMs: number) => {
+      sinceMs = nowMs;
       if (!averages.fold()) return;
       shares = new Map(
         [...shareOut(goal, averages.byKey)].map(([key, probability]) => [key, makeShare(probability, 'throughput')]),
@@ -47,15 +46,15 @@ export const throughput = definePolicy(
     };
     return {
       judge: (view, nowMs) => {
-        if (clock.turn(nowMs) > 0 && !isFirst) adjust();
-        isFirst = false;
+        if (nowMs - sinceMs >= options.adjustSeconds * 1000) adjust(nowMs);
+        // The first time, or time went back.
+        else if (!(nowMs >= sinceMs)) sinceMs = nowMs;
         // What the head left out was there to be kept too: a share is one of all that began.
         const key = averages.count(keyOf(view, options.key), 1 / headProbability(view));
-        if (shares !== null && averages.counted > options.burst * averages.sum) adjust();
-        return sampleConsistently(
-          view,
-          shares === null ? initial : (shares.get(key) ?? (key === null ? initial : whole)),
-        );
+        // A burst begins a new interval, or the rest of this one would count as little traffic.
+        if (shares !== null && averages.counted > options.burst * averages.sum) adjust(nowMs);
+        if (shares === null) return sampleConsistently(view, initial);
+        return sampleConsistently(view, shares.get(key) ?? (key === null ? initial : whole));
       },
     };
   },

@@ -1,11 +1,11 @@
 import * as v from 'valibot';
-import { condition, definePolicy, optionsOf } from './policy.ts';
-import { compileTextTest, hasOneTextTest, key, ONE_TEXT_TEST, TEXT_TESTS } from './text-test.ts';
+import { condition, definePolicy, optionsOf, text } from './policy.ts';
+import { compileTextTest, hasOneTextTest, ONE_TEXT_TEST, TEXT_TESTS } from './text-test.ts';
 
 /** Keeps every trace with a span whose W3C tracestate has an entry `key` with a value that passes the test. */
 export const traceState = definePolicy(
   v.pipe(
-    optionsOf('trace_state', { key, ...TEXT_TESTS }),
+    optionsOf('trace_state', { key: text, ...TEXT_TESTS }),
     v.check((options) => hasOneTextTest(options), ONE_TEXT_TEST),
   ),
   (options) => {
