@@ -151,6 +151,7 @@ export function restoreCheckpoint(
     at += 4;
     traces.bits[trace] = u32();
     const spanCount = u32();
+    traces.spanCount[trace] = spanCount;
     traces.undecidedBytes[trace] = u32();
     const sliceStart = u32();
     traces.sliceStart[trace] = sliceStart;

@@ -1,7 +1,7 @@
 /** Looks at live traces when their time has come, and decides those that are complete, old, large, or in the way. */
 
 import { type Decision, RETENTION_CLASSES, type RetentionClass } from '../model/span.ts';
-import { CRITICAL, EARLY, GOODBYE, HAS_ERROR, ROOT_ENDED } from './columns/trace-columns.ts';
+import { CRITICAL, EARLY, FORGOTTEN, GOODBYE, HAS_ERROR, ROOT_ENDED } from './columns/trace-columns.ts';
 import { decideByMs } from './completion.ts';
 import type { Config } from './config.ts';
 import type { Sampler } from './decide.ts';
@@ -9,12 +9,14 @@ import type { Journal } from './journal.ts';
 import type { LiveTraces } from './live-traces.ts';
 import type { LiveView } from './live-view.ts';
 import type { Place } from './log.ts';
-import { reviveRecords } from './move.ts';
+import { recallRecord } from './move.ts';
 import { type PressureLevel, pressureLevel, quietShare } from './pressure.ts';
 import { type DecideRecord, encodeDecisions } from './records.ts';
 
 /** Traces looked at in one event, so that none takes long. */
 const MAX_LOOKS = 4_000;
+/** Stored traces whose headers are read back for late spans, in one event. */
+const MAX_RECALLS = 32;
 /** Rows searched for traces to be decided early, in one event. */
 const MAX_EARLY_ROWS = 20_000;
 
@@ -54,7 +56,7 @@ export class Deciding {
     const looks: number[] = [];
     live.deadlines.takeDue(nowMs, MAX_LOOKS, looks);
     if (level >= 2) this.takeEarly(looks);
-    const revived: Uint8Array[] = [];
+    const recalled: Uint8Array[] = [];
     const due: DecideRecord[] = [];
     for (const trace of looks) {
       if (!live.traces.has(trace)) continue;
@@ -72,10 +74,13 @@ export class Deciding {
       if (byMs > nowMs) this.earlyTraces++;
       const decision = this.verdict(trace, view, nowMs);
       const before = live.traces.decision[trace];
-      if (decision.keep && before && !before.keep) revived.push(...this.revive(trace));
+      const isRevised = decision.keep && before?.keep === false;
+      // Of what is stored already the headers are enough, to recognize copies; but not for many at once.
+      const isLate = before?.keep === true && (live.traces.bits[trace]! & FORGOTTEN) !== 0;
+      if (isRevised || (isLate && recalled.length < MAX_RECALLS)) recalled.push(this.recall(trace));
       due.push(this.record(trace, decision, nowMs));
     }
-    if (due.length > 0) this.journal.write([...revived, encodeDecisions(due)], nowMs);
+    if (due.length > 0) this.journal.write([...recalled, encodeDecisions(due)], nowMs);
   }
 
   /** Keeps a live or dropped trace by hand; it stands for none but itself. False when nothing of it is left. */
@@ -83,7 +88,7 @@ export class Deciding {
     const { live } = this.journal;
     const before = live.traces.decision[trace];
     if (before?.keep) return true;
-    if (before) this.journal.write(this.revive(trace), nowMs);
+    if (before) this.journal.write([this.recall(trace)], nowMs);
     if (live.traces.spanCount[trace] === 0) return false;
     const decision: Decision = {
       keep: true,
@@ -103,14 +108,14 @@ export class Deciding {
     return { id: live.words(trace), decision, revision: Math.max(live.traces.revision[trace]! + 1, nowMs) };
   }
 
-  /** The records that bring back what a dropped trace had before. */
-  private revive(trace: number): Uint8Array[] {
-    const { live, readSlice } = this.journal;
+  /** The record that brings back what a decided trace had before. */
+  private recall(trace: number): Uint8Array {
+    const { live } = this.journal;
     const id = live.words(trace);
     const keyOf = ({ bucket, row, start }: Place) => `${bucket} ${row} ${start}`;
     const inMemory = new Set(live.places(trace).map(keyOf));
     const earlier = this.journal.findSlices(id).filter((place) => !inMemory.has(keyOf(place)));
-    return reviveRecords(id, earlier, readSlice);
+    return recallRecord(id, earlier);
   }
 
   private verdict(trace: number, view: LiveView, nowMs: number): Decision {
@@ -130,14 +135,16 @@ export class Deciding {
     const { live, gaps } = this.journal;
     const { traces } = live;
     const { rootEnded, missingParents, openCount } = view;
+    const isForgotten = (traces.bits[trace]! & FORGOTTEN) !== 0;
     return decideByMs(
       {
         firstMs: traces.firstMs[trace]!,
         lastMs: traces.lastMs[trace]!,
         undecidedBytes: traces.undecidedBytes[trace]!,
         spanCount: view.spanCount,
-        rootEnded,
-        missingParents,
+        // What has left memory is not missing.
+        rootEnded: rootEnded || isForgotten,
+        missingParents: isForgotten ? 0 : missingParents,
         openCount,
         goodbye: (traces.bits[trace]! & GOODBYE) !== 0,
         learnedMs: gaps.quietMs(view.operation(view.root)),

@@ -24,6 +24,7 @@ import {
   GOODBYE,
   HAS_ERROR,
   LATE,
+  MERGED,
   ROOT_ENDED,
   TRACE_ROW_BYTES,
   TraceColumns,
@@ -43,7 +44,7 @@ import {
   readJson,
   readReceivedMs,
   readRow,
-  REVIVE,
+  RECALL,
   SEAL,
   type SealRecord,
   STORED,
@@ -184,6 +185,7 @@ export class LiveTraces {
     // A sealed block may have to be made again, of the same versions.
     const view = this.view.load(trace, sliceEnd[trace]!, sealedEnd[trace] === storedEnd[trace]);
     this.counters.mergedSpans += view.merged;
+    if (view.merged > 0) this.traces.bits[trace]! |= MERGED;
     return view;
   }
 
@@ -243,8 +245,8 @@ export class LiveTraces {
       case MOVE:
         this.applyMove(row, start, end, bucket, rowId);
         break;
-      case REVIVE:
-        this.applyRevive(row, start, end, bucket, rowId);
+      case RECALL:
+        this.applyRecall(row, start, end);
         break;
       default:
         throw new RangeError(`log record has unknown type ${type}`);
@@ -358,6 +360,12 @@ export class LiveTraces {
   }
 
   addSlice(trace: number, bucket: number, row: number, start: number, end: number): void {
+    this.linkSlice(trace, bucket, row, start, end);
+    const { id0, id1, id2, id3 } = this.traces;
+    this.deps.sliceIndex.add(id0[trace]!, id1[trace]!, id2[trace]!, id3[trace]!, row, start, end);
+  }
+
+  private linkSlice(trace: number, bucket: number, row: number, start: number, end: number): void {
     const { traces, slices } = this;
     const slice = slices.add(bucket, row, start, end);
     const tail = traces.sliceTail[trace]!;
@@ -365,15 +373,6 @@ export class LiveTraces {
     else slices.next[tail] = slice;
     traces.sliceTail[trace] = slice;
     traces.sliceEnd[trace]!++;
-    this.deps.sliceIndex.add(
-      traces.id0[trace]!,
-      traces.id1[trace]!,
-      traces.id2[trace]!,
-      traces.id3[trace]!,
-      row,
-      start,
-      end,
-    );
   }
 
   applyDecide({ id, decision, revision }: DecideRecord): void {
@@ -396,7 +395,7 @@ export class LiveTraces {
     if (!this.isDecided(trace)) this.undecidedCount--;
     traces.decision[trace] = decision;
     traces.revision[trace] = revision;
-    // What was dropped before and is kept now has come again by REVIVE.
+    // What was dropped before and is kept now has come again by RECALL.
     if (decision.keep && !before?.keep) {
       traces.storedEnd[trace] = traces.sealedEnd[trace] = traces.decidedEnd[trace]!;
     }
@@ -441,6 +440,8 @@ export class LiveTraces {
       if (!unstorable) counters.storedParts++;
       traces.storedEnd[trace] = end;
       if (end === traces.decidedEnd[trace]) this.outbox.delete(trace);
+      // Copies that came while it was sealed are counted before they are gone.
+      this.look(trace);
       this.settle(trace);
     }
     if (!unstorable) counters.storedBlocks++;
@@ -460,17 +461,28 @@ export class LiveTraces {
     }
   }
 
-  /** The earlier slices of a dropped trace come again, to be kept with those that came later. */
-  private applyRevive(row: Uint8Array, start: number, end: number, bucket: number, rowId: number): void {
-    const heads = new HeadCursor(headsOf(row.subarray(start, end)), this.operations);
-    const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
-    for (const { words, trace: known, otlpAt, next } of this.slicesIn(view, start, end)) {
-      const trace = known === -1 ? this.addTrace(...words, this.deps.nowMs) : known;
+  /**
+   * A trace comes back into memory: of what is stored the headers, so that copies are recognized; of what was dropped the
+   * slices too, so that it can be kept.
+   */
+  private applyRecall(row: Uint8Array, start: number, end: number): void {
+    const { traces } = this;
+    const words = new Uint32Array(row.slice(start, end).buffer);
+    const id: TraceWords = [words[0]!, words[1]!, words[2]!, words[3]!];
+    const known = traces.find(...id);
+    const trace = known === -1 ? this.addTrace(...id, this.deps.nowMs) : known;
+    const isKept = traces.decision[trace]?.keep === true;
+    const marks = IS_DECIDED | IS_MEASURED | (isKept ? IS_STORED : 0);
+    for (let i = 4; i < words.length; i += 4) {
+      const place = { bucket: words[i]!, row: words[i + 1]!, start: words[i + 2]!, end: words[i + 3]! };
+      // With the header before it, a slice is a frame of its own.
+      const frame = this.deps.readSlice({ ...place, start: place.start - SLICE_HEADER_BYTES });
+      this.addSpans(trace, new HeadCursor(headsOf(frame), this.operations), marks);
+      if (isKept) continue;
       if (this.isDecided(trace)) this.undecidedCount++;
-      this.addSpans(trace, heads, IS_DECIDED | IS_MEASURED);
-      this.addSlice(trace, bucket, rowId, otlpAt, next);
-      this.traces.bits[trace]! &= ~FORGOTTEN;
+      this.linkSlice(trace, place.bucket, place.row, place.start, place.end);
     }
+    traces.bits[trace]! &= ~FORGOTTEN;
   }
 
   private *slicesIn(

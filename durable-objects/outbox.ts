@@ -6,7 +6,7 @@ import { concatBytes } from '../model/slice-frame.ts';
 import type { RetentionClass } from '../model/span.ts';
 import type { TracePart } from '../store/store.ts';
 import { IS_STORED } from './columns/span-columns.ts';
-import { FORGOTTEN } from './columns/trace-columns.ts';
+import { FORGOTTEN, LATE, MERGED } from './columns/trace-columns.ts';
 import { operationsOf, summarize } from './live-summary.ts';
 import type { LiveTraces } from './live-traces.ts';
 import type { Place } from './log.ts';
@@ -82,8 +82,9 @@ function tracePart(
   const storedEnd = traces.storedEnd[trace]!;
   const sealedEnd = traces.sealedEnd[trace]!;
   const slices = live.places(trace, storedEnd, sealedEnd).map(readSlice);
-  const versions = live.countVersions(trace, storedEnd, sealedEnd);
   const view = live.lookSealed(trace);
+  const hasCopies =
+    (traces.bits[trace]! & MERGED) !== 0 || live.countVersions(trace, storedEnd, sealedEnd) !== view.spanCount;
   const otlp = concatBytes(slices);
   // Of a trace that began before what is remembered, earlier parts may have been stored and forgotten.
   const isWhole =
@@ -93,10 +94,9 @@ function tracePart(
   return {
     traceId,
     revision,
-    // Where each span came once there is nothing to merge.
-    otlp: versions === view.spanCount && slices.length > 0 ? otlp : mergeTrace(otlp),
+    otlp: hasCopies ? mergeTrace(otlp) : otlp,
     // The first part of a trace is the whole so far, and for the store there is nothing to replace.
-    covers: isWhole && storedEnd > 0 ? 'whole' : 'part',
+    covers: isWhole && (storedEnd > 0 || (traces.bits[trace]! & LATE) !== 0) ? 'whole' : 'part',
     summary: { traceId, ...facts, state: live.state(trace), decision: traces.decision[trace]! },
     operations,
   };

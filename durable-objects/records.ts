@@ -24,8 +24,8 @@ export const STORED = 4;
 export const DECIDE = 7;
 /** Slices of live traces whose bucket is about to be dropped: a slice frame, each trace's slices from its oldest on. */
 export const MOVE = 8;
-/** Slices of dropped traces that a later decision turns to kept; a slice frame. They stand before all others. */
-export const REVIVE = 9;
+/** A decided trace that is needed in memory again; its id and then its places, words of 32 bits. */
+export const RECALL = 9;
 /** A piece of the checkpoint that a bucket begins with (`checkpoint.ts`). */
 export const CHECKPOINT = 10;
 

@@ -21,6 +21,8 @@ export const EARLY = 32;
 export const AT_LIMIT = 64;
 /** It had left memory when its first span here came: what comes is not measured. */
 export const LATE = 128;
+/** Some span came in several versions, of which one stands. */
+export const MERGED = 256;
 
 /** What one trace takes in memory: columns, hash table at its fullest, decision. */
 export const TRACE_ROW_BYTES = 144;

@@ -7,7 +7,7 @@ import { AppendFrameWriter } from '../../model/append-frame.ts';
 import { decodeSpans } from '../../model/otlp/decode.ts';
 import { mergeTrace } from '../../model/otlp/merge.ts';
 import { scanTraces } from '../../model/otlp/scan.ts';
-import { SLICE_GOODBYE } from '../../model/slice-frame.ts';
+import { concatBytes, SLICE_GOODBYE } from '../../model/slice-frame.ts';
 import { createD1R2Store } from '../../store/d1-r2.ts';
 import { frame, otlp, randomTraceId, spanId, type TestSpan, traceId } from '../kit/spans.ts';
 
@@ -26,7 +26,10 @@ async function append(shard: Stub, spans: readonly TestSpan[], flags = 0): Promi
 
 async function spansOf(shard: Stub, id: string) {
   const found = await shard.get(id, null);
-  return found && { ...found, spans: decodeSpans(mergeTrace(found.otlp), found.state) };
+  // What is stored has left the shard.
+  const stored = await store.get(id);
+  const bytes = concatBytes([...(stored ? [stored.otlp] : []), ...(found ? [found.otlp] : [])]);
+  return found && { ...found, spans: decodeSpans(mergeTrace(bytes), found.isLive ? 'live' : found.state) };
 }
 
 /** What the counters must say whatever has happened. */
@@ -134,8 +137,8 @@ describe('TraceShard', () => {
     await append(shard, [{ traceId: id, id: 1, durationUs: 500 }]);
     await append(shard, [{ traceId: id, id: 1, durationUs: null }]);
     expect((await spansOf(shard, id))?.spans).toMatchObject([{ state: 'ended', durationUs: 500 }]);
-    expect((await shard.metrics()).counters).toMatchObject({ receivedSpans: 4, mergedSpans: 3 });
     await runDurableObjectAlarm(shard);
+    expect((await shard.metrics()).counters).toMatchObject({ receivedSpans: 4, mergedSpans: 3 });
     expect(decodeSpans((await store.get(id))!.otlp, 'kept')).toHaveLength(1);
     await expectSumsToAgree(shard);
   });
@@ -167,7 +170,7 @@ describe('TraceShard', () => {
     ]);
     await runDurableObjectAlarm(shard);
     const stored = await store.get(id);
-    expect(stored?.summary).toMatchObject({ spanCount: 2, services: [{ name: 'shop' }, { name: 'late' }] });
+    expect(stored?.summary).toMatchObject({ spanCount: 2, services: [{ name: 'late' }, { name: 'shop' }] });
     expect(decodeSpans(mergeTrace(stored!.otlp), 'kept')).toHaveLength(2);
     await expectSumsToAgree(shard);
   });
@@ -236,7 +239,8 @@ describe('TraceShard', () => {
       parts.journal.maintain(Date.now() + 61_000);
       parts.journal.maintain(Date.now() + 700_000);
     });
-    expect((await shard.metrics()).logBytes).toBe(0);
+    // A checkpoint is all that is left.
+    expect((await shard.metrics()).logBytes).toBeLessThan(2_000);
     await abortAllDurableObjects();
     const again = env.TRACE_SHARD.get(shard.id);
     await append(again, [{ traceId: traceId(96), id: 1 }]);
