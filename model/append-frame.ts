@@ -16,9 +16,9 @@
 
 import { MAX_SLICE_BYTES } from './limits.ts';
 import { OperationTable } from './operation-table.ts';
-import { scanTraces } from './otlp/scan.ts';
+import { scanRange } from './otlp/scan.ts';
 import { SlicePlan } from './otlp/slice.ts';
-import type { SpanTable } from './otlp/span-table.ts';
+import { NO_LIMITS, SpanTable } from './otlp/span-table.ts';
 import { readFrame, SLICE_HEADER_BYTES } from './slice-frame.ts';
 
 /** One span's head. */
@@ -119,11 +119,21 @@ export function splitAppendFrame(frame: Uint8Array): { readonly heads: Uint8Arra
 
 /** The heads that belong to slices: the bytes that AppendFrameWriter wrote when it wrote these slices. */
 export function headsOf(slices: Uint8Array): Uint8Array {
-  const writer = new HeadsWriter();
+  const table = new SpanTable(slices, NO_LIMITS);
+  /** Where each slice's rows end. */
+  const ends: number[] = [];
   for (const { start, end } of readFrame(slices)) {
-    const table = scanTraces(slices.subarray(start, end));
-    const rows = table.goodRows();
-    writer.add(table, rows, 0, rows.length);
+    scanRange(table, start, end);
+    ends.push(table.count);
+  }
+  const writer = new HeadsWriter();
+  const rows = table.goodRows();
+  let from = 0;
+  for (const end of ends) {
+    let to = from;
+    while (to < rows.length && rows[to]! < end) to++;
+    writer.add(table, rows, from, to);
+    from = to;
   }
   const heads = new Uint8Array(writer.length);
   writer.writeTo(heads, 0);
