@@ -67,7 +67,7 @@ export class AppendFrameWriter {
     this.heads.writeTo(frame, LENGTH_BYTES);
     let at = LENGTH_BYTES + this.heads.length;
     for (const { plan, traceIdAt, flags } of this.slices) {
-      frame.set(plan.table.bytes.subarray(traceIdAt, traceIdAt + 16), at);
+      for (let i = 0; i < 16; i += 4) view.setUint32(at + i, plan.table.view.getUint32(traceIdAt + i));
       frame[at + 16] = flags;
       view.setUint32(at + 17, plan.length, true);
       at = plan.writeTo(frame, at + SLICE_HEADER_BYTES);

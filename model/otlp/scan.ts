@@ -42,7 +42,8 @@ export function scanRange(table: SpanTable, start: number, end: number): void {
 }
 
 function scanResourceSpans(table: SpanTable, reader: ProtoReader, start: number, end: number): void {
-  const resource: ScannedResource = { ranges: [], bytes: 0, service: 'unknown_service', isPage: false };
+  const resource: ScannedResource = { parts: [], bytes: 0, service: 'unknown_service', isPage: false };
+  const ranges: number[] = [];
   const firstRow = table.count;
   const firstScope = table.scopes.length;
   table.checkEnvelopes();
@@ -58,7 +59,7 @@ function scanResourceSpans(table: SpanTable, reader: ProtoReader, start: number,
       reader.position = next;
       continue;
     }
-    addRange(resource, fieldStart, reader.valueEnd);
+    addRange(ranges, fieldStart, reader.valueEnd);
     if (reader.field === RESOURCE_SPANS.resource) {
       expect(reader, BYTES, 'resource');
       const { valueStart, valueEnd } = reader;
@@ -66,6 +67,7 @@ function scanResourceSpans(table: SpanTable, reader: ProtoReader, start: number,
       scanResource(resource, reader, valueStart, valueEnd);
     } else if (reader.field === RESOURCE_SPANS.schemaUrl) expect(reader, BYTES, 'schema_url');
   }
+  closeEnvelope(resource, table.bytes, ranges);
   rejectTooLarge(table, resource, firstScope, firstRow);
 }
 
@@ -78,25 +80,32 @@ function rejectTooLarge(table: SpanTable, resource: ScannedResource, firstScope:
   for (let i = firstRow; i < table.count; i++) if (isTooLarge(table.scope[i]!)) table.reject(i, 'resource_too_large');
 }
 
-/** Fields that stand side by side are one range. */
-function addRange(envelope: Envelope, start: number, end: number): void {
-  const last = envelope.ranges.at(-1);
-  if (last?.end === start) last.end = end;
-  else envelope.ranges.push({ start, end });
-  envelope.bytes += end - start;
+/** Adds a field to ranges, which are a start and an end each; fields that stand side by side are one. */
+function addRange(ranges: number[], start: number, end: number): void {
+  if (ranges.at(-1) === start) ranges[ranges.length - 1] = end;
+  else ranges.push(start, end);
+}
+
+function closeEnvelope(envelope: Envelope, bytes: Uint8Array, ranges: readonly number[]): void {
+  for (let i = 0; i < ranges.length; i += 2) {
+    const part = bytes.subarray(ranges[i], ranges[i + 1]);
+    envelope.parts.push(part);
+    envelope.bytes += part.length;
+  }
 }
 
 function scanScopeSpans(table: SpanTable, reader: ProtoReader, start: number, end: number): void {
   const scope = table.scopes.length;
   table.checkEnvelopes();
-  const envelope: ScannedScope = { resource: table.resources.length - 1, ranges: [], bytes: 0 };
+  const envelope: ScannedScope = { resource: table.resources.length - 1, parts: [], bytes: 0 };
+  const ranges: number[] = [];
   table.scopes.push(envelope);
   reader.position = start;
   while (true) {
     const fieldStart = reader.position;
     if (!reader.next(end)) break;
     if (reader.field !== SCOPE_SPANS.spans) {
-      addRange(envelope, fieldStart, reader.valueEnd);
+      addRange(ranges, fieldStart, reader.valueEnd);
       if (reader.field === SCOPE_SPANS.scope || reader.field === SCOPE_SPANS.schemaUrl) {
         expect(reader, BYTES, 'scope or schema_url');
       }
@@ -108,6 +117,7 @@ function scanScopeSpans(table: SpanTable, reader: ProtoReader, start: number, en
     scanSpan(table, reader, scope, reader.valueStart, next);
     reader.position = next;
   }
+  closeEnvelope(envelope, table.bytes, ranges);
 }
 
 /** Reads of a resource's attributes what the edge must know. */
