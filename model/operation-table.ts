@@ -5,6 +5,7 @@
 
 import { MAX_NAME_CHARS } from './limits.ts';
 import { cutName } from './names.ts';
+import { TooManyError } from './otlp/proto-reader.ts';
 import { textAt } from './otlp/span-table.ts';
 
 const encoder = new TextEncoder();
@@ -19,6 +20,7 @@ const LENGTHS_BYTES = 4;
 
 export class OperationTable {
   count = 0;
+  private readonly maxBytes: number;
   /** Numbers of the services, and their UTF-8. */
   private readonly services = new Map<string, number>();
   private readonly serviceBytes: Uint8Array[] = [];
@@ -35,6 +37,11 @@ export class OperationTable {
   private bytes = new Uint8Array(INITIAL_BYTES);
   private view = new DataView(this.bytes.buffer);
   private length = 0;
+
+  /** `maxBytes` bounds what all operations may have: each has its service's name again, which can be a lot. */
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes;
+  }
 
   /** Bytes of all operations as the frame has them. */
   get encodedLength(): number {
@@ -63,7 +70,8 @@ export class OperationTable {
     return service;
   }
 
-  /** Number of the operation of a service whose name is at a range of `source`: from 0, in the order of first appearance. */
+  /** Number of the operation of a service whose name is at a range of `source`: from 0, in the order of first appearance.
+   * Throws TooManyError. */
   operation(service: number, source: DataView, start: number, end: number): number {
     if (end - start <= MAX_NAME_CHARS) return this.find(service, source, start, end);
     const cut = encoder.encode(cutName(textAt(bytesOf(source), start, end)));
@@ -116,6 +124,7 @@ export class OperationTable {
 
   private append(service: Uint8Array, name: Uint8Array): void {
     const needed = this.length + LENGTHS_BYTES + service.length + name.length;
+    if (needed > this.maxBytes) throw new TooManyError(`more than ${this.maxBytes} bytes of operations`);
     if (needed > this.bytes.length) {
       const grown = new Uint8Array(needed * 2);
       grown.set(this.bytes.subarray(0, this.length));

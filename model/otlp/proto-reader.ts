@@ -54,16 +54,18 @@ export class ProtoReader {
   next(end: number): boolean {
     const at = this.position;
     if (at >= end) return false;
-    // Nearly every field: a tag of one byte, then a length of one byte.
-    if (at + 2 <= end) {
+    // Nearly every field: a tag of one byte, then a length of one or two.
+    if (at + 3 <= end) {
       const { bytes } = this;
       const tag = bytes[at]!;
-      const length = bytes[at + 1]!;
-      if (tag < 0x80 && (tag & 7) === BYTES && tag > 7 && length < 0x80 && at + 2 + length <= end) {
+      let length = bytes[at + 1]!;
+      let start = at + 2;
+      if (length > 0x7f) length += (bytes[start++]! << 7) - 0x80;
+      if ((tag & 0x87) === BYTES && tag > 7 && length < 0x4000 && start + length <= end) {
         this.field = tag >> 3;
         this.wireType = BYTES;
-        this.valueStart = at + 2;
-        this.position = this.valueEnd = at + 2 + length;
+        this.valueStart = start;
+        this.position = this.valueEnd = start + length;
         return true;
       }
     }

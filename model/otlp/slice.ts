@@ -101,10 +101,10 @@ export class SlicePlan {
         if (table.resource(row) !== resource) {
           resource = table.resource(row);
           at = writeHeader(target, at, TRACES_DATA.resourceSpans, lengths[planned++]!);
-          at = writeEnvelope(target, at, bytes, table.resources[resource]!);
+          at = writeEnvelope(target, at, table.resources[resource]!);
         }
         at = writeHeader(target, at, RESOURCE_SPANS.scopeSpans, lengths[planned++]!);
-        at = writeEnvelope(target, at, bytes, table.scopes[scope]!);
+        at = writeEnvelope(target, at, table.scopes[scope]!);
       }
       const spanStart = table.start[row]!;
       let spanEnd = table.end[row]!;
@@ -162,11 +162,11 @@ function writeHeader(target: Uint8Array, start: number, field: number, length: n
   return at;
 }
 
-function writeEnvelope(target: Uint8Array, at: number, bytes: Uint8Array, { ranges, bytes: length }: Envelope): number {
-  let to = at;
-  for (const { start, end } of ranges) {
-    target.set(bytes.subarray(start, end), to);
-    to += end - start;
+function writeEnvelope(target: Uint8Array, start: number, { parts }: Envelope): number {
+  let at = start;
+  for (const part of parts) {
+    target.set(part, at);
+    at += part.length;
   }
-  return at + length;
+  return at;
 }

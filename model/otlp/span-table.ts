@@ -4,10 +4,11 @@ import { MAX_ENVELOPE_BYTES, MAX_ENVELOPES_PER_REQUEST, MAX_SPAN_BYTES, MAX_SPAN
 import { REJECTION_REASONS, type RejectionReason } from '../reasons.ts';
 import { TooManyError } from './proto-reader.ts';
 
-/** Everything of a ResourceSpans or ScopeSpans message but its children: byte ranges to copy, in order. */
+/** Everything of a ResourceSpans or ScopeSpans message but its children. */
 export interface Envelope {
-  readonly ranges: { readonly start: number; end: number }[];
-  /** Of all ranges. */
+  /** Views of the message's bytes, to be copied in this order. */
+  readonly parts: Uint8Array[];
+  /** Of all parts. */
   bytes: number;
 }
 export interface ScannedResource extends Envelope {

@@ -159,6 +159,20 @@ describe('POST /v1/traces', () => {
     expect((await statusOf(response)).message).toContain('cut by trace');
   });
 
+  it('refuses a small request whose service has a long name and very many operations', async () => {
+    const message = fromBinary(TracesDataSchema, otlp([{ traceId: randomTraceId(), id: 1 }]));
+    const [resourceSpans] = message.resourceSpans;
+    const [span] = resourceSpans!.scopeSpans[0]!.spans;
+    resourceSpans!.resource!.attributes[0]!.value!.value = { case: 'stringValue', value: '\u4e00'.repeat(600) };
+    resourceSpans!.scopeSpans[0]!.spans = Array.from({ length: 20_000 }, (_, i) => ({ ...span!, name: `${i}` }));
+    const response = await post('/v1/traces', PROTOBUF, toBinary(TracesDataSchema, message));
+    expect(response.status).toBe(413);
+    expect((await statusOf(response)).message).toContain('bytes of operations');
+    const after = randomTraceId();
+    expect((await post('/v1/traces', PROTOBUF, otlp([{ traceId: after, id: 1 }]))).status).toBe(200);
+    expect((await trace(after)).spans).toHaveLength(1);
+  });
+
   it('rejects spans under a resource that is too large to be copied into each trace', async () => {
     const message = fromBinary(TracesDataSchema, otlp([{ traceId: randomTraceId(), id: 1 }]));
     message.resourceSpans[0]!.resource!.attributes[0]!.value!.value = {
@@ -250,7 +264,7 @@ it('reports sums that agree', async () => {
   const received = sum('tailrace_spans_received_total');
   expect(received).toBeGreaterThan(5);
   expect(sum('tailrace_spans_rejected_total')).toBeGreaterThan(1);
-  expect(sum('tailrace_spans_refused_total')).toBe(1_000);
+  expect(sum('tailrace_spans_refused_total')).toBe(1_000 + 20_000);
   expect(received).toBe(
     sum('tailrace_spans_accepted_total') + sum('tailrace_spans_rejected_total') + sum('tailrace_spans_refused_total'),
   );

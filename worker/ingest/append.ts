@@ -5,6 +5,7 @@ import type { Env } from '../../durable-objects/env.ts';
 import type { AppendResult } from '../../durable-objects/protocol.ts';
 import { AppendFrameWriter } from '../../model/append-frame.ts';
 import { MAX_SLICED_BYTES, SHARD_TIMEOUT_MS } from '../../model/limits.ts';
+import { TooManyError } from '../../model/otlp/proto-reader.ts';
 import { groupByTrace } from '../../model/otlp/slice.ts';
 import type { SpanTable } from '../../model/otlp/span-table.ts';
 import { countRefused } from '../counters.ts';
@@ -69,6 +70,10 @@ function sliceByShard(table: SpanTable, config: Config, flags: number): Share[] 
     return writers.flatMap((writer, shard) =>
       writer.spans === 0 ? [] : { shard, frame: writer.finish(), spans: writer.spans },
     );
+  } catch (error) {
+    if (!(error instanceof TooManyError)) throw error;
+    countRefused(table.countGood());
+    throw new IngestError(413, 'body_too_large', `cut by trace the request has ${error.message}`);
   } finally {
     for (const writer of writers) writer.reset();
   }

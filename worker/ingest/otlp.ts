@@ -47,7 +47,8 @@ export async function ingestOtlp(c: Context<{ Bindings: Env }>, config: Config, 
 }
 
 /** Spans that our SDK in a Worker has lost since its last export: `reason=count`, joined by commas. */
-function countLosses(header = ''): void {
+function countLosses(header: string | undefined): void {
+  if (header === undefined) return;
   for (const reason of WORKER_DROP_REASONS) {
     const spans = new RegExp(`(?:^|,)${reason}=(\\d{1,9})(?:,|$)`).exec(header)?.[1];
     if (spans) countDropped(reason, Number(spans));

@@ -8,7 +8,7 @@ import { type TracesData, TracesDataSchema } from '../../../model/otlp/gen/trace
 import { ProtoError, ProtoReader } from '../../../model/otlp/proto-reader.ts';
 import { scanTraces } from '../../../model/otlp/scan.ts';
 import { groupByTrace, SlicePlan } from '../../../model/otlp/slice.ts';
-import { REQUEST_LIMITS, type SpanTable } from '../../../model/otlp/span-table.ts';
+import { REQUEST_LIMITS, type SpanTable, textAt } from '../../../model/otlp/span-table.ts';
 import { tracesData } from './arbitrary.ts';
 
 /** What the scanner should find, as protobuf-es decodes it. */
@@ -25,6 +25,7 @@ function expected(message: TracesData) {
         parent: span.parentSpanId.some((byte) => byte !== 0) ? formatHex(span.parentSpanId) : null,
         kind: span.kind as number,
         status: (span.status?.code ?? 0) as number,
+        traceState: span.traceState,
         startUs: Number(span.startTimeUnixNano / 1000n),
         endUs: Number(span.endTimeUnixNano / 1000n),
       })),
@@ -42,6 +43,7 @@ function scanned(bytes: Uint8Array) {
     parent: table.parentIdAt[i] === -1 ? null : formatHex(bytes, table.parentIdAt[i]!, 8),
     kind: table.kind[i]!,
     status: table.status[i]!,
+    traceState: textAt(bytes, table.traceStateStart[i]!, table.traceStateEnd[i]!),
     startUs: table.startUs[i]!,
     endUs: table.endUs[i]!,
   }));
