@@ -9,9 +9,9 @@ import type { Journal } from './journal.ts';
 import type { LiveTraces } from './live-traces.ts';
 import type { LiveView } from './live-view.ts';
 import type { Place } from './log.ts';
-import { recallRecord } from './move.ts';
 import { type PressureLevel, pressureLevel, quietShare } from './pressure.ts';
-import { type DecideRecord, encodeDecisions } from './records.ts';
+import { type DecideRecord, encodeDecisions, encodeRecall } from './records.ts';
+import type { TraceWords } from './trace-words.ts';
 
 /** Traces looked at in one event, so that none takes long. */
 const MAX_LOOKS = 4_000;
@@ -77,19 +77,27 @@ export class Deciding {
       const isRevised = decision.keep && before?.keep === false;
       // Of what is stored already the headers are enough, to recognize copies; but not for many at once.
       const isLate = before?.keep === true && (live.traces.bits[trace]! & FORGOTTEN) !== 0;
-      if (isRevised || (isLate && recalled.length < MAX_RECALLS)) recalled.push(this.recall(trace));
+      if (isRevised || (isLate && recalled.length < MAX_RECALLS)) {
+        const id = live.words(trace);
+        recalled.push(encodeRecall(id, nowMs, this.findEarlier(id, trace)));
+      }
       due.push(this.record(trace, decision, nowMs));
     }
     if (due.length > 0) this.journal.write([...recalled, encodeDecisions(due)], nowMs);
   }
 
-  /** Keeps a live or dropped trace by hand; it stands for none but itself. False when nothing of it is left. */
-  keep(trace: number, nowMs: number): boolean {
+  /** Keeps a live or dropped trace by hand; it stands for none but itself. False when the shard has nothing of it. */
+  keep(id: TraceWords, nowMs: number): boolean {
     const { live } = this.journal;
-    const before = live.traces.decision[trace];
+    const known = live.traces.find(...id);
+    const before = known === -1 ? this.journal.findDecision(id)?.decision : live.traces.decision[known];
     if (before?.keep) return true;
-    if (before) this.journal.write([this.recall(trace)], nowMs);
-    if (live.traces.spanCount[trace] === 0) return false;
+    if (before) {
+      const earlier = this.findEarlier(id, known);
+      if (earlier.length > 0) this.journal.write([encodeRecall(id, nowMs, earlier)], nowMs);
+    }
+    const trace = live.traces.find(...id);
+    if (trace === -1) return false;
     const decision: Decision = {
       keep: true,
       rate: 0,
@@ -108,14 +116,11 @@ export class Deciding {
     return { id: live.words(trace), decision, revision: Math.max(live.traces.revision[trace]! + 1, nowMs) };
   }
 
-  /** The record that brings back what a decided trace had before. */
-  private recall(trace: number): Uint8Array {
-    const { live } = this.journal;
-    const id = live.words(trace);
+  /** Slices of a decided trace that are in the log and not in memory. */
+  private findEarlier(id: TraceWords, trace: number): Place[] {
     const keyOf = ({ bucket, row, start }: Place) => `${bucket} ${row} ${start}`;
-    const inMemory = new Set(live.places(trace).map(keyOf));
-    const earlier = this.journal.findSlices(id).filter((place) => !inMemory.has(keyOf(place)));
-    return recallRecord(id, earlier);
+    const inMemory = new Set(trace === -1 ? [] : this.journal.live.places(trace).map(keyOf));
+    return this.journal.findSlices(id).filter((place) => !inMemory.has(keyOf(place)));
   }
 
   private verdict(trace: number, view: LiveView, nowMs: number): Decision {

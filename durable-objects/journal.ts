@@ -70,9 +70,10 @@ export class Journal {
   /** Writes records and applies them. `heads` belong to the records that are appends, in the same places. */
   write(records: readonly Uint8Array[], nowMs: number, heads: readonly (HeadCursor | null)[] = []): void {
     if (!this.log.current) this.begin(nowMs);
-    else if (this.isDirty && this.log.isRotationDue(nowMs)) this.rotate(nowMs);
     this.isDirty = true;
     this.log.write(records, (row, bucket, rowId, first) => this.live.applyRow(row, bucket, rowId, heads, first));
+    // Not before: places in the records must still be there.
+    if (this.log.isRotationDue(nowMs)) this.rotate(nowMs);
   }
 
   /** The last decision of a trace that has left memory, or null. */

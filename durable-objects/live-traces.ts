@@ -14,6 +14,7 @@ import { SLICE_ROW_BYTES, SliceColumns } from './columns/slice-columns.ts';
 import {
   IS_DECIDED,
   IS_MEASURED,
+  IS_RECALLED,
   IS_STORED,
   SPAN_ROW_BYTES,
   SpanColumns,
@@ -42,6 +43,7 @@ import {
   MOVE,
   readDecisions,
   readJson,
+  readRecall,
   readReceivedMs,
   readRow,
   RECALL,
@@ -129,8 +131,9 @@ export class LiveTraces {
     let outboxSpans = 0;
     for (const trace of this.all()) {
       const isKept = this.outbox.has(trace);
-      for (let span = this.traces.spanHead[trace]!; span !== -1; span = this.spans.next[span]!) {
-        const bits = this.spans.bits[span]!;
+      const view = this.view.load(trace, this.traces.sliceEnd[trace]!, false);
+      for (let i = 0; i < view.spanCount; i++) {
+        const bits = this.spans.bits[view.row(i)]!;
         if ((bits & IS_DECIDED) === 0) liveSpans++;
         else if (isKept && (bits & IS_STORED) === 0) outboxSpans++;
       }
@@ -181,11 +184,16 @@ export class LiveTraces {
 
   /** Shows a trace with what has come so far. Versions of spans that do not stand are released, if nothing needs them. */
   look(trace: number): LiveView {
-    const { sliceEnd, sealedEnd, storedEnd } = this.traces;
-    // A sealed block may have to be made again, of the same versions.
-    const view = this.view.load(trace, sliceEnd[trace]!, sealedEnd[trace] === storedEnd[trace]);
-    this.counters.mergedSpans += view.merged;
-    if (view.merged > 0) this.traces.bits[trace]! |= MERGED;
+    const { sliceEnd, sealedEnd, storedEnd, decidedEnd } = this.traces;
+    const stored = storedEnd[trace];
+    // A block is made of the versions that were there when its spans were decided, however often it is made.
+    const isWaiting = this.outbox.has(trace) && stored !== decidedEnd[trace] && decidedEnd[trace] !== sliceEnd[trace];
+    const merges = !isWaiting && sealedEnd[trace] === stored;
+    const view = this.view.load(trace, sliceEnd[trace]!, merges);
+    if (merges && view.copies > 0) {
+      this.counters.mergedSpans += view.copies;
+      this.traces.bits[trace]! |= MERGED;
+    }
     return view;
   }
 
@@ -197,11 +205,6 @@ export class LiveTraces {
       if (slice[span]! >= from && slice[span]! < to) count++;
     }
     return count;
-  }
-
-  /** Takes up again a decided trace that has left memory; it has no spans until they are revived. */
-  recall(id: TraceWords, nowMs: number): number {
-    return this.addTrace(...id, nowMs);
   }
 
   /** Shows a trace as the sealed block has it. */
@@ -312,8 +315,8 @@ export class LiveTraces {
     return trace;
   }
 
-  /** `marks`: bits that all of them get. */
-  addSpans(trace: number, heads: HeadCursor, marks: number): number {
+  /** `marks`: bits that all of them get. `slice`: number of the slice they came with. */
+  addSpans(trace: number, heads: HeadCursor, marks: number, slice = this.traces.sliceEnd[trace]!): number {
     const { traces, spans } = this;
     const { view, operations } = heads;
     let at = heads.at;
@@ -324,7 +327,6 @@ export class LiveTraces {
       this.randomness.set(trace, { high: view.getUint32(at, true), low: view.getUint32(at + 4, true) });
       at += 8;
     }
-    const slice = traces.sliceEnd[trace]!;
     let bits = 0;
     for (let i = 0; i < count; i++, at += HEAD_BYTES) {
       const span = spans.allocate();
@@ -467,17 +469,25 @@ export class LiveTraces {
    */
   private applyRecall(row: Uint8Array, start: number, end: number): void {
     const { traces } = this;
-    const words = new Uint32Array(row.slice(start, end).buffer);
-    const id: TraceWords = [words[0]!, words[1]!, words[2]!, words[3]!];
-    const known = traces.find(...id);
-    const trace = known === -1 ? this.addTrace(...id, this.deps.nowMs) : known;
+    const { id, nowMs, places } = readRecall(row, start, end);
+    let trace = traces.find(...id);
+    if (trace !== -1 && this.isSilent(trace, nowMs)) {
+      this.remove(trace);
+      trace = -1;
+    }
+    if (trace === -1) trace = this.addTrace(...id, nowMs);
+    // What was left of it, open spans, comes again with the rest.
+    for (let span = traces.spanHead[trace]!; span !== -1; span = this.spans.next[span]!) {
+      if ((this.spans.bits[span]! & IS_DECIDED) !== 0) this.spans.bits[span]! |= IS_RECALLED;
+    }
     const isKept = traces.decision[trace]?.keep === true;
-    const marks = IS_DECIDED | IS_MEASURED | (isKept ? IS_STORED : 0);
-    for (let i = 4; i < words.length; i += 4) {
-      const place = { bucket: words[i]!, row: words[i + 1]!, start: words[i + 2]!, end: words[i + 3]! };
+    const marks = IS_RECALLED | IS_DECIDED | IS_MEASURED | (isKept ? IS_STORED : 0);
+    for (const place of places) {
       // With the header before it, a slice is a frame of its own.
       const frame = this.deps.readSlice({ ...place, start: place.start - SLICE_HEADER_BYTES });
-      this.addSpans(trace, new HeadCursor(headsOf(frame), this.operations), marks);
+      const heads = new HeadCursor(headsOf(frame), this.operations);
+      // What is stored is before anything that waits.
+      this.addSpans(trace, heads, marks, isKept ? 0 : traces.sliceEnd[trace]!);
       if (isKept) continue;
       if (this.isDecided(trace)) this.undecidedCount++;
       this.linkSlice(trace, place.bucket, place.row, place.start, place.end);

@@ -4,7 +4,7 @@ import { IS_ERROR, IS_PAGE, KIND_BITS } from '../model/append-frame.ts';
 import { decodeSpans } from '../model/otlp/decode.ts';
 import type { Span } from '../model/span.ts';
 import type { Operations } from './columns/operations.ts';
-import { IS_DECIDED, IS_MEASURED, IS_STORED, type SpanColumns } from './columns/span-columns.ts';
+import { IS_DECIDED, IS_MEASURED, IS_RECALLED, IS_STORED, type SpanColumns } from './columns/span-columns.ts';
 import type { TraceColumns } from './columns/trace-columns.ts';
 import { grown } from './columns/grown.ts';
 import type { TraceView } from './trace-view.ts';
@@ -50,8 +50,8 @@ export class LiveView implements TraceView {
   root = 0;
   rootEnded = false;
   headProbability = 1;
-  /** Versions of spans that were released because a better one stands. */
-  merged = 0;
+  /** Versions of spans in whose stead a better one stands. */
+  copies = 0;
 
   constructor(deps: LiveViewDeps) {
     this.deps = deps;
@@ -59,12 +59,12 @@ export class LiveView implements TraceView {
 
   /**
    * Shows trace `trace`, which must have a span: its slices up to but not including number `sliceEnd`. With `merges`,
-   * versions that do not stand are released and counted in `merged`.
+   * versions that do not stand are released.
    */
   load(trace: number, sliceEnd: number, merges: boolean): this {
     this.trace = trace;
     this.decodedSpans = null;
-    this.merged = 0;
+    this.copies = 0;
     this.collect(sliceEnd, merges);
     this.findParents();
     this.sumUp();
@@ -176,13 +176,19 @@ export class LiveView implements TraceView {
       } else {
         // The better version takes the place in the list of the one that came first.
         const standing = this.rows[same]!;
-        if (isBetter(spans, standing, row)) this.take(standing, row, merges);
-        else if (merges) spans.bits[standing]! |= spans.bits[row]! & COUNTED;
+        // Two that have been recalled were counted when they first came.
+        if ((spans.bits[standing]! & spans.bits[row]! & IS_RECALLED) === 0) this.copies++;
+        // What has been counted of one version has been counted of all.
+        const counted = (spans.bits[standing]! | spans.bits[row]!) & COUNTED;
+        spans.bits[standing]! |= counted;
+        spans.bits[row]! |= counted;
         if (merges) {
+          const recalled = (spans.bits[standing]! | spans.bits[row]!) & IS_RECALLED;
+          if (isBetter(spans, standing, row)) this.take(standing, row);
+          spans.bits[standing]! |= recalled;
           spans.next[previous] = next;
           spans.release(row);
           traces.spanCount[this.trace]!--;
-          this.merged++;
         } else {
           if (isBetter(spans, standing, row)) this.rows[same] = row;
           previous = row;
@@ -194,17 +200,15 @@ export class LiveView implements TraceView {
     this.spanCount = count;
   }
 
-  /** Copies the version in `row` over `standing`, with what has been counted of either. */
-  private take(standing: number, row: number, merges: boolean): void {
-    if (!merges) return;
+  /** Copies the version in `row` over `standing`. */
+  private take(standing: number, row: number): void {
     const { spans } = this.deps;
-    const counted = spans.bits[standing]! & COUNTED;
     spans.parent0[standing] = spans.parent0[row]!;
     spans.parent1[standing] = spans.parent1[row]!;
     spans.startUs[standing] = spans.startUs[row]!;
     spans.endUs[standing] = spans.endUs[row]!;
     spans.operation[standing] = spans.operation[row]!;
-    spans.bits[standing] = spans.bits[row]! | counted;
+    spans.bits[standing] = spans.bits[row]!;
     spans.weight[standing] = spans.weight[row]!;
     spans.bytes[standing] = spans.bytes[row]!;
     spans.slice[standing] = spans.slice[row]!;

@@ -1,10 +1,10 @@
-/** Slices that are moved to a later bucket, and traces that come back into memory. */
+/** Moves what is not settled to a later bucket. */
 
 import { MAX_LOG_ROW_BYTES } from '../model/limits.ts';
 import { FrameWriter } from '../model/slice-frame.ts';
 import type { LiveTraces } from './live-traces.ts';
 import type { Place } from './log.ts';
-import { encodeRecord, MOVE, RECALL } from './records.ts';
+import { encodeRecord, MOVE } from './records.ts';
 import type { TraceWords } from './trace-words.ts';
 
 /** A slice of at most 1 MiB more always fits into a row. */
@@ -21,12 +21,6 @@ export function moveRecords(live: LiveTraces, bucket: number, readSlice: (place:
     }
   }
   return frames.finish();
-}
-
-/** The record that brings a decided trace back into memory from its places in the log; see `applyRecall`. */
-export function recallRecord(id: TraceWords, places: readonly Place[]): Uint8Array {
-  const words = Uint32Array.from([...id, ...places.flatMap(({ bucket, row, start, end }) => [bucket, row, start, end])]);
-  return encodeRecord(RECALL, [new Uint8Array(words.buffer)]);
 }
 
 /** Slices as records that fit into rows. */

@@ -9,6 +9,7 @@
 
 import type { DecisionReason } from '../model/reasons.ts';
 import { type Decision, RETENTION_CLASSES } from '../model/span.ts';
+import type { Place } from './log.ts';
 import type { TraceWords } from './trace-words.ts';
 
 export const LOG_ROW_VERSION = 2;
@@ -24,7 +25,7 @@ export const STORED = 4;
 export const DECIDE = 7;
 /** Slices of live traces whose bucket is about to be dropped: a slice frame, each trace's slices from its oldest on. */
 export const MOVE = 8;
-/** A decided trace that is needed in memory again; its id and then its places, words of 32 bits. */
+/** A decided trace that is needed in memory again; see `encodeRecall`. */
 export const RECALL = 9;
 /** A piece of the checkpoint that a bucket begins with (`checkpoint.ts`). */
 export const CHECKPOINT = 10;
@@ -185,6 +186,28 @@ function readDecision(row: Uint8Array, view: DataView, head: DecisionsHead, at: 
       ...(keep ? { retention: RETENTION_CLASSES[(flags >> RETENTION_SHIFT) & 3]! } : {}),
     },
   };
+}
+
+/** Brings a decided trace back into memory: its id, float64 time, and its places in the log as four words of 32 bits each. */
+export function encodeRecall(id: TraceWords, nowMs: number, places: readonly Place[]): Uint8Array {
+  const time = new Uint32Array(Float64Array.of(nowMs).buffer);
+  const words = places.flatMap(({ bucket, row, start, end }) => [bucket, row, start, end]);
+  return encodeRecord(RECALL, [new Uint8Array(Uint32Array.from([...id, ...time, ...words]).buffer)]);
+}
+
+export function readRecall(
+  row: Uint8Array,
+  start: number,
+  end: number,
+): { id: TraceWords; nowMs: number; places: Place[] } {
+  const view = new DataView(row.buffer, row.byteOffset);
+  const word = (at: number) => view.getUint32(at, true);
+  const places: Place[] = [];
+  for (let at = start + 24; at < end; at += 16) {
+    places.push({ bucket: word(at), row: word(at + 4), start: word(at + 8), end: word(at + 12) });
+  }
+  const id: TraceWords = [word(start), word(start + 4), word(start + 8), word(start + 12)];
+  return { id, nowMs: view.getFloat64(start + 16, true), places };
 }
 
 /** The records of a row. Throws RangeError when the row is not one this version can read. */

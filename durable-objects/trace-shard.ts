@@ -145,11 +145,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
 
   async keep(traceId: string): Promise<boolean> {
     const nowMs = Date.now();
-    const { live } = this.journal;
-    const known = live.find(traceId);
-    if (known === -1 && !this.journal.findDecision(parseWords(traceId))) return false;
-    const trace = known === -1 ? live.recall(parseWords(traceId), nowMs) : known;
-    this.deciding.keep(trace, nowMs);
+    if (!this.deciding.keep(parseWords(traceId), nowMs)) return false;
     await this.ctx.storage.sync();
     this.armAlarm(nowMs);
     return true;

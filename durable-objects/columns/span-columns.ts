@@ -7,9 +7,11 @@ import { grown } from './grown.ts';
 export const IS_DECIDED = 32;
 export const IS_STORED = 64;
 export const IS_MEASURED = 128;
+/** It was in memory before, and was counted as received then. */
+export const IS_RECALLED = 256;
 
 /** What one span takes in memory. */
-export const SPAN_ROW_BYTES = 51;
+export const SPAN_ROW_BYTES = 52;
 
 export class SpanColumns {
   /** The span id's and the parent's 8 bytes as two little-endian words; a parent of zeros is none. */
@@ -22,7 +24,7 @@ export class SpanColumns {
   endUs: Float64Array;
   /** Id in the shard's `Operations`. */
   operation: Uint16Array;
-  bits: Uint8Array;
+  bits: Uint16Array;
   /** In how many spans' stead it counts. */
   weight: Float32Array;
   /** Size of this version, for choosing between versions. */
@@ -43,7 +45,7 @@ export class SpanColumns {
     this.startUs = new Float64Array(capacity);
     this.endUs = new Float64Array(capacity);
     this.operation = new Uint16Array(capacity);
-    this.bits = new Uint8Array(capacity);
+    this.bits = new Uint16Array(capacity);
     this.weight = new Float32Array(capacity);
     this.bytes = new Uint32Array(capacity);
     this.slice = new Uint32Array(capacity);
