@@ -21,15 +21,16 @@ export interface ViewSpan {
 /** Ids of operations as a shard gives them out: one set for all views that one reader sees. */
 export class OperationIds {
   readonly #ids = new Map<string, number>();
+  readonly #first: number;
 
   /** `first` tells apart the ids of two lives of a shard. */
   constructor(first = 0) {
-    for (let i = 0; i < first; i++) this.#ids.set(`taken ${i}`, i);
+    this.#first = first;
   }
 
   of(service: string, name: string): number {
     const key = JSON.stringify([service, name]);
-    const id = this.#ids.get(key) ?? this.#ids.size;
+    const id = this.#ids.get(key) ?? this.#first + this.#ids.size;
     this.#ids.set(key, id);
     return id;
   }

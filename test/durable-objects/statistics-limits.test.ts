@@ -1,0 +1,158 @@
+import { describe, expect, it } from 'vitest';
+import { Statistics } from '../../durable-objects/statistics.ts';
+import {
+  MAX_MINUTE_EDGES,
+  MAX_MINUTE_OPERATIONS,
+  MAX_OPERATIONS_PER_SERVICE,
+  MAX_STATISTICS_BYTES,
+  MAX_STATISTICS_ROW_BYTES,
+} from '../../model/limits.ts';
+import { mergeMinutes } from '../../model/statistics-merge.ts';
+import { OTHER } from '../../model/statistics-row.ts';
+import { OperationIds, type ViewSpan, viewOf } from '../kit/trace-view.ts';
+
+const MINUTE_MS = 60_000;
+const NOW_MS = 29_833_333 * MINUTE_MS;
+
+const spanOf = (part: Partial<ViewSpan>): ViewSpan => ({
+  service: 'shop',
+  name: 'GET /',
+  kind: 2,
+  startUs: NOW_MS * 1000,
+  endUs: NOW_MS * 1000 + 1000,
+  parent: -1,
+  isError: false,
+  weight: 1,
+  isMeasured: false,
+  ...part,
+});
+
+/** Adds them as traces of a hundred spans. */
+function addAll(statistics: Statistics, spans: readonly ViewSpan[], ids: OperationIds, nowMs = NOW_MS): void {
+  for (let at = 0; at < spans.length; at += 100) statistics.add(viewOf(spans.slice(at, at + 100), ids), nowMs);
+}
+
+const rowsOf = (statistics: Statistics) => statistics.read(0, Number.POSITIVE_INFINITY).map(({ bytes }) => bytes);
+
+describe('what is beyond the limits', () => {
+  it('is counted in the `other` of its service beyond 2,000 operations, the same after a restart', () => {
+    const ids = new OperationIds();
+    const names = Array.from({ length: MAX_OPERATIONS_PER_SERVICE + 50 }, (_, i) => `GET /${i}`);
+    const once = names.map((name) => spanOf({ name }));
+    const twice = names.map((name) => spanOf({ name, isError: true }));
+    const statistics = new Statistics();
+    addAll(statistics, [...once, spanOf({ service: 'cart' })], ids);
+    const restarted = Statistics.restore(statistics.encodeState());
+    addAll(statistics, twice, ids);
+    addAll(restarted, twice, new OperationIds(5000));
+
+    const { operations } = mergeMinutes(rowsOf(statistics));
+    const shop = operations.filter(({ service }) => service === 'shop');
+    expect(shop.length).toBe(MAX_OPERATIONS_PER_SERVICE + 1);
+    for (const { operation, spans, errors } of shop) {
+      const each = operation === OTHER ? 50 : 1;
+      expect([operation, spans, errors.estimate]).toEqual([operation, 2 * each, each]);
+    }
+    expect(operations.find(({ service }) => service === 'cart')!.spans).toBe(1);
+    expect(statistics.counters).toMatchObject({ measuredSpans: 2 * names.length + 1, otherSpans: 100 });
+    expect(rowsOf(restarted)).toEqual(rowsOf(statistics));
+    expect(restarted.counters).toEqual(statistics.counters);
+  });
+
+  it('is counted in some `other` whatever there is too much of, and no row is too large', () => {
+    const ids = new OperationIds();
+    const statistics = new Statistics();
+    const spans: ViewSpan[] = [];
+    // Services, operations, kinds, edges and durations without end, in names of all lengths, weighted.
+    for (let i = 0; i < 120_000; i++) {
+      const duration = Math.floor(2 ** ((i * 0.618) % 40));
+      spans.push(
+        spanOf({
+          service: `service ${i % 1500}`,
+          name: `${i % 30_011} ${'x'.repeat(i % 97 === 0 ? 400 : 4)}`,
+          kind: i % 6,
+          endUs: NOW_MS * 1000 + duration,
+          parent: i % 100 === 0 ? -1 : (i % 100) - 1,
+          isError: i % 2 === 0,
+          weight: 1 + ((i * 0.377) % 9),
+        }),
+      );
+    }
+    addAll(statistics, spans, ids);
+    const [bytes] = rowsOf(statistics);
+    expect(bytes!.length).toBeLessThan(MAX_STATISTICS_ROW_BYTES);
+    const { operations, edges } = mergeMinutes([bytes!]);
+    const sum = (cells: readonly { readonly spans: number }[]) => cells.reduce((total, { spans }) => total + spans, 0);
+    expect(sum(operations)).toBe(spans.length);
+    expect(sum(edges)).toBe(spans.length - spans.length / 100);
+    expect(operations.length).toBeLessThanOrEqual(MAX_MINUTE_OPERATIONS + 1_006);
+    expect(edges.length).toBeLessThanOrEqual(MAX_MINUTE_EDGES + 1_001);
+    expect(statistics.counters.otherSpans).toBeGreaterThan(10_000);
+    expect(statistics.counters.otherEdges).toBeGreaterThan(10_000);
+    const names = ({ service, operation }: { service: string; operation: string }) => `${service} ${operation}`;
+    expect(operations.map(names)).toContain(`${OTHER} ${OTHER}`);
+
+    const restarted = Statistics.restore(statistics.encodeState());
+    addAll(statistics, spans.slice(0, 20_000), ids);
+    addAll(restarted, spans.slice(0, 20_000), new OperationIds(50_000));
+    expect(rowsOf(restarted)).toEqual(rowsOf(statistics));
+  });
+
+  it('of buckets costs a minute resolution, not spans', () => {
+    const ids = new OperationIds();
+    const statistics = new Statistics();
+    const spans: ViewSpan[] = [];
+    for (let operation = 0; operation < 1000; operation++) {
+      for (let eighth = 0; eighth < 160; eighth++) {
+        const endUs = NOW_MS * 1000 + Math.floor(2 ** (8 + eighth / 8));
+        spans.push(spanOf({ name: `GET /${operation}`, endUs, weight: 1.5 }));
+      }
+    }
+    addAll(statistics, spans, ids);
+    const [bytes] = rowsOf(statistics);
+    expect(bytes!.length).toBeLessThan(MAX_STATISTICS_ROW_BYTES);
+    for (const { durations, count } of mergeMinutes([bytes!]).operations) {
+      expect(durations.scale).toBeLessThan(3);
+      expect(count.estimate).toBe(160 * 1.5);
+      // The median is the 80th of 160 durations.
+      const { lowUs, highUs } = durations.quantile(0.5)!;
+      expect(lowUs).toBeLessThan(Math.floor(2 ** (8 + 79 / 8)));
+      expect(highUs).toBeGreaterThanOrEqual(Math.floor(2 ** (8 + 79 / 8)));
+    }
+  });
+
+  it('of bytes in old minutes takes the oldest, which were taken or wait to be', () => {
+    const ids = new OperationIds();
+    const statistics = new Statistics();
+    const names = Array.from({ length: 2000 }, (_, i) => `GET /a-name-of-some-length/${i}`);
+    let given = 0;
+    const minutes = 60;
+    for (let minute = 0; minute < minutes; minute++) {
+      const nowMs = NOW_MS + minute * MINUTE_MS;
+      const spans = names.flatMap((name) =>
+        Array.from({ length: 20 }, (_, i) =>
+          spanOf({ name, startUs: nowMs * 1000, endUs: nowMs * 1000 + 2 ** i, weight: 1000 / 3 }),
+        ),
+      );
+      addAll(statistics, spans, ids, nowMs);
+      given += spans.length;
+    }
+    const held = rowsOf(statistics).length;
+    expect(statistics.encodeState().length).toBeGreaterThan(MAX_STATISTICS_BYTES);
+    const rows = statistics.takeDirty();
+    expect(rows.length).toBe(minutes);
+    expect(held).toBe(minutes);
+    const bytes = (some: readonly Uint8Array[]) => some.reduce((sum, { length }) => sum + length, 0);
+    const left = rowsOf(statistics);
+    expect(left.length).toBeLessThan(minutes);
+    expect(bytes(left)).toBeLessThan(MAX_STATISTICS_BYTES + 4 * left[0]!.length);
+    expect(mergeMinutes(rows.map((row) => row.bytes)).operations.reduce((sum, { spans }) => sum + spans, 0)).toBe(
+      given,
+    );
+
+    // A late span of a minute that was given up is counted now.
+    statistics.add(viewOf([spanOf({})], ids), NOW_MS + (minutes - 1) * MINUTE_MS);
+    expect(statistics.counters.clampedSpans).toBe(1);
+    expect(statistics.takeDirty().map(({ minuteMs }) => minuteMs)).toEqual([NOW_MS + (minutes - 1) * MINUTE_MS]);
+  });
+});
