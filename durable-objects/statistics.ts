@@ -65,8 +65,6 @@ export class Statistics {
   };
   readonly #use: BucketUse = { buckets: 0 };
   #trace = 0;
-  /** The minute that the last span was counted in. */
-  #last: HeldMinute | null = null;
 
   /** Continues from what `encodeState` gave; throws `StatisticsRowError` when it is not that. */
   static restore(bytes: Uint8Array): Statistics {
@@ -96,6 +94,10 @@ export class Statistics {
     this.#advance(Math.floor(nowMs / MINUTE_MS));
     const trace = ++this.#trace;
     const count = view.spanCount;
+    // Where the last span was counted, and the start of the minute that goes there; most of a trace is in one.
+    let held: OpenMinute | null = null;
+    let heldFromUs = Number.POSITIVE_INFINITY;
+    let isClamped = false;
     for (let i = 0; i < count; i++) {
       const endUs = view.endUsOf(i);
       if (endUs === 0) continue;
@@ -110,18 +112,22 @@ export class Statistics {
 
       const startUs = view.startUsOf(i);
       const durationUs = durationOf(startUs, endUs);
-      const minute = this.#minuteOf(startUs);
-      const held = this.#held(minute < 0 ? this.#now : minute);
+      if (startUs < heldFromUs || startUs >= heldFromUs + MINUTE_US) {
+        const minute = this.#minuteOf(startUs);
+        isClamped = minute < 0;
+        held = this.#hold(isClamped ? this.#now : minute);
+        heldFromUs = isClamped ? Number.POSITIVE_INFINITY : minute * MINUTE_US;
+      }
       const weight = view.weight(i) === 1 ? 1 : this.#weightOf(view.weight(i));
       if (isNew) {
         this.#counters.measuredSpans++;
-        if (minute < 0) this.#counters.clampedSpans++;
-        if (held.open!.addSpan(view, i, trace, weight, durationUs)) this.#counters.otherSpans++;
+        if (isClamped) this.#counters.clampedSpans++;
+        if (held!.addSpan(view, i, trace, weight, durationUs)) this.#counters.otherSpans++;
       }
       if (hasEdge) {
         const clientUs = view.kind(parent) === CLIENT ? durationOf(view.startUsOf(parent), view.endUsOf(parent)) : -1;
-        if (minute < 0) this.#counters.clampedEdges++;
-        if (held.open!.addEdge(view, i, trace, weight, durationUs, clientUs)) this.#counters.otherEdges++;
+        if (isClamped) this.#counters.clampedEdges++;
+        if (held!.addEdge(view, i, trace, weight, durationUs, clientUs)) this.#counters.otherEdges++;
       }
     }
     if (this.#use.buckets > MAX_OPEN_BUCKETS) this.#pack(Number.POSITIVE_INFINITY);
@@ -184,16 +190,16 @@ export class Statistics {
     return minute >= first && minute <= this.#now + MAX_STATISTICS_AHEAD_MINUTES ? minute : -1;
   }
 
-  #held(minute: number): HeldMinute {
-    let held = this.#last;
-    if (held?.minute !== minute) {
-      held = this.#minutes.get(minute) ?? { minute, packed: null, open: null, isDirty: true };
+  /** The minute's counts, which the caller is about to change. */
+  #hold(minute: number): OpenMinute {
+    let held = this.#minutes.get(minute);
+    if (!held) {
+      held = { minute, packed: null, open: null, isDirty: true };
       this.#minutes.set(minute, held);
-      this.#last = held;
     }
     held.open ??= new OpenMinute(minute, this.#use);
     held.isDirty = true;
-    return held;
+    return held.open;
   }
 
   #weightOf(weight: number): number {
@@ -206,7 +212,6 @@ export class Statistics {
   #advance(now: number): void {
     if (now <= this.#now) return;
     this.#now = now;
-    this.#last = null;
     this.#pack(now - OPEN_MINUTES);
     this.#oldest = Math.max(this.#oldest, now - MAX_STATISTICS_AGE_MINUTES - SLACK_MINUTES);
     const minutes = [...this.#minutes.values()].sort((a, b) => a.minute - b.minute);
