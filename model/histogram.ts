@@ -17,6 +17,8 @@ export const FINEST_SCALE = 3;
 const COARSEST_SCALE = -5;
 /** Weights are multiples of 1 / WEIGHT_UNITS. */
 const WEIGHT_UNITS = 2 ** 16;
+/** A zero costs a byte, a new run two. */
+const MAX_RUN_ZEROS = 2;
 /** A duration's place at the finest scale: 0 for no duration, else its bucket's index + 2. */
 export const DURATION_SLOTS = 426;
 
@@ -172,19 +174,32 @@ export class Histogram {
 }
 
 /**
- * Appends a histogram: its scale as steps below 3, twice the number of occupied slots plus 1 where counts are in units of
- * 2^-16, then for each slot its distance from the one before and its count. The container has the version.
+ * Appends a histogram: its scale as steps below 3, twice the number of runs of slots plus 1 where counts are in units of
+ * 2^-16, then for each run the distance of its first slot from the end of the run before, its length, and the count of
+ * each of its slots. A run has at most `MAX_RUN_ZEROS` empty slots together, and none at its ends. The container has the
+ * version.
  */
 export function encodeHistogram(writer: ByteWriter, histogram: Histogram): void {
   const slots = [...histogram.slots()];
+  const runs: (typeof slots)[] = [];
+  for (const [i, slot] of slots.entries()) {
+    if (i > 0 && slot[0] - slots[i - 1]![0] - 1 <= MAX_RUN_ZEROS) runs.at(-1)!.push(slot);
+    else runs.push([slot]);
+  }
   const isWhole = slots.every(([, count]) => Number.isInteger(count));
   writer.varint(FINEST_SCALE - histogram.scale);
-  writer.varint(2 * slots.length + (isWhole ? 0 : 1));
-  let last = -1;
-  for (const [slot, count] of slots) {
-    writer.varint(slot - last - 1);
-    writer.varint(isWhole ? count : count * WEIGHT_UNITS);
-    last = slot;
+  writer.varint(2 * runs.length + (isWhole ? 0 : 1));
+  let end = 0;
+  for (const run of runs) {
+    const first = run[0]![0];
+    writer.varint(first - end);
+    writer.varint(run.at(-1)![0] + 1 - first);
+    end = first;
+    for (const [slot, count] of run) {
+      for (; end < slot; end++) writer.varint(0);
+      writer.varint(isWhole ? count : count * WEIGHT_UNITS);
+      end++;
+    }
   }
 }
 
@@ -194,16 +209,19 @@ export function decodeHistogram(reader: ByteReader, fail: (message: string) => n
   if (steps > FINEST_SCALE - COARSEST_SCALE) fail(`a histogram of scale ${FINEST_SCALE - steps}`);
   const histogram = new Histogram();
   histogram.coarsen(FINEST_SCALE - steps);
-  const head = reader.varint('histogram length');
+  const head = reader.varint('histogram runs');
   const units = head % 2 === 0 ? 1 : WEIGHT_UNITS;
-  const largest = coarserSlot(DURATION_SLOTS - 1, steps);
-  let slot = -1;
-  for (let left = Math.floor(head / 2); left > 0; left--) {
-    slot += 1 + reader.varint('histogram slot');
-    if (slot > largest) fail(`histogram slot ${slot} of ${largest}`);
-    const count = reader.varint('histogram count') / units;
-    if (count < 1) fail(`a histogram count of ${count}`);
-    histogram.add(slot, count);
+  const slots = coarserSlot(DURATION_SLOTS - 1, steps) + 1;
+  let slot = 0;
+  for (let runs = Math.floor(head / 2); runs > 0; runs--) {
+    slot += reader.varint('histogram slot');
+    const end = slot + reader.varint('histogram run');
+    if (end === slot || end > slots) fail(`histogram slots ${slot} to ${end} of ${slots}`);
+    for (const first = slot; slot < end; slot++) {
+      const count = reader.varint('histogram count') / units;
+      if (count < 1 && (count > 0 || slot === first || slot === end - 1)) fail(`a histogram count of ${count}`);
+      if (count > 0) histogram.add(slot, count);
+    }
   }
   return histogram;
 }

@@ -9,6 +9,7 @@ import {
 } from '../../model/limits.ts';
 import { mergeMinutes } from '../../model/statistics-merge.ts';
 import { OTHER } from '../../model/statistics-row.ts';
+import { seededRandom } from '../kit/random.ts';
 import { OperationIds, type ViewSpan, viewOf } from '../kit/trace-view.ts';
 
 const MINUTE_MS = 60_000;
@@ -33,6 +34,34 @@ function addAll(statistics: Statistics, spans: readonly ViewSpan[], ids: Operati
 }
 
 const rowsOf = (statistics: Statistics) => statistics.read(0, Number.POSITIVE_INFINITY).map(({ bytes }) => bytes);
+
+describe('a row of 500 operations and 250 edges', () => {
+  it('is well below 100 KB', () => {
+    const random = seededRandom(1);
+    const statistics = new Statistics();
+    const spans: ViewSpan[] = [];
+    for (let i = 0; i < 100_000; i++) {
+      // Log-normal within an operation, as latencies are: half of them within a factor of two.
+      const spread = random() + random() + random() + random() - 2;
+      const operation = i % 500;
+      spans.push(
+        spanOf({
+          service: `service-${operation % 25}`,
+          name: `GET /api/v1/resource-${operation}`,
+          kind: i % 2 === 0 ? 3 : 2,
+          endUs: NOW_MS * 1000 + Math.floor(500 * (1 + (operation % 40)) * 2 ** (2 * spread)),
+          parent: i % 2 === 0 ? -1 : (i - 1) % 100,
+          isError: i % 50 === 0,
+        }),
+      );
+    }
+    addAll(statistics, spans, new OperationIds());
+    const [bytes] = rowsOf(statistics);
+    const { operations, edges } = mergeMinutes([bytes!]);
+    expect([operations.length, edges.length]).toEqual([500, 250]);
+    expect(bytes!.length).toBeLessThan(70_000);
+  });
+});
 
 describe('what is beyond the limits', () => {
   it('is counted in the `other` of its service beyond 2,000 operations, the same after a restart', () => {
@@ -124,14 +153,14 @@ describe('what is beyond the limits', () => {
   it('of bytes in old minutes takes the oldest, which were taken or wait to be', () => {
     const ids = new OperationIds();
     const statistics = new Statistics();
-    const names = Array.from({ length: 2000 }, (_, i) => `GET /a-name-of-some-length/${i}`);
+    const names = Array.from({ length: 2000 }, (_, i) => `GET /${'long-name/'.repeat(11)}${i}`);
     let given = 0;
     const minutes = 60;
     for (let minute = 0; minute < minutes; minute++) {
       const nowMs = NOW_MS + minute * MINUTE_MS;
       const spans = names.flatMap((name) =>
-        Array.from({ length: 20 }, (_, i) =>
-          spanOf({ name, startUs: nowMs * 1000, endUs: nowMs * 1000 + 2 ** i, weight: 1000 / 3 }),
+        Array.from({ length: 8 }, (_, i) =>
+          spanOf({ name, startUs: nowMs * 1000, endUs: nowMs * 1000 + 8 ** i, weight: 1000 / 3 }),
         ),
       );
       addAll(statistics, spans, ids, nowMs);

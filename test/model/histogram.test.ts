@@ -166,8 +166,11 @@ describe('a histogram', () => {
 
   it('says what is wrong with bytes that are none', () => {
     expect(() => decode(Uint8Array.of(9, 0))).toThrow('scale -6');
-    expect(() => decode(Uint8Array.of(0, 2, 0xaa, 0x03, 1))).toThrow('slot 426 of 425');
-    expect(() => decode(Uint8Array.of(0, 2, 5, 0))).toThrow('count of 0');
-    expect(() => decode(Uint8Array.of(0, 4, 5, 1))).toThrow('truncated');
+    expect(() => decode(Uint8Array.of(0, 2, 0xaa, 0x03, 1, 1))).toThrow('slots 426 to 427 of 426');
+    expect(() => decode(Uint8Array.of(0, 2, 5, 0))).toThrow('slots 5 to 5');
+    expect(() => decode(Uint8Array.of(0, 2, 5, 2, 0, 1))).toThrow('count of 0');
+    expect(() => decode(Uint8Array.of(0, 2, 5, 2, 1, 0))).toThrow('count of 0');
+    expect(() => decode(Uint8Array.of(0, 3, 5, 1, 9))).toThrow('count of 0.0001');
+    expect(() => decode(Uint8Array.of(0, 4, 5, 1, 1))).toThrow('truncated');
   });
 });

@@ -7,7 +7,9 @@ import { StatisticsRowError } from '../../model/statistics-row-error.ts';
 import { arbitraryRow, plainRow } from './arbitrary-row.ts';
 import { MINUTE_V1, MINUTE_V1_BYTES } from './fixtures/statistics-row-v1.ts';
 
-const sample = fc.sample(arbitraryRow, { seed: 5, numRuns: 200 }).find((row) => row.edges.length > 3 && row.cells.length > 3)!;
+const sample = fc
+  .sample(arbitraryRow, { seed: 5, numRuns: 200 })
+  .find((row) => row.edges.length > 3 && row.cells.length > 3)!;
 const bytes = encodeMinute(sample);
 
 function fault(run: () => unknown): unknown {
