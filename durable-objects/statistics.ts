@@ -20,7 +20,7 @@ import {
 } from '../model/limits.ts';
 import { decodeMinute, encodeMinute } from '../model/statistics-row.ts';
 import type { BucketUse } from './statistics/buckets.ts';
-import { OpenMinute } from './statistics/open-minute.ts';
+import { OpenMinute, type Overflow } from './statistics/open-minute.ts';
 import { decodeState, encodeState, type StatisticsCounters, type StatisticsState } from './statistics/state.ts';
 import type { TraceView } from './trace-view.ts';
 
@@ -78,7 +78,7 @@ export class Statistics {
         minute,
         isDirty,
         packed,
-        open: open && new OpenMinute(minute, statistics.#use).absorb(decodeMinute(open)),
+        open: open && new OpenMinute(minute, statistics.#use, statistics.#counters).absorb(decodeMinute(open)),
       });
     }
     for (const { minute, bytes } of state.leaving) statistics.#leaving.set(minute, bytes);
@@ -122,12 +122,12 @@ export class Statistics {
       if (isNew) {
         this.#counters.measuredSpans++;
         if (isClamped) this.#counters.clampedSpans++;
-        if (held!.addSpan(view, i, trace, weight, durationUs)) this.#counters.otherSpans++;
+        held!.addSpan(view, i, trace, weight, durationUs);
       }
       if (hasEdge) {
         const clientUs = view.kind(parent) === CLIENT ? durationOf(view.startUsOf(parent), view.endUsOf(parent)) : -1;
         if (isClamped) this.#counters.clampedEdges++;
-        if (held!.addEdge(view, i, trace, weight, durationUs, clientUs)) this.#counters.otherEdges++;
+        held!.addEdge(view, i, trace, weight, durationUs, clientUs);
       }
     }
     if (this.#use.buckets > MAX_OPEN_BUCKETS) this.#pack(Number.POSITIVE_INFINITY);
@@ -197,7 +197,7 @@ export class Statistics {
       held = { minute, packed: null, open: null, isDirty: true };
       this.#minutes.set(minute, held);
     }
-    held.open ??= new OpenMinute(minute, this.#use);
+    held.open ??= new OpenMinute(minute, this.#use, this.#counters);
     held.isDirty = true;
     return held.open;
   }
@@ -230,17 +230,21 @@ export class Statistics {
   #pack(before: number): void {
     for (const held of this.#minutes.values()) {
       if (!held.open || held.minute >= before) continue;
-      held.packed = bytesOf(held);
+      held.packed = bytesOf(held, this.#counters);
       held.open.close();
       held.open = null;
     }
   }
 }
 
-function bytesOf({ minute, packed, open }: HeldMinute): Uint8Array<ArrayBuffer> {
+/** The row of a minute; `overflow` hears of late spans that there is no room for. */
+function bytesOf(
+  { minute, packed, open }: HeldMinute,
+  overflow: Overflow = { otherSpans: 0, otherEdges: 0 },
+): Uint8Array<ArrayBuffer> {
   if (!open) return packed!;
   if (!packed) return encodeMinute(open.toRow());
-  const whole = new OpenMinute(minute, { buckets: 0 });
+  const whole = new OpenMinute(minute, { buckets: 0 }, overflow);
   return encodeMinute(whole.absorb(decodeMinute(packed)).absorb(open.toRow()).toRow());
 }
 

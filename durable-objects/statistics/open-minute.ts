@@ -5,7 +5,7 @@
 
 import { Histogram } from '../../model/histogram.ts';
 import { MAX_MINUTE_EDGES, MAX_MINUTE_OPERATIONS } from '../../model/limits.ts';
-import type { Cell, EdgeCell, MinuteRow, OperationCell } from '../../model/statistics-row.ts';
+import { type Cell, type EdgeCell, type MinuteRow, type OperationCell, OTHER } from '../../model/statistics-row.ts';
 import type { TraceView } from '../trace-view.ts';
 import { Buckets, type BucketUse } from './buckets.ts';
 import { Cells } from './cells.ts';
@@ -22,54 +22,62 @@ const OF_OPERATION = 0;
 const OF_EDGE = 1;
 const OF_CLIENT = 2;
 
+/** What was counted in `other` although it has a name. */
+export interface Overflow {
+  otherSpans: number;
+  otherEdges: number;
+}
+
 export class OpenMinute {
   readonly minute: number;
+  readonly #overflow: Overflow;
   readonly #numbers = new OperationNumbers();
   readonly #cells = new Cells([MAX_MINUTE_OPERATIONS, OTHER_CELLS, KIND_MASK + 1]);
   readonly #edges = new Cells([MAX_MINUTE_EDGES, OTHER_CELLS, 1]);
   readonly #buckets: Buckets;
   readonly #use: BucketUse;
 
-  constructor(minute: number, use: BucketUse) {
+  constructor(minute: number, use: BucketUse, overflow: Overflow) {
     this.minute = minute;
+    this.#overflow = overflow;
     this.#use = use;
     this.#buckets = new Buckets(use);
   }
 
-  /** Counts span `i`, which has ended; `trace` is a number no other trace has. True when it went to `other`. */
-  addSpan(view: TraceView, i: number, trace: number, weight: number, durationUs: number): boolean {
+  /** Counts span `i`, which has ended; `trace` is a number no other trace has. */
+  addSpan(view: TraceView, i: number, trace: number, weight: number, durationUs: number): void {
     const cell = this.#cellOf(this.#numbers.ofSpan(view, i), view.kind(i));
     this.#cells.count(cell, trace, weight, view.isError(i), durationUs);
     this.#buckets.record(cell * 4 + OF_OPERATION, durationUs, weight);
-    return this.#numbers.isOther(this.#cells.table.keys[cell]! >> KIND_BITS);
+    if (this.#isOtherCell(cell)) this.#overflow.otherSpans++;
   }
 
-  /**
-   * Counts the edge to span `i` from its parent; `clientUs` is the parent's duration where it is a client span, else -1.
-   * True when it went to `other`.
-   */
-  addEdge(view: TraceView, i: number, trace: number, weight: number, durationUs: number, clientUs: number): boolean {
+  /** Counts the edge to span `i` from its parent; `clientUs` is the parent's duration where it is a client span, else -1. */
+  addEdge(view: TraceView, i: number, trace: number, weight: number, durationUs: number, clientUs: number): void {
     const edge = this.#edgeOf(this.#numbers.ofSpan(view, view.parent(i)), this.#numbers.ofSpan(view, i));
     this.#edges.count(edge, trace, weight, view.isError(i), durationUs);
     this.#buckets.record(edge * 4 + OF_EDGE, durationUs, weight);
     if (clientUs >= 0) this.#buckets.record(edge * 4 + OF_CLIENT, clientUs, weight);
-    const key = this.#edges.table.keys[edge]!;
-    return this.#numbers.isOther(key >> MAX_NUMBER_BITS) || this.#numbers.isOther(key & NUMBER_MASK);
+    if (this.#isOtherEdge(edge)) this.#overflow.otherEdges++;
   }
 
   /** Adds what a row counts. */
   absorb(row: MinuteRow): this {
     const numbers = row.operations.map(({ service, name }) => this.#numbers.of(service, name));
+    const isNamed = row.operations.map(({ name }) => name !== OTHER);
     for (const counted of row.cells) {
       const cell = this.#cellOf(numbers[counted.operation]!, counted.kind);
       this.#cells.absorb(cell, counted);
       this.#buckets.absorb(cell * 4 + OF_OPERATION, counted.durations);
+      if (isNamed[counted.operation] && this.#isOtherCell(cell)) this.#overflow.otherSpans += counted.spans;
     }
     for (const counted of row.edges) {
       const edge = this.#edgeOf(numbers[counted.parent]!, numbers[counted.child]!);
       this.#edges.absorb(edge, counted);
       this.#buckets.absorb(edge * 4 + OF_EDGE, counted.durations);
       this.#buckets.absorb(edge * 4 + OF_CLIENT, counted.client);
+      const wasNamed = isNamed[counted.parent] && isNamed[counted.child];
+      if (wasNamed && this.#isOtherEdge(edge)) this.#overflow.otherEdges += counted.spans;
     }
     return this;
   }
@@ -107,6 +115,15 @@ export class OpenMinute {
   /** Gives back its part of the buckets in use; it must not be used any more. */
   close(): void {
     this.#use.buckets -= this.#buckets.size;
+  }
+
+  #isOtherCell(cell: number): boolean {
+    return this.#numbers.isOther(this.#cells.table.keys[cell]! >> KIND_BITS);
+  }
+
+  #isOtherEdge(edge: number): boolean {
+    const key = this.#edges.table.keys[edge]!;
+    return this.#numbers.isOther(key >> MAX_NUMBER_BITS) || this.#numbers.isOther(key & NUMBER_MASK);
   }
 
   #cellOf(number: number, kind: number): number {

@@ -88,6 +88,30 @@ describe('what is beyond the limits', () => {
     expect(restarted.counters).toEqual(statistics.counters);
   });
 
+  it('is counted in `other` too when it comes late to a minute that is full', () => {
+    const ids = new OperationIds();
+    const statistics = new Statistics();
+    const names = Array.from({ length: MAX_OPERATIONS_PER_SERVICE }, (_, i) => `GET /${i}`);
+    addAll(
+      statistics,
+      names.map((name) => spanOf({ name })),
+      ids,
+    );
+    const late = [spanOf({ name: 'late' }), spanOf({ service: 'cart', parent: 0 }), spanOf({ name: 'GET /7' })];
+    statistics.add(viewOf(late, ids), NOW_MS + 10 * MINUTE_MS);
+    const [before] = rowsOf(statistics);
+    statistics.add(viewOf([spanOf({ startUs: (NOW_MS + 20 * MINUTE_MS) * 1000 })], ids), NOW_MS + 20 * MINUTE_MS);
+    const [after] = rowsOf(statistics);
+    expect(after).toEqual(before);
+    expect(statistics.counters).toMatchObject({ otherSpans: 1, otherEdges: 1 });
+    const { operations, edges } = mergeMinutes([after!]);
+    expect(operations.find(({ service, operation }) => service === 'shop' && operation === OTHER)!.spans).toBe(1);
+    expect(operations.find(({ operation }) => operation === 'GET /7')!.spans).toBe(2);
+    expect(edges.map(({ parentOperation, childService }) => [parentOperation, childService])).toEqual([
+      [OTHER, 'cart'],
+    ]);
+  });
+
   it('is counted in some `other` whatever there is too much of, and no row is too large', () => {
     const ids = new OperationIds();
     const statistics = new Statistics();
