@@ -124,7 +124,7 @@ export class Histogram {
   coarsen(scale: number): void {
     const steps = this.scale - scale;
     if (steps <= 0) return;
-    const fine = [...this.slots()];
+    const fine = this.slots();
     this.#steps += steps;
     this.#counts = new Float64Array(0);
     this.count = 0;
@@ -132,10 +132,12 @@ export class Histogram {
   }
 
   /** The occupied slots, ascending, with their counts. */
-  *slots(): Generator<[slot: number, count: number]> {
+  slots(): [slot: number, count: number][] {
+    const slots: [number, number][] = [];
     for (let at = 0; at < this.#counts.length; at++) {
-      if (this.#counts[at]! > 0) yield [this.#first + at, this.#counts[at]!];
+      if (this.#counts[at]! > 0) slots.push([this.#first + at, this.#counts[at]!]);
     }
+    return slots;
   }
 
   /** The occupied buckets, ascending. */
@@ -180,7 +182,7 @@ export class Histogram {
  * version.
  */
 export function encodeHistogram(writer: ByteWriter, histogram: Histogram): void {
-  const slots = [...histogram.slots()];
+  const slots = histogram.slots();
   const runs: (typeof slots)[] = [];
   for (const [i, slot] of slots.entries()) {
     if (i > 0 && slot[0] - slots[i - 1]![0] - 1 <= MAX_RUN_ZEROS) runs.at(-1)!.push(slot);
