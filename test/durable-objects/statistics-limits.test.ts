@@ -3,6 +3,7 @@ import { Statistics } from '../../durable-objects/statistics.ts';
 import {
   MAX_MINUTE_EDGES,
   MAX_MINUTE_OPERATIONS,
+  MAX_OPEN_BUCKETS,
   MAX_OPERATIONS_PER_SERVICE,
   MAX_STATISTICS_BYTES,
   MAX_STATISTICS_ROW_BYTES,
@@ -172,6 +173,31 @@ describe('what is beyond the limits', () => {
       expect(lowUs).toBeLessThan(Math.floor(2 ** (8 + 79 / 8)));
       expect(highUs).toBeGreaterThanOrEqual(Math.floor(2 ** (8 + 79 / 8)));
     }
+  });
+
+  it('of buckets in all open minutes packs them early, which changes nothing', () => {
+    const ids = new OperationIds();
+    const together = new Statistics();
+    const apart: Uint8Array[] = [];
+    for (let minute = 0; minute <= 5; minute++) {
+      const startUs = (NOW_MS + minute * MINUTE_MS) * 1000;
+      const spans: ViewSpan[] = [];
+      for (let i = 0; i < 75_000; i++) {
+        const endUs = startUs + Math.floor(2 ** (8 + (i % 75) / 8));
+        spans.push(spanOf({ name: `GET /${Math.floor(i / 75)}`, startUs, endUs }));
+      }
+      // The last spans come when the minute has been packed.
+      const alone = new Statistics();
+      addAll(alone, [...spans, spans[0]!], ids);
+      apart.push(...rowsOf(alone));
+      addAll(together, spans, ids);
+    }
+    for (let minute = 0; minute <= 5; minute++) {
+      const startUs = (NOW_MS + minute * MINUTE_MS) * 1000;
+      together.add(viewOf([spanOf({ name: 'GET /0', startUs, endUs: startUs + 256 })], ids), NOW_MS);
+    }
+    expect(6 * 75_000).toBeGreaterThan(MAX_OPEN_BUCKETS);
+    expect(rowsOf(together)).toEqual(apart);
   });
 
   it('of bytes in old minutes takes the oldest, which were taken or wait to be', () => {
