@@ -54,3 +54,19 @@ export const DEFAULT_SEARCH_LIMIT = 20;
 export const SHARD_TIMEOUT_MS = 2_000;
 /** Slots of the routing table. */
 export const ROUTING_SLOTS = 4_096;
+/** What one shard counts of one minute apart from `other`; a minute's packed row with all of it is below MAX_STATISTICS_ROW_BYTES. */
+export const MAX_MINUTE_OPERATIONS = 8_000;
+export const MAX_MINUTE_EDGES = 4_000;
+export const MAX_MINUTE_TEXT_BYTES = 256 * 1024;
+/** Occupied histogram buckets of a minute; beyond, all its histograms halve their resolution. */
+export const MAX_MINUTE_BUCKETS = 80_000;
+export const MAX_STATISTICS_ROW_BYTES = 1_900_000;
+/** A span that started longer ago, or this far ahead, is counted in the minute it was measured in. */
+export const MAX_STATISTICS_AGE_MINUTES = 60;
+export const MAX_STATISTICS_AHEAD_MINUTES = 5;
+/** Packed minutes a shard holds for late spans; beyond, it gives up the oldest early. */
+export const MAX_STATISTICS_BYTES = 16 * 1024 * 1024;
+/** Buckets in unpacked minutes, about 25 bytes each; beyond, all minutes are packed at once. */
+export const MAX_OPEN_BUCKETS = 400_000;
+/** In how many spans' stead one may count. */
+export const MAX_SPAN_WEIGHT = 2 ** 20;
