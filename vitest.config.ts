@@ -34,7 +34,12 @@ export default defineConfig({
                 TAILRACE_INGEST_KEY: 'test-ingest-key',
                 TAILRACE_READ_KEY: 'test-read-key',
                 // Complete traces are due at once; alarms come only when a test runs them.
-                TAILRACE_CONFIG: JSON.stringify({ quietMs: 0, probability: 0.5, alarmMs: 60_000 }),
+                TAILRACE_CONFIG: JSON.stringify({
+                  quietMs: 0,
+                  completion: { minQuietMs: 0, maxQuietMs: 0 },
+                  probability: 0.5,
+                  alarmMs: 60_000,
+                }),
               },
             },
           }),

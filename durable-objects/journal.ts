@@ -15,7 +15,7 @@ import { findInIndex, IndexBuilder } from './log-index.ts';
 import { importV1 } from './log-v1.ts';
 import { moveRecords } from './move.ts';
 import { CHECKPOINT, type DecideRecord, encodeRecord, readDecisionAt, readRow } from './records.ts';
-import type { Statistics } from './statistics.ts';
+import { Statistics } from './statistics.ts';
 import type { TraceWords } from './trace-words.ts';
 
 const CHECKPOINT_PIECE_BYTES = MAX_LOG_ROW_BYTES - 64;
@@ -27,7 +27,6 @@ export interface JournalOptions {
   readonly seed: number;
   /** What the log may hold. */
   readonly maxBytes: number;
-  readonly statistics: Statistics;
   /** Hears of every new pair of service and span name; true when it is a critical one. */
   readonly seen: (service: string, operation: string) => boolean;
   /** A slice of a live trace has come. */
@@ -40,6 +39,7 @@ export class Journal {
   readonly live: LiveTraces;
   readonly decided: Decided;
   readonly gaps = new Gaps();
+  statistics = new Statistics();
   private readonly sliceIndex = new IndexBuilder();
   /** Rows were written since the last checkpoint. */
   private isDirty = false;
@@ -47,7 +47,7 @@ export class Journal {
 
   constructor(options: JournalOptions) {
     this.options = options;
-    const { sql, nowMs, seed, statistics } = options;
+    const { sql, nowMs, seed } = options;
     this.log = new Log(sql);
     this.decided = new Decided(this.log, seed);
     this.live = new LiveTraces({
@@ -58,7 +58,7 @@ export class Journal {
       decided: (id, row, start, end) => this.decided.add(...id, row, start, end),
       sliceIndex: this.sliceIndex,
       seen: options.seen,
-      measure: (view, atMs) => statistics.add(view, atMs),
+      measure: (view, atMs) => this.statistics.add(view, atMs),
       learnGap: (operation, gapMs) => this.gaps.learn(operation, gapMs),
       appended: (trace, atMs) => options.appended(this.live, trace, atMs),
     });
@@ -174,7 +174,7 @@ export class Journal {
   private begin(nowMs: number): void {
     this.log.begin(nowMs);
     this.decided.begin(this.log.current!.id);
-    const checkpoint = encodeCheckpoint(this.live, this.gaps, this.options.statistics.snapshot());
+    const checkpoint = encodeCheckpoint(this.live, this.gaps, this.statistics.encodeState());
     const pieces: Uint8Array[] = [];
     for (let at = 0; at < checkpoint.length; at += CHECKPOINT_PIECE_BYTES) {
       pieces.push(encodeRecord(CHECKPOINT, [checkpoint.subarray(at, at + CHECKPOINT_PIECE_BYTES)]));
@@ -192,10 +192,9 @@ export class Journal {
     let pieces: Uint8Array[] | null = [];
     const restore = () => {
       if (!pieces) return;
-      const { statistics } = this.options;
-      restoreCheckpoint(concatBytes(pieces), this.live, this.gaps, (snapshot) =>
-        statistics.restore(snapshot, (service, name) => this.live.operations.idOf(service, name)),
-      );
+      restoreCheckpoint(concatBytes(pieces), this.live, this.gaps, (state) => {
+        this.statistics = Statistics.restore(state);
+      });
       pieces = null;
     };
     this.log.replay((row, bucket, rowId) => {

@@ -22,7 +22,6 @@ import type { Place } from './log.ts';
 import type { AppendResult, Operation, ShardApi, ShardMetrics, ShardTrace } from './protocol.ts';
 import { encodeAppend } from './records.ts';
 import { searchLive } from './search.ts';
-import { Statistics } from './statistics.ts';
 import { Storing } from './storing.ts';
 import { parseWords } from './trace-words.ts';
 
@@ -45,7 +44,6 @@ interface Pending {
 export class TraceShard extends DurableObject<Env> implements ShardApi {
   private readonly config: Config;
   private readonly catalogue: Catalog;
-  private readonly statistics = new Statistics();
   private readonly journal: Journal;
   private readonly deciding: Deciding;
   private readonly storing: Storing;
@@ -67,12 +65,15 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
       nowMs: Date.now(),
       seed: Math.floor(Math.random() * 2 ** 32),
       maxBytes: this.config.log.bytes,
-      statistics: this.statistics,
       seen: (service, operation) => {
         this.catalogue.see(service, operation);
         return services.includes(service) || operations.includes(operation);
       },
-      appended: (live, trace, nowMs) => this.deciding?.appended(live, trace, nowMs) ?? live.deadlines.set(trace, nowMs),
+      appended: (live, trace, nowMs) => {
+        // While the log is replayed nothing is decided; all of it is looked at then.
+        if (this.deciding) this.deciding.appended(live, trace, nowMs);
+        else live.deadlines.set(trace, nowMs);
+      },
     });
     this.deciding = new Deciding(this.journal, this.config, createSampler(this.config));
     this.storing = new Storing({

@@ -10,7 +10,6 @@ import { Journal } from '../../durable-objects/journal.ts';
 import { completenessOf } from '../../durable-objects/live-summary.ts';
 import { blockParts, planBlock } from '../../durable-objects/outbox.ts';
 import { encodeAppend, encodeJsonRecord, SEAL, STORED } from '../../durable-objects/records.ts';
-import { Statistics } from '../../durable-objects/statistics.ts';
 import { parseWords } from '../../durable-objects/trace-words.ts';
 import { splitAppendFrame } from '../../model/append-frame.ts';
 import { decodeSpans } from '../../model/otlp/decode.ts';
@@ -24,7 +23,6 @@ const IDS = Array.from({ length: 4 }, (_, i) => traceId(i + 1, i % 2 === 0));
 class Bench {
   readonly journal: Journal;
   readonly deciding: Deciding;
-  readonly statistics = new Statistics();
 
   constructor(sql: SqlStorage, nowMs: number) {
     this.journal = new Journal({
@@ -32,7 +30,6 @@ class Bench {
       nowMs,
       seed: 7,
       maxBytes: 1e9,
-      statistics: this.statistics,
       seen: () => false,
       appended: (live, trace, atMs) => live.deadlines.set(trace, atMs),
     });
@@ -77,7 +74,7 @@ class Bench {
       block: live.sealed && this.parts(),
       undecided: live.undecidedCount,
       found: IDS.map((id) => this.journal.findSlices(parseWords(id))),
-      statistics: this.statistics.snapshot(),
+      statistics: this.journal.statistics.encodeState(),
       traces,
     };
   }
