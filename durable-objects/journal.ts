@@ -106,7 +106,9 @@ export class Journal {
   /** Drops what is due, and begins a new bucket when the current one is old or large. */
   maintain(nowMs: number): void {
     const due = [...this.dueBuckets(nowMs)];
-    if (this.isDirty ? due.length > 0 || this.log.isRotationDue(nowMs) : due.some(({ bucket }) => this.needs(bucket.id))) {
+    if (
+      this.isDirty ? due.length > 0 || this.log.isRotationDue(nowMs) : due.some(({ bucket }) => this.needs(bucket.id))
+    ) {
       this.rotate(nowMs);
     } else {
       // The checkpoint is of after they were closed.

@@ -41,12 +41,12 @@ import {
   DECIDE,
   type DecideRecord,
   MOVE,
+  RECALL,
   readDecisions,
   readJson,
   readRecall,
   readReceivedMs,
   readRow,
-  RECALL,
   SEAL,
   type SealRecord,
   STORED,
@@ -213,7 +213,13 @@ export class LiveTraces {
   }
 
   /** `heads`: for each record of the row the heads of its slices, where there are any; else they are made again. */
-  applyRow(row: Uint8Array, bucket: number, rowId: number, heads: readonly (HeadCursor | null)[] = [], first = 0): void {
+  applyRow(
+    row: Uint8Array,
+    bucket: number,
+    rowId: number,
+    heads: readonly (HeadCursor | null)[] = [],
+    first = 0,
+  ): void {
     let index = first;
     for (const { type, start, end } of readRow(row)) {
       this.applyRecord(type, row, start, end, bucket, rowId, heads[index++] ?? null);

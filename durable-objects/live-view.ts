@@ -3,10 +3,10 @@
 import { IS_ERROR, IS_PAGE, KIND_BITS } from '../model/append-frame.ts';
 import { decodeSpans } from '../model/otlp/decode.ts';
 import type { Span } from '../model/span.ts';
+import { grown } from './columns/grown.ts';
 import type { Operations } from './columns/operations.ts';
 import { IS_DECIDED, IS_MEASURED, IS_RECALLED, IS_STORED, type SpanColumns } from './columns/span-columns.ts';
 import type { TraceColumns } from './columns/trace-columns.ts';
-import { grown } from './columns/grown.ts';
 import type { TraceView } from './trace-view.ts';
 import { formatWords } from './trace-words.ts';
 

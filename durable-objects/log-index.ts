@@ -109,10 +109,7 @@ export function findInIndex(read: ReadRange, w0: number, w1: number, w2: number,
 }
 
 /** Calls back with the id of every entry. */
-export function forEachId(
-  read: ReadRange,
-  visit: (w0: number, w1: number, w2: number, w3: number) => void,
-): void {
+export function forEachId(read: ReadRange, visit: (w0: number, w1: number, w2: number, w3: number) => void): void {
   const { entriesAt, count } = readHeader(read);
   const step = 32_768;
   for (let i = 0; i < count; i += step) {

@@ -3,13 +3,13 @@
  * lacks, and what follows is written in the current version. `docs/log-format.md` describes both.
  */
 
-import { HeadCursor } from './head-cursor.ts';
 import { headsOf } from '../model/append-frame.ts';
 import { readFrame } from '../model/slice-frame.ts';
 import type { Decision } from '../model/span.ts';
-import { FORGOTTEN } from './columns/trace-columns.ts';
 import { IS_DECIDED, IS_MEASURED } from './columns/span-columns.ts';
+import { FORGOTTEN } from './columns/trace-columns.ts';
 import { addCounters, type Counters, emptyCounters } from './counters.ts';
+import { HeadCursor } from './head-cursor.ts';
 import type { LiveTraces } from './live-traces.ts';
 import type { Log } from './log.ts';
 import { readJson, readRow } from './records.ts';

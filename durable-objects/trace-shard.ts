@@ -195,9 +195,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   }
 
   private isFull(): boolean {
-    return (
-      this.deciding.level === 4 || this.journal.isFull || this.group.waitingBytes >= MAX_WAITING_BYTES
-    );
+    return this.deciding.level === 4 || this.journal.isFull || this.group.waitingBytes >= MAX_WAITING_BYTES;
   }
 
   /** When there is something to do next, milliseconds since the epoch; null when nothing waits. */

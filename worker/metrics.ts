@@ -99,10 +99,26 @@ export async function renderMetrics(env: Env, config: Config): Promise<string> {
       'Spans of traces that were decided and had left memory: not in the statistics, copies among them not noticed.',
       totals.lateSpans,
     ),
-    gauge('tailrace_live_traces', 'Traces not decided yet.', sum((shard) => shard.liveTraces)),
-    gauge('tailrace_live_spans', 'Spans not decided yet.', sum((shard) => shard.liveSpans)),
-    gauge('tailrace_live_bytes', 'Memory that live traces take.', sum((shard) => shard.liveBytes)),
-    gauge('tailrace_outbox_traces', 'Kept traces on their way to the store.', sum((shard) => shard.outboxTraces)),
+    gauge(
+      'tailrace_live_traces',
+      'Traces not decided yet.',
+      sum((shard) => shard.liveTraces),
+    ),
+    gauge(
+      'tailrace_live_spans',
+      'Spans not decided yet.',
+      sum((shard) => shard.liveSpans),
+    ),
+    gauge(
+      'tailrace_live_bytes',
+      'Memory that live traces take.',
+      sum((shard) => shard.liveBytes),
+    ),
+    gauge(
+      'tailrace_outbox_traces',
+      'Kept traces on their way to the store.',
+      sum((shard) => shard.outboxTraces),
+    ),
     gauge(
       'tailrace_outbox_spans',
       'Spans of kept traces on their way to the store.',
@@ -113,7 +129,11 @@ export async function renderMetrics(env: Env, config: Config): Promise<string> {
       'How long ago the oldest kept trace that is not stored was decided.',
       most((shard) => shard.oldestUnstoredMs) / 1000,
     ),
-    gauge('tailrace_log_bytes', 'Bytes in the logs of all shards.', sum((shard) => shard.logBytes)),
+    gauge(
+      'tailrace_log_bytes',
+      'Bytes in the logs of all shards.',
+      sum((shard) => shard.logBytes),
+    ),
     gauge(
       'tailrace_store_failures',
       'Failed tries in a row to store the current blocks.',

@@ -130,7 +130,12 @@ export class TraceColumns {
     this.bits[trace] = 0;
     this.sliceHead[trace] = this.sliceTail[trace] = this.spanHead[trace] = this.spanTail[trace] = -1;
     this.spanCount[trace] = this.undecidedBytes[trace] = 0;
-    this.sliceStart[trace] = this.sliceEnd[trace] = this.decidedEnd[trace] = this.sealedEnd[trace] = this.storedEnd[trace] = 0;
+    this.sliceStart[trace] =
+      this.sliceEnd[trace] =
+      this.decidedEnd[trace] =
+      this.sealedEnd[trace] =
+      this.storedEnd[trace] =
+        0;
     this.revision[trace] = this.sealedRevision[trace] = 0;
     this.decision[trace] = null;
     this.insert(trace);

@@ -54,7 +54,17 @@ class Bench {
       // So is that its open spans are not waited for any more.
       if (trace === -1 || live.isSilent(trace, nowMs)) return { decision };
       const { firstMs, lastMs, maxGapMs, bits, sliceStart, sliceEnd, decidedEnd, sealedEnd, storedEnd } = live.traces;
-      const columns = [firstMs, lastMs, maxGapMs, bits.map((bit) => bit & ~MERGED), sliceStart, sliceEnd, decidedEnd, sealedEnd, storedEnd];
+      const columns = [
+        firstMs,
+        lastMs,
+        maxGapMs,
+        bits.map((bit) => bit & ~MERGED),
+        sliceStart,
+        sliceEnd,
+        decidedEnd,
+        sealedEnd,
+        storedEnd,
+      ];
       const view = live.traces.spanCount[trace]! > 0 ? live.look(trace) : null;
       return {
         decision,
