@@ -70,7 +70,8 @@ export class Deciding {
         continue;
       }
       // With what it had before, copies are recognized and the verdict is about all of it; but not for many at once.
-      if (this.isForgotten(trace) && recalls++ < MAX_RECALLS) this.recall(trace, nowMs);
+      const isRecalled = this.isForgotten(trace) && recalls++ < MAX_RECALLS;
+      if (isRecalled) this.recall(trace, nowMs);
       const view = live.look(trace);
       const isForced = level >= 3 || (live.traces.bits[trace]! & EARLY) !== 0;
       const byMs = this.decideByMs(trace, view);
@@ -82,7 +83,7 @@ export class Deciding {
       const decision = this.verdict(trace, view, nowMs);
       // What is kept after all is kept whole.
       const hasLeft = (live.traces.bits[trace]! & FORGOTTEN) !== 0 || live.traces.sliceStart[trace]! > 0;
-      if (decision.keep && hasLeft && live.state(trace) === 'dropped') this.recall(trace, nowMs);
+      if (decision.keep && hasLeft && !isRecalled && live.state(trace) === 'dropped') this.recall(trace, nowMs);
       due.push(this.record(trace, decision, nowMs));
     }
     if (due.length > 0) this.journal.write([encodeDecisions(due)], nowMs);

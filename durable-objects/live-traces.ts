@@ -487,7 +487,7 @@ export class LiveTraces {
     }
     if (trace === -1) trace = this.addTrace(...id, nowMs);
     // What there is of it that was decided comes again with the rest.
-    const view = this.view.load(trace, traces.sliceEnd[trace]!, false);
+    const view = this.look(trace);
     for (let i = 0; i < view.spanCount; i++) {
       const span = view.row(i);
       if ((this.spans.bits[span]! & IS_DECIDED) !== 0) this.spans.bits[span]! |= IS_RECALLED;

@@ -44,6 +44,8 @@ class Bench {
     for (const trace of live.all()) if (live.traces.spanCount[trace]! > 0) live.look(trace);
     const { copies, ...gauges } = live.gauges();
     const { mergedSpans, ...counters } = live.counters;
+    const decidedSpans = Object.values(counters.decidedSpans).reduce((sum, n) => sum + n, 0);
+    expect(mergedSpans + copies + gauges.liveSpans + decidedSpans).toBe(counters.receivedSpans);
     const traces = IDS.map((id) => {
       const trace = live.find(id);
       const decision = this.journal.findDecision(parseWords(id));
@@ -229,7 +231,7 @@ it('knows after a restart what it knew before, whatever happened, and stores eve
         }
       }),
     ),
-    { numRuns: 100 },
+    { numRuns: 150 },
   );
   for (const times of Object.values(met)) expect(times).toBeGreaterThan(10);
 });
