@@ -4,6 +4,7 @@ import type { TraceSummary } from '../model/span.ts';
 import { StoreError } from './errors.ts';
 import { mergePart } from './merge.ts';
 import type { StoredBlock } from './r2-blocks.ts';
+import { blockAge, rankOf } from './retention.ts';
 import type { TracePart } from './store.ts';
 import {
   decodeDigest,
@@ -21,8 +22,9 @@ const READ_BACK_TRACES = 50;
 /** Rounds against writers that change the same traces at the same time; each round lost is one that another writer won. */
 const MAX_ROUNDS = 8;
 
-const INSERT_BLOCK = `INSERT INTO blocks (block_key, bytes, trace_count, min_start_us, max_start_us)
-VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING`;
+const INSERT_BLOCK = `INSERT INTO blocks
+  (block_key, bytes, trace_count, min_start_us, max_start_us, retention, decided_ms)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING`;
 
 const INSERT_TRACES = `INSERT INTO traces
   (start_us, trace_id, duration_us, status, revision, search_text, summary, parts)
@@ -48,9 +50,18 @@ const SELECT_TRACES = `SELECT traces.* FROM json_each(?1) AS wanted JOIN traces 
  */
 export async function addToTraces(db: D1Database, block: StoredBlock, parts: readonly TracePart[]): Promise<void> {
   const starts = parts.map((part) => part.summary.startUs);
+  const { retention, decidedMs } = blockAge(parts.map((part) => part.summary));
   const blockRow = db
     .prepare(INSERT_BLOCK)
-    .bind(block.blockKey, block.bytes, parts.length, Math.min(...starts), Math.max(...starts));
+    .bind(
+      block.blockKey,
+      block.bytes,
+      parts.length,
+      Math.min(...starts),
+      Math.max(...starts),
+      rankOf(retention),
+      decidedMs,
+    );
   const stored = new Map<string, TraceColumns>();
   let pending = parts;
   for (let round = 0; round < MAX_ROUNDS; round++) {

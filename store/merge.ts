@@ -9,6 +9,7 @@ import { MAX_OPERATIONS_PER_TRACE } from '../model/limits.ts';
 import { cutName } from '../model/names.ts';
 import type { ServiceCount, TraceSummary } from '../model/span.ts';
 import { MAX_SERVICES_PER_SUMMARY } from './bounds.ts';
+import { withLongest } from './retention.ts';
 import type { TracePart } from './store.ts';
 
 export type Operation = readonly [service: string, operation: string];
@@ -29,7 +30,10 @@ export function mergePart(known: TraceDigest | null, part: TracePart): TraceDige
     operations: uniteOperations(part.operations, []),
   };
   if (known === null) return digest;
-  if (part.covers === 'whole') return digest.revision > known.revision ? digest : known;
+  if (part.covers === 'whole') {
+    const [standing, other] = digest.revision > known.revision ? [digest, known] : [known, digest];
+    return { ...standing, summary: keepLongest(standing.summary, other.summary) };
+  }
   return {
     revision: Math.max(known.revision, digest.revision),
     summary: addSummaries(known.summary, digest.summary),
@@ -52,7 +56,7 @@ function addSummaries(a: TraceSummary, b: TraceSummary): TraceSummary {
     services: boundServices(addServices(a.services, b.services)),
     status: a.status === 'error' || b.status === 'error' ? 'error' : 'ok',
     state: decided.state,
-    decision: decided.decision,
+    decision: withLongest(decided.decision, (decided === a ? b : a).decision),
     completeness: {
       rootEnded: a.completeness.rootEnded || b.completeness.rootEnded,
       // The parts may answer each other's gaps, which nobody can tell here: never claim less than one of them missed.
@@ -60,6 +64,12 @@ function addSummaries(a: TraceSummary, b: TraceSummary): TraceSummary {
       openSpans: Math.max(a.completeness.openSpans, b.completeness.openSpans),
     },
   };
+}
+
+/** The class of a trace never becomes shorter, whatever else of a summary stands. */
+function keepLongest(summary: TraceSummary, other: TraceSummary): TraceSummary {
+  const decision = withLongest(summary.decision, other.decision);
+  return decision === summary.decision ? summary : { ...summary, decision };
 }
 
 /**

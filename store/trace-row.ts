@@ -2,7 +2,7 @@
 
 import * as v from 'valibot';
 import { DECISION_REASONS } from '../model/reasons.ts';
-import { type Decision, TRACE_STATES, type TraceSummary } from '../model/span.ts';
+import { type Decision, RETENTION_CLASSES, TRACE_STATES, type TraceSummary } from '../model/span.ts';
 import { StoreError } from './errors.ts';
 import type { TraceDigest } from './merge.ts';
 import { formatSearchText, parseSearchText } from './search-text.ts';
@@ -45,8 +45,16 @@ const SummaryJson = v.tuple([
   Count,
   /* services: name, spanCount, errorCount */ v.array(v.tuple([v.string(), Count, Count])),
   v.picklist(TRACE_STATES),
-  /* decision: keep, rate, reason, policy, configVersion, decidedUs */ v.nullable(
-    v.tuple([v.boolean(), v.number(), v.picklist(DECISION_REASONS), v.string(), v.number(), v.number()]),
+  /* decision: keep, rate, reason, policy, configVersion, decidedUs, retention */ v.nullable(
+    v.tuple([
+      v.boolean(),
+      v.number(),
+      v.picklist(DECISION_REASONS),
+      v.string(),
+      v.number(),
+      v.number(),
+      v.optional(v.picklist(RETENTION_CLASSES)),
+    ]),
   ),
   /* completeness: rootEnded, missingParents, openSpans */ v.tuple([v.boolean(), Count, Count]),
 ]);
@@ -98,14 +106,24 @@ export function decodeSummary(row: SummaryColumns): TraceSummary {
   };
 }
 
-function decodeDecision([keep, rate, reason, policy, configVersion, decidedUs]: NonNullable<
+function decodeDecision([keep, rate, reason, policy, configVersion, decidedUs, retention]: NonNullable<
   SummaryTuple[6]
 >): Decision {
-  return { keep, rate, reason, policy, configVersion, decidedUs };
+  return { keep, rate, reason, policy, configVersion, decidedUs, ...(retention && { retention }) };
 }
 
 function summaryJson(summary: TraceSummary): SummaryTuple {
   const { decision, completeness } = summary;
+  const decided = decision && [
+    decision.keep,
+    decision.rate,
+    decision.reason,
+    decision.policy,
+    decision.configVersion,
+    decision.decidedUs,
+    // Absent where there is none: `null` would take bytes in every row.
+    ...(decision.retention ? [decision.retention] : []),
+  ];
   return [
     summary.rootService,
     summary.rootOperation,
@@ -113,14 +131,7 @@ function summaryJson(summary: TraceSummary): SummaryTuple {
     summary.errorCount,
     summary.services.map(({ name, spanCount, errorCount }) => [name, spanCount, errorCount]),
     summary.state,
-    decision && [
-      decision.keep,
-      decision.rate,
-      decision.reason,
-      decision.policy,
-      decision.configVersion,
-      decision.decidedUs,
-    ],
+    decided as SummaryTuple[6],
     [completeness.rootEnded, completeness.missingParents, completeness.openSpans],
   ];
 }
