@@ -23,8 +23,8 @@ const READ_BACK_TRACES = 50;
 const MAX_ROUNDS = 8;
 
 const INSERT_BLOCK = `INSERT INTO blocks
-  (block_key, bytes, trace_count, min_start_us, max_start_us, retention, decided_ms)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING`;
+  (block_key, bytes, trace_count, min_start_us, max_start_us, retention, decided_ms, bloom)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING`;
 
 const INSERT_TRACES = `INSERT INTO traces
   (start_us, trace_id, duration_us, status, revision, search_text, summary, parts)
@@ -61,6 +61,7 @@ export async function addToTraces(db: D1Database, block: StoredBlock, parts: rea
       Math.max(...starts),
       rankOf(retention),
       decidedMs,
+      block.bloom,
     );
   const stored = new Map<string, TraceColumns>();
   let pending = parts;

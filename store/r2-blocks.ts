@@ -1,6 +1,7 @@
 /** Blocks in R2: written once, read by range. */
 
-import { type BlockEntry, decodeBlockEntry, decodeBlockIndex, encodeBlock } from './block.ts';
+import { type BlockEntry, decodeBlockIndex, encodeBlock } from './block.ts';
+import { decodeBlockEntry } from './block-entry.ts';
 import { BlockError, StoreError } from './errors.ts';
 import type { TracePart } from './store.ts';
 import type { PartPlace } from './trace-row.ts';
@@ -10,6 +11,8 @@ export interface StoredBlock {
   readonly blockKey: string;
   readonly bytes: number;
   readonly entries: ReadonlyMap<string, BlockEntry>;
+  /** The filter of its terms, null when it rules nothing out. */
+  readonly bloom: Uint8Array | null;
 }
 
 /**
@@ -22,10 +25,12 @@ export async function putBlock(
   blockKey: string,
   traces: readonly Pick<TracePart, 'traceId' | 'otlp'>[],
 ): Promise<StoredBlock> {
-  const { bytes, entries } = encodeBlock(traces);
+  const { bytes, entries, bloom } = encodeBlock(traces);
   const byTrace = new Map(entries.map((entry) => [entry.traceId, entry]));
   const put = bucket.put(blockKey, bytes, { onlyIf: { etagDoesNotMatch: '*' } });
-  if ((await orUnavailable(blockKey, put)) !== null) return { blockKey, bytes: bytes.length, entries: byTrace };
+  if ((await orUnavailable(blockKey, put)) !== null) {
+    return { blockKey, bytes: bytes.length, entries: byTrace, bloom };
+  }
 
   const object = await orUnavailable(blockKey, bucket.get(blockKey));
   if (object === null) throw new StoreError('unavailable', blockKey, 'the block went away while it was written');
@@ -38,7 +43,8 @@ export async function putBlock(
   if (index.entries.size !== entries.length || !entries.every(isSame)) {
     throw new StoreError('block_conflict', blockKey, 'the key already holds other traces');
   }
-  return { blockKey, bytes: earlier.length, entries: index.entries };
+  // The same traces have the same terms.
+  return { blockKey, bytes: earlier.length, entries: index.entries, bloom };
 }
 
 /**
@@ -64,7 +70,7 @@ export async function readPart(bucket: R2Bucket, traceId: string, place: PartPla
   return orCorrupt(blockKey, () => decodeBlockEntry(bytes, traceId));
 }
 
-async function orUnavailable<T>(blockKey: string, call: Promise<T>): Promise<T> {
+export async function orUnavailable<T>(blockKey: string, call: Promise<T>): Promise<T> {
   try {
     return await call;
   } catch (cause) {
@@ -72,7 +78,7 @@ async function orUnavailable<T>(blockKey: string, call: Promise<T>): Promise<T> 
   }
 }
 
-function orCorrupt<T>(blockKey: string, decode: () => T): T {
+export function orCorrupt<T>(blockKey: string, decode: () => T): T {
   try {
     return decode();
   } catch (cause) {
