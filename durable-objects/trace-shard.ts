@@ -14,6 +14,7 @@ import {
 } from '../model/limits.ts';
 import { concatBytes, splitFrame } from '../model/slice-frame.ts';
 import type { TraceSummary } from '../model/span.ts';
+import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import { StoreError } from '../store/errors.ts';
 import type { Store, TraceQuery } from '../store/store.ts';
@@ -67,7 +68,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     super(state, env);
     const { sql } = state.storage;
     this.config = parseConfig(env.TAILRACE_CONFIG);
-    this.store = createD1R2Store({ db: env.DB, bucket: env.BLOCKS });
+    this.store = createD1R2Store(storeBindings(env));
     this.catalogue = new Catalog(sql);
     const base = readBase(sql);
     this.traces = new LiveTraces({

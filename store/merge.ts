@@ -17,6 +17,8 @@ export type Operation = readonly [service: string, operation: string];
 /** What a store knows of a trace besides its bytes. */
 export interface TraceDigest {
   readonly revision: number;
+  /** Of the newest part that covered the whole; null when none did. */
+  readonly wholeRevision: number | null;
   readonly summary: TraceSummary;
   /** Sorted, no pair twice, at most `MAX_OPERATIONS_PER_TRACE`. */
   readonly operations: readonly Operation[];
@@ -26,6 +28,7 @@ export interface TraceDigest {
 export function mergePart(known: TraceDigest | null, part: TracePart): TraceDigest {
   const digest: TraceDigest = {
     revision: part.revision,
+    wholeRevision: part.covers === 'whole' ? part.revision : null,
     summary: boundSummary(part.summary),
     operations: uniteOperations(part.operations, []),
   };
@@ -35,9 +38,26 @@ export function mergePart(known: TraceDigest | null, part: TracePart): TraceDige
     return { ...standing, summary: keepLongest(standing.summary, other.summary) };
   }
   return {
-    revision: Math.max(known.revision, digest.revision),
-    summary: addSummaries(known.summary, digest.summary),
-    operations: uniteOperations(known.operations, digest.operations),
+    ...addDigests(known, digest),
+    wholeRevision: known.wholeRevision,
+  };
+}
+
+/** One digest of two that were made of different parts, in different databases. */
+export function mergeDigests(a: TraceDigest, b: TraceDigest): TraceDigest {
+  const [newer, older] = (a.wholeRevision ?? -Infinity) >= (b.wholeRevision ?? -Infinity) ? [a, b] : [b, a];
+  // A whole counts everything that came before it, wherever that is.
+  if (newer.wholeRevision !== null && (newer.wholeRevision > older.revision || older.wholeRevision !== null)) {
+    return { ...newer, summary: keepLongest(newer.summary, older.summary) };
+  }
+  return { ...addDigests(a, b), wholeRevision: newer.wholeRevision };
+}
+
+function addDigests(a: TraceDigest, b: TraceDigest): Omit<TraceDigest, 'wholeRevision'> {
+  return {
+    revision: Math.max(a.revision, b.revision),
+    summary: addSummaries(a.summary, b.summary),
+    operations: uniteOperations(a.operations, b.operations),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Blocks in R2: written once, read by range. */
 
+import { crc32 } from 'node:zlib';
 import { type BlockEntry, decodeBlockIndex, encodeBlock } from './block.ts';
 import { decodeBlockEntry } from './block-entry.ts';
 import { BlockError, StoreError } from './errors.ts';
@@ -9,6 +10,10 @@ import type { PartPlace } from './trace-row.ts';
 /** A block that is in R2. */
 export interface StoredBlock {
   readonly blockKey: string;
+  /** Of the object that holds it. */
+  readonly suffix: string;
+  /** What was written under the key; see `contentOf`. */
+  readonly content: number;
   readonly bytes: number;
   readonly entries: ReadonlyMap<string, BlockEntry>;
   /** The filter of its terms, null when it rules nothing out. */
@@ -27,14 +32,16 @@ export async function putBlock(
 ): Promise<StoredBlock> {
   const { bytes, entries, bloom } = encodeBlock(traces);
   const byTrace = new Map(entries.map((entry) => [entry.traceId, entry]));
+  const content = contentOf(entries);
   const put = bucket.put(blockKey, bytes, { onlyIf: { etagDoesNotMatch: '*' } });
   if ((await orUnavailable(blockKey, put)) !== null) {
-    return { blockKey, bytes: bytes.length, entries: byTrace, bloom };
+    return { blockKey, suffix: '', content, bytes: bytes.length, entries: byTrace, bloom };
   }
 
-  const object = await orUnavailable(blockKey, bucket.get(blockKey));
-  if (object === null) throw new StoreError('unavailable', blockKey, 'the block went away while it was written');
-  const earlier = new Uint8Array(await orUnavailable(blockKey, object.arrayBuffer()));
+  const earlier = await readObject(bucket, blockKey).catch((error) => {
+    if (!(error instanceof StoreError) || error.fault !== 'block_missing') throw error;
+    throw new StoreError('unavailable', blockKey, 'the block went away while it was written');
+  });
   const index = orCorrupt(blockKey, () => decodeBlockIndex(earlier));
   const isSame = ({ traceId, rawLength, checksum }: BlockEntry) => {
     const found = index.entries.get(traceId);
@@ -44,7 +51,23 @@ export async function putBlock(
     throw new StoreError('block_conflict', blockKey, 'the key already holds other traces');
   }
   // The same traces have the same terms.
-  return { blockKey, bytes: earlier.length, entries: index.entries, bloom };
+  return { blockKey, suffix: '', content, bytes: earlier.length, entries: index.entries, bloom };
+}
+
+/** A number that tells whether two writes were of the same traces. */
+export function contentOf(entries: readonly Pick<BlockEntry, 'traceId' | 'rawLength' | 'checksum'>[]): number {
+  const lines = entries.map(({ traceId, rawLength, checksum }) => `${traceId} ${rawLength} ${checksum}`);
+  return crc32(lines.sort().join());
+}
+
+/**
+ * All bytes of a block.
+ * @throws StoreError `unavailable`, `block_missing`
+ */
+export async function readObject(bucket: R2Bucket, objectKey: string): Promise<Uint8Array> {
+  const object = await orUnavailable(objectKey, bucket.get(objectKey));
+  if (object === null) throw new StoreError('block_missing', objectKey, 'all of it was asked for');
+  return new Uint8Array(await orUnavailable(objectKey, object.arrayBuffer()));
 }
 
 /**
@@ -52,7 +75,7 @@ export async function putBlock(
  * @throws StoreError `unavailable`, `block_missing`, or `block_corrupt`
  */
 export async function readPart(bucket: R2Bucket, traceId: string, place: PartPlace): Promise<Uint8Array> {
-  const { blockKey, offset, length } = place;
+  const { objectKey: blockKey, offset, length } = place;
   const object = await bucket.get(blockKey, { range: { offset, length } }).catch(async (cause: unknown) => {
     // A range beyond the end is an error like a lost connection; the size tells them apart.
     const head = await orUnavailable(blockKey, bucket.head(blockKey));

@@ -51,3 +51,39 @@ export function checkDays({ hot, warm, cold }: RetentionDays): void {
     );
   }
 }
+
+/** A trace as expiry sees it. */
+export interface AgingTrace {
+  readonly traceId: string;
+  readonly summary: TraceSummary;
+  /** 0 when it is not held. */
+  readonly heldUntilMs: number;
+}
+
+/** What becomes of a block whose class is over. */
+export interface BlockFuture {
+  readonly leaving: ReadonlySet<string>;
+  readonly staying: ReadonlySet<string>;
+  /** The shortest class of those that stay, which is the block's from now on. */
+  readonly retention: RetentionClass;
+  /** When to look at the block again, where its class does not say it; else 0. */
+  readonly notBeforeMs: number;
+}
+
+export function decideBlock(
+  traces: readonly AgingTrace[],
+  blockDecidedMs: number,
+  { nowMs, days }: { readonly nowMs: number; readonly days: RetentionDays },
+): BlockFuture {
+  const endMs = ({ summary, heldUntilMs }: AgingTrace) => Math.max(dueMs(summary, days), heldUntilMs);
+  const staying = traces.filter((trace) => endMs(trace) > nowMs);
+  const leaving = traces.filter((trace) => endMs(trace) <= nowMs);
+  const { retention } = blockAge(staying.map(({ summary }) => summary));
+  const isOver = blockDecidedMs + days[retention] * DAY_MS <= nowMs;
+  return {
+    leaving: new Set(leaving.map(({ traceId }) => traceId)),
+    staying: new Set(staying.map(({ traceId }) => traceId)),
+    retention,
+    notBeforeMs: isOver && staying.length > 0 ? Math.min(...staying.map(endMs)) : 0,
+  };
+}

@@ -5,11 +5,12 @@ import { DECISION_REASONS } from '../model/reasons.ts';
 import { type Decision, RETENTION_CLASSES, TRACE_STATES, type TraceSummary } from '../model/span.ts';
 import { StoreError } from './errors.ts';
 import type { TraceDigest } from './merge.ts';
+import { blockKeyOf } from './object-key.ts';
 import { formatSearchText, parseSearchText } from './search-text.ts';
 
-/** Where a part of a trace is: a range of a block that is exactly one entry. */
+/** Where a part of a trace is: a range of a block's object that is exactly one entry. */
 export interface PartPlace {
-  readonly blockKey: string;
+  readonly objectKey: string;
   readonly offset: number;
   readonly length: number;
   /** Parts are read in order of revision, then block key. */
@@ -57,6 +58,7 @@ const SummaryJson = v.tuple([
     ]),
   ),
   /* completeness: rootEnded, missingParents, openSpans */ v.tuple([v.boolean(), Count, Count]),
+  /* wholeRevision */ v.optional(v.pipe(v.number(), v.safeInteger())),
 ]);
 type SummaryTuple = v.InferOutput<typeof SummaryJson>;
 const PlacesJson = v.pipe(
@@ -67,7 +69,7 @@ const PlacesJson = v.pipe(
 /** The columns of a trace with these parts. */
 export function encodeTraceRow(digest: TraceDigest, places: readonly PartPlace[]): TraceColumns {
   const { traceId, startUs, durationUs, status, services } = digest.summary;
-  const ordered = places.toSorted((a, b) => a.revision - b.revision || (a.blockKey < b.blockKey ? -1 : 1));
+  const ordered = places.toSorted(byRevision);
   return {
     start_us: startUs,
     trace_id: traceId,
@@ -78,8 +80,8 @@ export function encodeTraceRow(digest: TraceDigest, places: readonly PartPlace[]
       digest.operations,
       services.map((service) => service.name),
     ),
-    summary: JSON.stringify(summaryJson(digest.summary)),
-    parts: JSON.stringify(ordered.map((place) => [place.blockKey, place.offset, place.length, place.revision])),
+    summary: JSON.stringify(summaryJson(digest)),
+    parts: JSON.stringify(ordered.map((place) => [place.objectKey, place.offset, place.length, place.revision])),
   };
 }
 
@@ -112,7 +114,7 @@ function decodeDecision([keep, rate, reason, policy, configVersion, decidedUs, r
   return { keep, rate, reason, policy, configVersion, decidedUs, ...(retention && { retention }) };
 }
 
-function summaryJson(summary: TraceSummary): SummaryTuple {
+function summaryJson({ summary, wholeRevision }: TraceDigest): SummaryTuple {
   const { decision, completeness } = summary;
   const decided = decision && [
     decision.keep,
@@ -124,27 +126,44 @@ function summaryJson(summary: TraceSummary): SummaryTuple {
     // Absent where there is none: `null` would take bytes in every row.
     ...(decision.retention ? [decision.retention] : []),
   ];
-  return [
+  const tuple = [
     summary.rootService,
     summary.rootOperation,
     summary.spanCount,
     summary.errorCount,
     summary.services.map(({ name, spanCount, errorCount }) => [name, spanCount, errorCount]),
     summary.state,
-    decided as SummaryTuple[6],
+    decided,
     [completeness.rootEnded, completeness.missingParents, completeness.openSpans],
+    ...(wholeRevision === null ? [] : [wholeRevision]),
   ];
+  return tuple as SummaryTuple;
 }
 
 /** @throws StoreError `row_corrupt` */
 export function decodeDigest(row: TraceColumns): TraceDigest {
-  return { revision: row.revision, summary: decodeSummary(row), operations: parseSearchText(row.search_text) };
+  return {
+    revision: row.revision,
+    wholeRevision: parseColumn(row, 'summary', SummaryJson, row.summary)[8] ?? null,
+    summary: decodeSummary(row),
+    operations: parseSearchText(row.search_text),
+  };
 }
 
 /** The parts in the order they are read. @throws StoreError `row_corrupt` */
 export function decodePlaces(row: Pick<TraceColumns, 'trace_id' | 'parts'>): PartPlace[] {
   const places = parseColumn(row, 'parts', PlacesJson, row.parts);
-  return places.map(([blockKey, offset, length, revision]) => ({ blockKey, offset, length, revision }));
+  return places.map(([objectKey, offset, length, revision]) => ({ objectKey, offset, length, revision }));
+}
+
+/** The order in which parts are read. */
+export function byRevision(a: PartPlace, b: PartPlace): number {
+  return a.revision - b.revision || (blockKeyOf(a.objectKey) < blockKeyOf(b.objectKey) ? -1 : 1);
+}
+
+/** How the text of a place in a parts column begins, up to its revision: nothing else in the column reads like it. */
+export function placePrefix(objectKey: string, { offset, length }: { offset: number; length: number }): string {
+  return `[${JSON.stringify(objectKey)},${offset},${length},`;
 }
 
 function parseColumn<Schema extends v.GenericSchema>(

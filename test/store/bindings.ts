@@ -4,7 +4,8 @@ import type { D1R2Bindings } from '../../store/d1-r2.ts';
 const { DB, BLOCKS } = env;
 
 /** The real D1 and R2 of the test's worker. */
-export const bindings: D1R2Bindings = { db: DB, bucket: BLOCKS };
+export const bindings: D1R2Bindings = { databases: [DB], bucket: BLOCKS, periodDays: 183 };
+export const [db] = bindings.databases;
 
 /** Removes every table and every block. */
 export async function clearBindings(): Promise<void> {

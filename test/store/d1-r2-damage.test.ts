@@ -2,9 +2,9 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { createD1R2Store } from '../../store/d1-r2.ts';
 import type { StoreFault } from '../../store/errors.ts';
 import { EVERYTHING, makePart, traceIdOf } from '../contract/parts.ts';
-import { bindings, clearBindings } from './bindings.ts';
+import { bindings, clearBindings, db } from './bindings.ts';
 
-const { db, bucket } = bindings;
+const { bucket } = bindings;
 const store = createD1R2Store(bindings);
 const [a, b] = [traceIdOf(1), traceIdOf(2)];
 const parts = [a, b].map((traceId) => makePart({ traceId }));

@@ -3,7 +3,7 @@ import { createD1R2Store } from '../../store/d1-r2.ts';
 import { formatSearch } from '../../store/d1-search.ts';
 import type { TraceQuery } from '../../store/store.ts';
 import { EVERYTHING, makePart, traceIdOf } from '../contract/parts.ts';
-import { bindings, clearBindings } from './bindings.ts';
+import { bindings, clearBindings, db } from './bindings.ts';
 import { wrapBindings } from './wrapped-bindings.ts';
 
 /** What D1 counts, and bills, of the calls of a store. */
@@ -73,7 +73,7 @@ describe('rows written', () => {
 test('a trace of 20 spans in 5 services takes less than a quarter page of the database', async () => {
   await clearBindings();
   await createD1R2Store(bindings).search(EVERYTHING);
-  const databaseBytes = async () => (await bindings.db.prepare('SELECT 1').all()).meta.size_after;
+  const databaseBytes = async () => (await db.prepare('SELECT 1').all()).meta.size_after;
   const empty = await databaseBytes();
   const operations = Array.from({ length: 20 }, (_, i) => [`service-${i >> 2}`, `GET /route/${i}`] as const);
   const parts = Array.from({ length: 2_000 }, (_, i) =>
@@ -96,7 +96,7 @@ describe('a search over 10,000 traces', () => {
     for (let block = 0; block < 10; block++) await store.write(`block-${block}`, partsFrom(1 + block * 1_000, 1_000));
     for (const query of queries) {
       const { sql, bindings: values } = formatSearch(query);
-      const { results } = await bindings.db
+      const { results } = await db
         .prepare(`EXPLAIN QUERY PLAN ${sql}`)
         .bind(...values)
         .all<{ detail: string }>();
@@ -107,7 +107,7 @@ describe('a search over 10,000 traces', () => {
   });
 
   test('finds one trace by its index', async () => {
-    const { results } = await bindings.db
+    const { results } = await db
       .prepare('EXPLAIN QUERY PLAN SELECT * FROM traces WHERE trace_id = ?1')
       .bind(traceIdOf(7))
       .all<{ detail: string }>();

@@ -2,10 +2,9 @@ import { beforeEach, expect, test } from 'vitest';
 import { createD1R2Store } from '../../store/d1-r2.ts';
 import { MIGRATIONS, migrate } from '../../store/migrations/migrate.ts';
 import { EVERYTHING, makePart, traceIdOf } from '../contract/parts.ts';
-import { bindings, clearBindings } from './bindings.ts';
+import { bindings, clearBindings, db } from './bindings.ts';
 import { wrapBindings } from './wrapped-bindings.ts';
 
-const { db } = bindings;
 const applied = async () => (await db.prepare('SELECT id FROM migrations ORDER BY id').all()).results;
 
 const NEXT = MIGRATIONS.length + 1;
@@ -56,7 +55,7 @@ test('a store whose first use failed migrates at the next, and once only', async
   await expect(store.search(EVERYTHING)).rejects.toMatchObject({ fault: 'unavailable' });
   isDown = false;
   expect(await store.search(EVERYTHING)).toEqual([]);
-  expect(batches.filter((what) => what === 'batch')).toHaveLength(1 + MIGRATIONS.length);
+  expect(batches.filter((what) => what.startsWith('batch'))).toHaveLength(1 + MIGRATIONS.length);
   await store.search(EVERYTHING);
-  expect(batches.filter((what) => what === 'batch')).toHaveLength(1 + MIGRATIONS.length);
+  expect(batches.filter((what) => what.startsWith('batch'))).toHaveLength(1 + MIGRATIONS.length);
 });

@@ -8,13 +8,13 @@ import { decodeBlockTerms, encodeBlock } from '../../store/block.ts';
 import { encodeBloom, mayHold } from '../../store/bloom.ts';
 import { MAX_TERM_BYTES, MAX_VALUES_PER_KEY } from '../../store/bounds.ts';
 import { collectTerms } from '../../store/collect-terms.ts';
-import { findBlocks } from '../../store/d1-blocks.ts';
+import { findBlocks } from '../../store/d1-find-blocks.ts';
 import { createD1R2Store } from '../../store/d1-r2.ts';
 import { findInBlock, readTerms } from '../../store/r2-sections.ts';
 import { attributeTerm, operationTerm, serviceTerm, type Term } from '../../store/term.ts';
 import { decodeTerms, encodeTerms, filterTerms, lookUpTerm } from '../../store/term-index.ts';
 import { EVERYTHING, makePart, traceIdOf } from '../contract/parts.ts';
-import { bindings, clearBindings } from './bindings.ts';
+import { bindings, clearBindings, db } from './bindings.ts';
 import { BLOCK_V1_HEX } from './fixtures/block-v1.ts';
 
 interface Words {
@@ -190,7 +190,6 @@ describe('terms', () => {
 
 describe('terms of stored blocks', () => {
   const { bucket } = bindings;
-  const db = bindings.db;
   const part = (n: number, words: Words, startUs = 1_000) => ({
     ...makePart({ traceId: traceIdOf(n), startUs }),
     otlp: otlpOf(words),
