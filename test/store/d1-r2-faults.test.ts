@@ -146,7 +146,10 @@ describe('D1 and R2 store when calls fail', () => {
     await expect(broken('put').write('late', late)).rejects.toMatchObject({ fault: 'unavailable', key: 'late' });
     expect(calls.filter((what) => what === 'put')).toEqual(calls.slice(-1));
     calls.length = 0;
-    await expect(broken('batch: INSERT INTO blocks').write('late', late)).rejects.toMatchObject({ fault: 'unavailable', key: 'late' });
+    await expect(broken('batch: INSERT INTO blocks').write('late', late)).rejects.toMatchObject({
+      fault: 'unavailable',
+      key: 'late',
+    });
     expect(calls.slice(-2)).toEqual(['put', expect.stringContaining('INTO traces')]);
     const unavailable = { name: 'StoreError', fault: 'unavailable' };
     await expect(broken('get').get(traceIdOf(1))).rejects.toMatchObject({ ...unavailable, key: 'block' });
