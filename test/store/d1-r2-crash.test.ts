@@ -16,6 +16,8 @@ interface Story {
 
 const [a, b, c, d] = [traceIdOf(1), traceIdOf(2), traceIdOf(3), traceIdOf(4)];
 const late = { covers: 'part', revision: 2 } as const;
+/** Not so long before everything is cleared up that the tombstones are gone. */
+const ERASED_MS = 99 * DAY_MS;
 
 /** Three traces in a block, two of them with a part in another one. */
 async function writeTwoBlocks(store: Store): Promise<void> {
@@ -40,18 +42,18 @@ const stories: Readonly<Record<string, Story>> = {
       ),
     call: writeTwoBlocks,
   },
-  'a write with an erased trace': { prepare: (store) => store.erase(b, DAY_MS), call: writeTwoBlocks },
+  'a write with an erased trace': { prepare: (store) => store.erase(b, ERASED_MS), call: writeTwoBlocks },
   'an old write after an erasure': {
     prepare: async (store) => {
       await writeTwoBlocks(store);
-      await store.erase(a, DAY_MS);
+      await store.erase(a, ERASED_MS);
     },
     call: writeTwoBlocks,
   },
-  'an erasure': { prepare: writeTwoBlocks, call: (store) => store.erase(a, DAY_MS) },
+  'an erasure': { prepare: writeTwoBlocks, call: (store) => store.erase(a, ERASED_MS) },
   'an erasure that empties a block': {
     prepare: (store) => store.write('alone', [partOn(0, { traceId: a })]),
-    call: (store) => store.erase(a, DAY_MS),
+    call: (store) => store.erase(a, ERASED_MS),
   },
   'a step of expiry that removes blocks': { prepare: writeTwoBlocks, call: (store) => store.expire(expiryAt(100)) },
   'a step of expiry that rewrites a block': { prepare: writeTwoBlocks, call: (store) => store.expire(expiryAt(8)) },
@@ -173,7 +175,7 @@ for (const [place, each] of Object.entries(bindingsOf)) {
         const { store: failing, wasReached } = await failingAt(each, n, 'before');
         await failing.expire(expiryAt(8)).catch(expectStoreError);
         if (!wasReached()) break;
-        await store.erase(b, 8 * DAY_MS);
+        await store.erase(b, ERASED_MS);
         await store.expire(expiryAt(8));
         await clearUp(store);
         await expectNothingLeftBehind(each);
