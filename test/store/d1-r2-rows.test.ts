@@ -3,6 +3,7 @@ import { createD1R2Store } from '../../store/d1-r2.ts';
 import { formatSearch } from '../../store/d1-search.ts';
 import type { TraceQuery } from '../../store/store.ts';
 import { EVERYTHING, makePart, traceIdOf } from '../contract/parts.ts';
+import { expiryAt } from '../contract/retention.ts';
 import { bindings, clearBindings, db } from './bindings.ts';
 import { wrapBindings } from './wrapped-bindings.ts';
 
@@ -58,6 +59,33 @@ describe('rows written', () => {
     expect(cost.rowsWritten).toBeGreaterThan(100);
     const mixed = await metered(() => store.write('mixed', [...partsFrom(1, 50, 3), ...partsFrom(901, 50)]));
     expect(mixed.rowsWritten).toBeLessThanOrEqual(2 * 100 + 2);
+  });
+
+  test('one a trace that expires and three its block; a hold is one', async () => {
+    await store.write('block', partsFrom(1, 500));
+    const cost = await metered(() => store.expire(expiryAt(8)));
+    expect(cost.rowsWritten).toBe(500 + 3);
+    expect(await store.search(EVERYTHING)).toEqual([]);
+    expect((await metered(() => store.hold(traceIdOf(1), 1))).rowsWritten).toBe(1);
+  });
+
+  test('a rewritten block costs a row for each trace that stays, in the trace alone', async () => {
+    await store.write('block', partsFrom(1, 500));
+    for (let n = 1; n <= 100; n++) await store.hold(traceIdOf(n), 1_000_000_000_000);
+    const cost = await metered(() => store.expire(expiryAt(8)));
+    expect(cost.rowsWritten).toBeLessThanOrEqual(400 + 100 + 8);
+    expect(await store.search(EVERYTHING)).toHaveLength(100);
+  });
+
+  test('one for each version of a row of statistics', async () => {
+    const rows = Array.from({ length: 10 }, (_, i) => ({
+      shard: `${i}`,
+      minuteMs: 60_000,
+      version: 1,
+      data: new Uint8Array(9),
+    }));
+    expect((await metered(() => store.writeStatistics(rows))).rowsWritten).toBe(10);
+    expect((await metered(() => store.writeStatistics(rows))).rowsWritten).toBe(0);
   });
 
   test('the same when the rows take several statements', async () => {
