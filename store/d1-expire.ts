@@ -2,7 +2,7 @@
 
 import { MAX_ROUNDS } from './bounds.ts';
 import { type BlockRow, findBlock, objectKeyOf, postponeBlock } from './d1-blocks.ts';
-import { hasPart, readRows } from './d1-traces.ts';
+import { hasPart, readAges } from './d1-traces.ts';
 import { StoreError } from './errors.ts';
 import { mergeDigests } from './merge.ts';
 import { readIndex } from './r2-sections.ts';
@@ -43,9 +43,27 @@ const REMOVE_ROWS = `DELETE FROM traces WHERE trace_id IN (
 
 /**
  * Takes what is due out of a block, or removes it. `others`: the other databases, whose rows may say more of the same traces.
- * @throws StoreError `unavailable`, `contended` or `row_corrupt`, or what D1 threw
+ * What is damaged is put off by a day.
+ * @throws StoreError `unavailable` or `contended`, or what D1 threw
  */
 export async function expireBlock(
+  shelf: Shelf,
+  others: readonly D1Database[],
+  due: BlockRow,
+  options: Options,
+): Promise<ExpiredBlock> {
+  try {
+    return await tryBlock(shelf, others, due, options);
+  } catch (error) {
+    const isPassing = !(error instanceof StoreError) || error.fault === 'unavailable' || error.fault === 'contended';
+    if (isPassing) throw error;
+    // Nothing that is damaged may keep the rest from expiring.
+    if (!options.dryRun) await postponeBlock(shelf.db, due, due.retention, options.nowMs + DAY_MS);
+    return { intended: NOTHING, actual: NOTHING, keptTraces: 0, isFailed: true };
+  }
+}
+
+async function tryBlock(
   shelf: Shelf,
   others: readonly D1Database[],
   due: BlockRow,
@@ -114,9 +132,9 @@ async function planBlock(
   options: Options,
 ): Promise<Plan> {
   const ids = [...entries.keys()];
-  const rows = (await readRows(db, ids)).filter((row) => hasPart(row, block.blockKey));
+  const rows = (await readAges(db, ids)).filter((row) => hasPart(row, block.blockKey));
   const known = rows.map((row) => row.trace_id);
-  const elsewhere = (await Promise.all(others.map((other) => readRows(other, known)))).flat();
+  const elsewhere = (await Promise.all(others.map((other) => readAges(other, known)))).flat();
   const holds = await readHolds(db, known);
   const traces = rows.map((row) => {
     const same = elsewhere.filter((other) => other.trace_id === row.trace_id);

@@ -3,6 +3,7 @@
 import { GARBAGE_MS, MAX_HOUSEKEEPING_ROWS, TOMBSTONE_DAYS } from './bounds.ts';
 import { findBlock, objectKeyOf } from './d1-blocks.ts';
 import { findUnscrubbed, scrubTrace } from './d1-erase.ts';
+import { StoreError } from './errors.ts';
 import { blockKeyOf } from './object-key.ts';
 import { DAY_MS } from './retention.ts';
 import { deleteGarbage, type Shelf } from './rewrite-block.ts';
@@ -13,7 +14,12 @@ const MAX_SCRUBS = 20;
 /** @throws StoreError, or what D1 threw */
 export async function keepHouse(shelf: Shelf, nowMs: number, statisticsDays: number): Promise<void> {
   const { db } = shelf;
-  for (const traceId of await findUnscrubbed(db, MAX_SCRUBS)) await scrubTrace(shelf, traceId, nowMs);
+  for (const traceId of await findUnscrubbed(db, MAX_SCRUBS)) {
+    await scrubTrace(shelf, traceId, nowMs).catch((error) => {
+      // A damaged block cannot be rewritten; its traces go when it expires.
+      if (!(error instanceof StoreError) || error.fault !== 'block_corrupt') throw error;
+    });
+  }
   await sweepGarbage(shelf, nowMs);
   const remove = (table: string, key: string, isOver: string, limitMs: number) =>
     db

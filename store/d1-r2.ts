@@ -61,7 +61,7 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
 
   /** The database of a time. */
   function databaseAt(ms: number): D1Database {
-    return databases[Math.floor(ms / (periodDays * DAY_MS)) % databases.length]!;
+    return databases[Math.floor(Math.max(ms, 0) / (periodDays * DAY_MS)) % databases.length]!;
   }
 
   async function get(traceId: string): Promise<StoredTrace | null> {

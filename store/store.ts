@@ -65,7 +65,7 @@ export interface ExpireOptions {
   readonly days: RetentionDays;
   /** How long statistics stay, from their minute. */
   readonly statisticsDays: number;
-  /** Blocks to look at in this step, the longest due first. */
+  /** Blocks to look at in this step, the longest due first; each takes some ten calls of D1 and R2. */
   readonly maxBlocks: number;
   /** Count what would go, and change nothing. */
   readonly dryRun: boolean;
