@@ -214,7 +214,7 @@ class TermCollector {
   private mark(term: number): void {
     if (term === NO_TERM) return;
     const { traces } = this.terms[term]!;
-    if (traces.at(-1) !== this.place) traces.push(this.place);
+    if (traces[traces.length - 1] !== this.place) traces.push(this.place);
   }
 
   private isServiceName(term: number): boolean {
