@@ -5,6 +5,7 @@
  * widens, services and operations unite. Parts alone may come in any order, and so may wholes.
  */
 
+import { notesOf, toCompleteness } from '../model/completeness.ts';
 import { MAX_OPERATIONS_PER_TRACE } from '../model/limits.ts';
 import { cutName } from '../model/names.ts';
 import type { ServiceCount, TraceSummary } from '../model/span.ts';
@@ -77,12 +78,13 @@ function addSummaries(a: TraceSummary, b: TraceSummary): TraceSummary {
     status: a.status === 'error' || b.status === 'error' ? 'error' : 'ok',
     state: decided.state,
     decision: withLongest(decided.decision, (decided === a ? b : a).decision),
-    completeness: {
+    completeness: toCompleteness({
       rootEnded: a.completeness.rootEnded || b.completeness.rootEnded,
       // The parts may answer each other's gaps, which nobody can tell here: never claim less than one of them missed.
       missingParents: Math.max(a.completeness.missingParents, b.completeness.missingParents),
       openSpans: Math.max(a.completeness.openSpans, b.completeness.openSpans),
-    },
+      notes: [...notesOf(a.completeness), ...notesOf(b.completeness)],
+    }),
   };
 }
 

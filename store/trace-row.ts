@@ -1,6 +1,7 @@
 /** A trace's row in D1: its columns, and the checks that what is read is what was written. */
 
 import * as v from 'valibot';
+import { notesOf, toCompleteness } from '../model/completeness.ts';
 import { DECISION_REASONS } from '../model/reasons.ts';
 import { type Decision, RETENTION_CLASSES, TRACE_STATES, type TraceSummary } from '../model/span.ts';
 import { StoreError } from './errors.ts';
@@ -57,7 +58,13 @@ const SummaryJson = v.tuple([
       v.optional(v.picklist(RETENTION_CLASSES)),
     ]),
   ),
-  /* completeness: rootEnded, missingParents, openSpans */ v.tuple([v.boolean(), Count, Count]),
+  /* completeness: rootEnded, missingParents, openSpans, notes where there are any */
+  v.tuple([
+    v.boolean(),
+    Count,
+    Count,
+    v.optional(v.array(v.picklist(['decided_early', 'limit_reached', 'parts_forgotten']))),
+  ]),
   /* wholeRevision */ v.optional(v.pipe(v.number(), v.safeInteger())),
 ]);
 type SummaryTuple = v.InferOutput<typeof SummaryJson>;
@@ -104,7 +111,12 @@ export function decodeSummary(row: SummaryColumns): TraceSummary {
     status: row.status,
     state,
     decision: decided && decodeDecision(decided),
-    completeness: { rootEnded: complete[0], missingParents: complete[1], openSpans: complete[2] },
+    completeness: toCompleteness({
+      rootEnded: complete[0],
+      missingParents: complete[1],
+      openSpans: complete[2],
+      notes: complete[3] ?? [],
+    }),
   };
 }
 
@@ -134,7 +146,7 @@ function summaryJson({ summary, wholeRevision }: TraceDigest): SummaryTuple {
     summary.services.map(({ name, spanCount, errorCount }) => [name, spanCount, errorCount]),
     summary.state,
     decided,
-    [completeness.rootEnded, completeness.missingParents, completeness.openSpans],
+    completenessTuple(completeness),
     ...(wholeRevision === null ? [] : [wholeRevision]),
   ];
   return tuple as SummaryTuple;
@@ -177,4 +189,11 @@ function parseColumn<Schema extends v.GenericSchema>(
   } catch (cause) {
     throw new StoreError('row_corrupt', row.trace_id, `column ${column}: ${String(cause)}`, { cause });
   }
+}
+
+function completenessTuple(completeness: TraceSummary['completeness']): SummaryTuple[7] {
+  const { rootEnded, missingParents, openSpans } = completeness;
+  const notes = notesOf(completeness);
+  // What is not there is not written either.
+  return [rootEnded, missingParents, openSpans, ...(notes.length > 0 ? [notes] : [])] as SummaryTuple[7];
 }

@@ -1,5 +1,6 @@
 /** Trace parts for store tests: real OTLP, made from a few words. */
 
+import { toCompleteness } from '../../model/completeness.ts';
 import { parseHex } from '../../model/ids.ts';
 import { encodeTracesData } from '../../model/otlp/encode.ts';
 import type { RetentionClass, TraceSummary } from '../../model/span.ts';
@@ -62,7 +63,7 @@ function makeSummary(words: PartWords): TraceSummary {
     status,
     state: 'kept',
     decision: { ...decided, ...(retention && { retention }) },
-    completeness: { rootEnded, missingParents, openSpans: 0 },
+    completeness: toCompleteness({ rootEnded, missingParents, openSpans: 0 }),
   };
 }
 

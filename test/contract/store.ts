@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { toCompleteness } from '../../model/completeness.ts';
 import { MAX_NAME_CHARS, MAX_OPERATIONS_PER_TRACE } from '../../model/limits.ts';
 import { decodeSpans } from '../../model/otlp/decode.ts';
 import { MAX_SERVICES_PER_SUMMARY } from '../../store/bounds.ts';
@@ -155,7 +156,7 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
           { name: 'shop', spanCount: 2, errorCount: 1 },
           { name: 'stock', spanCount: 1, errorCount: 1 },
         ],
-        completeness: { rootEnded: true, missingParents: 1, openSpans: 0 },
+        completeness: toCompleteness({ rootEnded: true, missingParents: 1, openSpans: 0 }),
       });
       expect(await store.search({ ...EVERYTHING, service: 'stock', operation: 'reserve' })).toEqual([summary]);
       expect(await store.search({ ...EVERYTHING, service: 'shop', operation: 'GET /' })).toEqual([summary]);

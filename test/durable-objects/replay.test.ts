@@ -7,7 +7,6 @@ import { parseConfig } from '../../durable-objects/config.ts';
 import { createSampler } from '../../durable-objects/decide.ts';
 import { Deciding } from '../../durable-objects/deciding.ts';
 import { Journal } from '../../durable-objects/journal.ts';
-import { completenessOf } from '../../durable-objects/live-summary.ts';
 import { blockParts, planBlock } from '../../durable-objects/outbox.ts';
 import { encodeAppend, encodeJsonRecord, SEAL, STORED } from '../../durable-objects/records.ts';
 import { parseWords } from '../../durable-objects/trace-words.ts';
@@ -71,7 +70,7 @@ class Bench {
         revisions: [live.traces.revision[trace], live.traces.sealedRevision[trace]],
         columns: columns.map((column) => column[trace]),
         slices: live.places(trace),
-        spans: view && [view.spanCount, view.errorCount, view.durationUs, completenessOf(view)],
+        spans: view && [view.spanCount, view.errorCount, view.durationUs, view.missingParents, view.rootEnded],
         outbox: live.outbox.has(trace),
       };
     });
