@@ -20,6 +20,9 @@ interface FaultyEnv extends Env {
 
 let faults: Faults | undefined;
 let random: () => number = Math.random;
+/** A start makes about so many calls: one start in ten fails where one call in ten does. */
+const CALLS_PER_START = 8;
+let isStarting = false;
 let calls = 0;
 let aborts = 0;
 const failed: Record<string, number> = {};
@@ -32,7 +35,7 @@ function begin(given: Faults): void {
 /** What becomes of the next call. */
 function fate(what: string): 'works' | 'before' | 'after' {
   calls++;
-  if (random() >= faults!.failing) return 'works';
+  if (random() >= faults!.failing / (isStarting ? CALLS_PER_START : 1)) return 'works';
   const when = random() < 0.5 ? 'before' : 'after';
   const name = `${what} ${when}`;
   failed[name] = (failed[name] ?? 0) + 1;
@@ -94,7 +97,12 @@ function breakStorage(state: DurableObjectState): DurableObjectState {
 export class TraceShard extends Shard {
   constructor(state: DurableObjectState, env: FaultyEnv) {
     if (!faults) begin(JSON.parse(env.FAULTS) as Faults);
-    super(breakStorage(state), overFaults(env));
+    isStarting = true;
+    try {
+      super(breakStorage(state), overFaults(env));
+    } finally {
+      isStarting = false;
+    }
   }
 
   /** The rows of all minutes that are held, as they would be stored. */
