@@ -15,8 +15,8 @@ import type { TraceWords } from './trace-words.ts';
 
 /** Traces looked at in one event, so that none takes long. */
 const MAX_LOOKS = 4_000;
-/** Stored traces whose headers are read back for late spans, in one event. */
-const MAX_RECALLS = 32;
+/** Decided traces that are read back because spans came late, in one event. */
+const MAX_RECALLS = 16;
 /** Rows searched for traces to be decided early, in one event. */
 const MAX_EARLY_ROWS = 20_000;
 
@@ -25,6 +25,8 @@ export class Deciding {
   private readonly config: Config;
   private readonly sampler: Sampler;
   private earlyRow = 0;
+  /** How full memory was when that was last looked at. */
+  level: PressureLevel = 0;
   /** Traces decided before they were complete because memory was short. */
   earlyTraces = 0;
 
@@ -34,17 +36,20 @@ export class Deciding {
     this.sampler = sampler;
   }
 
-  get level(): PressureLevel {
-    return pressureLevel(this.journal.live.bytes, this.config.memory.liveBytes);
+  feelPressure(): PressureLevel {
+    this.level = pressureLevel(this.journal.live.bytes, this.config.memory.liveBytes);
+    return this.level;
   }
 
   /** Sees to the deadline of a trace that a slice has come for. */
   appended(live: LiveTraces, trace: number, nowMs: number): void {
     const { deadlines, traces } = live;
     const { maxBytes, maxSpans, minQuietMs } = this.config.completion;
+    const isFirst = traces.sliceEnd[trace]! - traces.decidedEnd[trace]! === 1;
     const isAtLimit = traces.undecidedBytes[trace]! >= maxBytes || traces.spanCount[trace]! >= maxSpans;
     if (isAtLimit || this.level >= 3) deadlines.set(trace, nowMs);
-    else if (!deadlines.has(trace) || (traces.bits[trace]! & GOODBYE) !== 0) {
+    // What it waited for before, open spans for one, may have been later.
+    else if (isFirst || (traces.bits[trace]! & GOODBYE) !== 0) {
       deadlines.set(trace, nowMs + Math.min(minQuietMs, this.config.quietMs));
     }
   }
@@ -52,18 +57,20 @@ export class Deciding {
   /** Decides what is due, from what the log has now, and writes it down at once: nothing awaits between the two. */
   decideDue(nowMs: number): void {
     const { live } = this.journal;
-    const { level } = this;
+    const level = this.feelPressure();
     const looks: number[] = [];
     live.deadlines.takeDue(nowMs, MAX_LOOKS, looks);
     if (level >= 2) this.takeEarly(looks);
-    const recalled: Uint8Array[] = [];
     const due: DecideRecord[] = [];
+    let recalls = 0;
     for (const trace of looks) {
       if (!live.traces.has(trace)) continue;
       if (live.isDecided(trace)) {
         if (live.isSilent(trace, nowMs)) live.remove(trace);
         continue;
       }
+      // With what it had before, copies are recognized and the verdict is about all of it; but not for many at once.
+      if (this.isForgotten(trace) && recalls++ < MAX_RECALLS) this.recall(trace, nowMs);
       const view = live.look(trace);
       const isForced = level >= 3 || (live.traces.bits[trace]! & EARLY) !== 0;
       const byMs = this.decideByMs(trace, view);
@@ -73,17 +80,23 @@ export class Deciding {
       }
       if (byMs > nowMs) this.earlyTraces++;
       const decision = this.verdict(trace, view, nowMs);
-      const before = live.traces.decision[trace];
-      const isRevised = decision.keep && before?.keep === false;
-      // Of what is stored already the headers are enough, to recognize copies; but not for many at once.
-      const isLate = before?.keep === true && (live.traces.bits[trace]! & FORGOTTEN) !== 0;
-      if (isRevised || (isLate && recalled.length < MAX_RECALLS)) {
-        const id = live.words(trace);
-        recalled.push(encodeRecall(id, nowMs, this.findEarlier(id, trace)));
-      }
+      // What is kept after all is kept whole.
+      const hasLeft = (live.traces.bits[trace]! & FORGOTTEN) !== 0 || live.traces.sliceStart[trace]! > 0;
+      if (decision.keep && hasLeft && live.state(trace) === 'dropped') this.recall(trace, nowMs);
       due.push(this.record(trace, decision, nowMs));
     }
-    if (due.length > 0) this.journal.write([...recalled, encodeDecisions(due)], nowMs);
+    if (due.length > 0) this.journal.write([encodeDecisions(due)], nowMs);
+  }
+
+  /** It was decided before, and is not in memory from its beginning. */
+  private isForgotten(trace: number): boolean {
+    const { bits, decision } = this.journal.live.traces;
+    return (bits[trace]! & FORGOTTEN) !== 0 && decision[trace] !== null;
+  }
+
+  private recall(trace: number, nowMs: number): void {
+    const id = this.journal.live.words(trace);
+    this.journal.write([encodeRecall(id, nowMs, this.findEarlier(id, trace))], nowMs);
   }
 
   /** Keeps a live or dropped trace by hand; it stands for none but itself. False when the shard has nothing of it. */
@@ -140,7 +153,7 @@ export class Deciding {
     const { live, gaps } = this.journal;
     const { traces } = live;
     const { rootEnded, missingParents, openCount } = view;
-    const isForgotten = (traces.bits[trace]! & FORGOTTEN) !== 0;
+    const isForgotten = this.isForgotten(trace);
     return decideByMs(
       {
         firstMs: traces.firstMs[trace]!,

@@ -27,6 +27,8 @@ export interface JournalOptions {
   readonly seed: number;
   /** What the log may hold. */
   readonly maxBytes: number;
+  /** Runs the work as one transaction; when it throws, memory is not to be used any more. */
+  readonly atomically: <T>(work: () => T) => T;
   /** Hears of every new pair of service and span name; true when it is a critical one. */
   readonly seen: (service: string, operation: string) => boolean;
   /** A slice of a live trace has come. */
@@ -64,16 +66,20 @@ export class Journal {
     });
     this.decided.load();
     this.replay();
-    if (importV1(sql, this.log, this.live, (atMs) => this.close(atMs))) this.begin(nowMs);
+    options.atomically(() => {
+      if (importV1(sql, this.log, this.live, (atMs) => this.close(atMs))) this.begin(nowMs);
+    });
   }
 
   /** Writes records and applies them. `heads` belong to the records that are appends, in the same places. */
   write(records: readonly Uint8Array[], nowMs: number, heads: readonly (HeadCursor | null)[] = []): void {
-    if (!this.log.current) this.begin(nowMs);
-    this.isDirty = true;
-    this.log.write(records, (row, bucket, rowId, first) => this.live.applyRow(row, bucket, rowId, heads, first));
-    // Not before: places in the records must still be there.
-    if (this.log.isRotationDue(nowMs)) this.rotate(nowMs);
+    this.options.atomically(() => {
+      if (!this.log.current) this.begin(nowMs);
+      this.isDirty = true;
+      this.log.write(records, (row, bucket, rowId, first) => this.live.applyRow(row, bucket, rowId, heads, first));
+      // Not before: places in the records must still be there.
+      if (this.log.isRotationDue(nowMs)) this.rotate(nowMs);
+    });
   }
 
   /** The last decision of a trace that has left memory, or null. */
@@ -105,6 +111,10 @@ export class Journal {
 
   /** Drops what is due, and begins a new bucket when the current one is old or large. */
   maintain(nowMs: number): void {
+    this.options.atomically(() => this.dropDue(nowMs));
+  }
+
+  private dropDue(nowMs: number): void {
     const due = [...this.dueBuckets(nowMs)];
     if (
       this.isDirty ? due.length > 0 || this.log.isRotationDue(nowMs) : due.some(({ bucket }) => this.needs(bucket.id))

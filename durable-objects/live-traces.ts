@@ -125,20 +125,24 @@ export class LiveTraces {
     );
   }
 
-  /** Spans that no decision covers, and kept ones that are not stored. Looks at all spans. */
-  gauges(): { liveSpans: number; outboxSpans: number } {
+  /**
+   * Spans that no decision covers, kept ones that are not stored, and copies that are not merged yet. Looks at all spans.
+   */
+  gauges(): { liveSpans: number; outboxSpans: number; copies: number } {
     let liveSpans = 0;
     let outboxSpans = 0;
+    let copies = 0;
     for (const trace of this.all()) {
       const isKept = this.outbox.has(trace);
       const view = this.view.load(trace, this.traces.sliceEnd[trace]!, false);
+      copies += view.copies;
       for (let i = 0; i < view.spanCount; i++) {
         const bits = this.spans.bits[view.row(i)]!;
         if ((bits & IS_DECIDED) === 0) liveSpans++;
         else if (isKept && (bits & IS_STORED) === 0) outboxSpans++;
       }
     }
-    return { liveSpans, outboxSpans };
+    return { liveSpans, outboxSpans, copies };
   }
 
   state(trace: number): TraceState {
@@ -482,8 +486,10 @@ export class LiveTraces {
       trace = -1;
     }
     if (trace === -1) trace = this.addTrace(...id, nowMs);
-    // What was left of it, open spans, comes again with the rest.
-    for (let span = traces.spanHead[trace]!; span !== -1; span = this.spans.next[span]!) {
+    // What there is of it that was decided comes again with the rest.
+    const view = this.view.load(trace, traces.sliceEnd[trace]!, false);
+    for (let i = 0; i < view.spanCount; i++) {
+      const span = view.row(i);
       if ((this.spans.bits[span]! & IS_DECIDED) !== 0) this.spans.bits[span]! |= IS_RECALLED;
     }
     const isKept = traces.decision[trace]?.keep === true;

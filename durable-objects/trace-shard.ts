@@ -10,6 +10,7 @@ import { concatBytes, splitFrame } from '../model/slice-frame.ts';
 import type { TraceSummary } from '../model/span.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import type { TraceQuery } from '../store/store.ts';
+import { Capacity } from './capacity.ts';
 import { Catalog } from './catalog.ts';
 import { type Config, parseConfig } from './config.ts';
 import { createSampler } from './decide.ts';
@@ -51,12 +52,13 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   private alarmAtMs: number | null = null;
   private lastAlarmMs = 0;
   private lastDecideMs = 0;
+  private readonly capacity: Capacity;
   private refusedAppends = 0;
 
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
     const { sql } = state.storage;
-    const sync = () => state.storage.sync();
+    const sync = () => state.storage.sync().catch((error) => this.restart(error));
     this.config = parseConfig(env.TAILRACE_CONFIG);
     this.catalogue = new Catalog(sql);
     const { services, operations } = this.config.critical;
@@ -65,6 +67,13 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
       nowMs: Date.now(),
       seed: Math.floor(Math.random() * 2 ** 32),
       maxBytes: this.config.log.bytes,
+      atomically: (work) => {
+        try {
+          return state.storage.transactionSync(work);
+        } catch (error) {
+          return this.restart(error);
+        }
+      },
       seen: (service, operation) => {
         this.catalogue.see(service, operation);
         return services.includes(service) || operations.includes(operation);
@@ -76,6 +85,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
       },
     });
     this.deciding = new Deciding(this.journal, this.config, createSampler(this.config));
+    this.capacity = new Capacity((this.config.capacity.spansPerSecond ?? Infinity) / this.config.shards, Date.now());
     this.storing = new Storing({
       journal: this.journal,
       store: createD1R2Store({ db: env.DB, bucket: env.BLOCKS }),
@@ -97,13 +107,14 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   async append(frame: Uint8Array): Promise<AppendResult> {
     const nowMs = Date.now();
     if (nowMs - this.lastDecideMs >= DECIDE_INTERVAL_MS) this.decideDue(nowMs);
-    if (this.isFull()) {
-      this.refusedAppends++;
-      this.armAlarm(nowMs);
-      return { accepted: false, retryAfterMs: OVERLOAD_RETRY_MS };
-    }
     const { heads, slices } = splitAppendFrame(frame);
     const cursor = new HeadCursor(heads, this.journal.live.operations);
+    const waitMs = this.isFull(frame.length) ? OVERLOAD_RETRY_MS : this.capacity.take(cursor.spans, nowMs);
+    if (waitMs > 0) {
+      this.refusedAppends++;
+      this.armAlarm(nowMs);
+      return { accepted: false, retryAfterMs: waitMs };
+    }
     const parts = splitFrame(slices, MAX_FRAME_BYTES);
     await this.group.commit(
       parts.map((part) => ({ record: encodeAppend(nowMs, part), heads: cursor })),
@@ -147,7 +158,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   async keep(traceId: string): Promise<boolean> {
     const nowMs = Date.now();
     if (!this.deciding.keep(parseWords(traceId), nowMs)) return false;
-    await this.ctx.storage.sync();
+    await this.ctx.storage.sync().catch((error) => this.restart(error));
     this.armAlarm(nowMs);
     return true;
   }
@@ -159,12 +170,14 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   async metrics(): Promise<ShardMetrics> {
     const { live, log, decided } = this.journal;
     const [oldest] = live.outbox;
+    const { liveSpans, outboxSpans, copies } = live.gauges();
     return {
-      counters: live.counters,
+      counters: { ...live.counters, mergedSpans: live.counters.mergedSpans + copies },
       liveTraces: live.undecidedCount,
-      ...live.gauges(),
+      liveSpans,
       liveBytes: live.bytes,
       outboxTraces: live.outbox.size,
+      outboxSpans,
       oldestUnstoredMs: oldest === undefined ? 0 : Date.now() - (live.traces.decision[oldest]?.decidedUs ?? 0) / 1000,
       logBytes: log.bytes,
       storeFailures: this.storing.failures,
@@ -194,8 +207,12 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     if (this.journal.live.outbox.size >= FULL_BLOCK_TRACES) void this.storing.run();
   }
 
-  private isFull(): boolean {
-    return this.deciding.level === 4 || this.journal.isFull || this.group.waitingBytes >= MAX_WAITING_BYTES;
+  private isFull(frameBytes: number): boolean {
+    return (
+      this.deciding.feelPressure() === 4 ||
+      this.journal.isFull ||
+      this.group.waitingBytes + frameBytes > MAX_WAITING_BYTES
+    );
   }
 
   /** When there is something to do next, milliseconds since the epoch; null when nothing waits. */
@@ -213,7 +230,15 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     const spacedMs = Math.max(atMs, Date.now(), this.lastAlarmMs + this.config.alarmMs);
     if (this.alarmAtMs !== null && this.alarmAtMs <= spacedMs) return;
     this.alarmAtMs = spacedMs;
-    void this.ctx.storage.setAlarm(spacedMs);
+    this.ctx.storage.setAlarm(spacedMs).catch((error) => this.ctx.abort(String(error)));
+  }
+
+  /** Storage has failed, and memory may be ahead of it: begins again from the log. */
+  private restart(cause: unknown): never {
+    const error = cause instanceof Error ? cause : new Error(String(cause));
+    console.error(`a shard starts again: ${error.message}`);
+    this.ctx.abort(error.message);
+    throw error;
   }
 }
 

@@ -1,8 +1,10 @@
 /** Writes the heads part of an append frame (`append-frame.ts`). */
 
-import { HEAD, HEAD_BYTES, IS_ERROR, IS_PAGE } from './head.ts';
+import { HAS_RV, HEAD, HEAD_BYTES, IS_ERROR, IS_PAGE } from './head.ts';
 import { OperationTable } from './operation-table.ts';
 import type { SpanTable } from './otlp/span-table.ts';
+import { thresholdToProbability } from './sampling.ts';
+import { OtState, parseOtState } from './tracestate.ts';
 
 /** Of a slice's spans and of a frame's operations. */
 const MAX_COUNT = 0xffff;
@@ -20,6 +22,7 @@ export class HeadsWriter {
   private bytes = new Uint8Array(INITIAL_BYTES);
   private view = new DataView(this.bytes.buffer);
   private position = 0;
+  private readonly ot = new OtState();
 
   /** `maxOperationBytes` bounds the operations, service and name together. */
   constructor(maxOperationBytes: number) {
@@ -44,8 +47,14 @@ export class HeadsWriter {
     const { view } = this;
     let at = this.position;
     view.setUint16(at, to - from, true);
-    view.setUint8(at + 2, 0);
+    const hasRandom = this.findRandom(table, rows, from, to);
+    view.setUint8(at + 2, hasRandom ? HAS_RV : 0);
     at += 3;
+    if (hasRandom) {
+      view.setUint32(at, this.ot.randomHigh, true);
+      view.setUint32(at + 4, this.ot.randomLow, true);
+      at += 8;
+    }
     let scope = -1;
     let service = 0;
     let pageBit = 0;
@@ -65,12 +74,31 @@ export class HeadsWriter {
       view.setFloat64(at + HEAD.endUs, table.endUs[row]!, true);
       view.setUint16(at + HEAD.operation, operation, true);
       view.setUint16(at + HEAD.bits, table.kind[row]! | errorBit | pageBit, true);
-      view.setFloat32(at + HEAD.weight, 1, true);
+      view.setFloat32(at + HEAD.weight, this.weight(table, row), true);
       view.setUint32(at + HEAD.bytes, table.end[row]! - table.start[row]!, true);
       at += HEAD_BYTES;
     }
     if (this.operations.count > MAX_COUNT) throw new RangeError('a frame has more operations than it can say');
     this.position = at;
+  }
+
+  /** True when a span says what the trace's randomness is; what the first of them says is left in `ot`. */
+  private findRandom(table: SpanTable, rows: Int32Array, from: number, to: number): boolean {
+    for (let i = from; i < to; i++) if (this.parseState(table, rows[i]!) && this.ot.hasRandom) return true;
+    return false;
+  }
+
+  /** How many spans a row stands for. */
+  private weight(table: SpanTable, row: number): number {
+    if (!this.parseState(table, row) || !this.ot.hasThreshold) return 1;
+    return 1 / thresholdToProbability(this.ot.thresholdHigh, this.ot.thresholdLow);
+  }
+
+  /** Reads into `ot` what a row's tracestate says of sampling; false when it has no tracestate. */
+  private parseState({ bytes, traceStateStart, traceStateEnd }: SpanTable, row: number): boolean {
+    if (traceStateStart[row] === traceStateEnd[row]) return false;
+    parseOtState(bytes, traceStateStart[row]!, traceStateEnd[row]!, this.ot);
+    return true;
   }
 
   /** Writes `length` bytes to `target`. */

@@ -38,10 +38,6 @@ export class Deadlines {
     this.slot[trace] = slot + 1;
   }
 
-  has(trace: number): boolean {
-    return trace < this.slot.length && this.slot[trace] !== 0;
-  }
-
   clear(trace: number): void {
     if (trace >= this.slot.length) return;
     const slot = this.slot[trace]! - 1;

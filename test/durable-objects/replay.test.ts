@@ -30,6 +30,7 @@ class Bench {
       nowMs,
       seed: 7,
       maxBytes: 1e9,
+      atomically: (work) => work(),
       seen: () => false,
       appended: (live, trace, atMs) => live.deadlines.set(trace, atMs),
     });
@@ -39,14 +40,9 @@ class Bench {
   /** Everything that must be the same after a restart. */
   state(nowMs: number) {
     const { live } = this.journal;
-    // Copies are merged when a trace is looked at, unless it is sealed; the log knows nothing of that.
-    let copies = 0;
-    for (const trace of live.all()) {
-      if (live.traces.spanCount[trace] === 0) continue;
-      const before = live.counters.mergedSpans;
-      const view = live.look(trace);
-      if (live.counters.mergedSpans === before) copies += view.copies;
-    }
+    // Copies are merged when a trace is looked at, unless a block waits for it; the log knows nothing of that.
+    for (const trace of live.all()) if (live.traces.spanCount[trace]! > 0) live.look(trace);
+    const { copies, ...gauges } = live.gauges();
     const { mergedSpans, ...counters } = live.counters;
     const traces = IDS.map((id) => {
       const trace = live.find(id);
@@ -79,7 +75,7 @@ class Bench {
     });
     return {
       counters: { ...structuredClone(counters), mergedSpans: mergedSpans + copies },
-      gauges: live.gauges(),
+      gauges,
       sealed: live.sealed,
       block: live.sealed && this.parts(),
       undecided: live.undecidedCount,

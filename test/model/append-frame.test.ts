@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   AppendFrameWriter,
+  HAS_RV,
   HEAD,
   HEAD_BYTES,
   headsOf,
@@ -39,10 +40,16 @@ function readHeads(heads: Uint8Array) {
     return [text(service), text(name)] as const;
   });
   const slices = [];
+  const randoms: ([number, number] | null)[] = [];
   while (at < heads.length) {
     const spans = u16();
     const flags = view.getUint8(at++);
-    expect(flags).toBe(0);
+    let random: [number, number] | null = null;
+    if (flags & HAS_RV) {
+      random = [view.getUint32(at, true), view.getUint32(at + 4, true)];
+      at += 8;
+    }
+    randoms.push(random);
     slices.push(
       Array.from({ length: spans }, () => {
         const head = at;
@@ -65,7 +72,7 @@ function readHeads(heads: Uint8Array) {
     );
   }
   expect(at).toBe(heads.length);
-  return { operations, slices };
+  return { operations, slices, randoms };
 }
 
 /** What the heads of a slice should say, as protobuf-es decodes it. */
@@ -88,7 +95,7 @@ function expectedHeads(otlp: Uint8Array) {
           kind: span.kind as number,
           isError: span.status?.code === 2,
           isPage: attribute('tailrace.key_class') === 'page',
-          weight: 1,
+          weight: /th:8/.test(span.traceState) ? 2 : 1,
         })),
       );
     })
@@ -193,6 +200,16 @@ describe('AppendFrameWriter', () => {
     expect(readHeads(heads).operations).toEqual(
       longs.flatMap((service) => longs.map((name) => [cutName(service), cutName(name)])),
     );
+    expect(headsOf(slices)).toEqual(heads);
+  });
+
+  it('says what share of traces the sender kept, and the randomness that one span of a slice has', () => {
+    const states = ['vendor=1', 'ot=th:c', 'vendor=1,ot=rv:00000100000002;th:8', 'ot=rv:ffffffffffffff'];
+    const bytes = encode([{ scopeSpans: [{ spans: states.map((traceState) => ({ ...good, traceState })) }] }]);
+    const { heads, slices } = splitAppendFrame(write(new AppendFrameWriter(), bytes, 9));
+    const { slices: read, randoms } = readHeads(heads);
+    expect(read[0]!.map(({ weight }) => weight)).toEqual([1, 4, 2, 1]);
+    expect(randoms).toEqual([[1, 2]]);
     expect(headsOf(slices)).toEqual(heads);
   });
 
