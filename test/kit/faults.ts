@@ -2,7 +2,7 @@
 
 export interface Faults {
   readonly seed: number;
-  /** Of all calls to bindings and storage, 0 to 1. */
+  /** Of the calls to bindings and storage that can leave something behind, 0 to 1. */
   readonly failing: number;
   /** Of all calls to storage, 0 to 1: the object is aborted there. */
   readonly aborting: number;

@@ -20,9 +20,13 @@ interface FaultyEnv extends Env {
 
 let faults: Faults | undefined;
 let random: () => number = Math.random;
-/** A start makes about so many calls: one start in ten fails where one call in ten does. */
-const CALLS_PER_START = 8;
+/** Reads of a shard's storage, of which it makes many at a time, fail as much more seldom than the other calls. */
+const READS = 100;
+/** A start that fails does so in one of so many of its calls. */
+const START_CALLS = 12;
 let isStarting = false;
+/** Calls until the start fails. */
+let startFailsIn = 0;
 let calls = 0;
 let aborts = 0;
 const failed: Record<string, number> = {};
@@ -35,7 +39,9 @@ function begin(given: Faults): void {
 /** What becomes of the next call. */
 function fate(what: string): 'works' | 'before' | 'after' {
   calls++;
-  if (random() >= faults!.failing / (isStarting ? CALLS_PER_START : 1)) return 'works';
+  // Of the starts as many fail as of the calls, however many calls they make.
+  if (isStarting ? --startFailsIn !== 0 : random() >= faults!.failing / (what === 'sql SELECT' ? READS : 1))
+    return 'works';
   const when = random() < 0.5 ? 'before' : 'after';
   const name = `${what} ${when}`;
   failed[name] = (failed[name] ?? 0) + 1;
@@ -67,14 +73,14 @@ function breakStorage(state: DurableObjectState): DurableObjectState {
   const { storage } = state;
   const { sql } = storage;
   const maybeAbort = () => {
-    if (random() >= faults!.aborting) return;
+    if (isStarting || random() >= faults!.aborting) return;
     aborts++;
     state.abort('aborted on purpose');
   };
   const exec = sql.exec.bind(sql);
   sql.exec = ((query: string, ...values: unknown[]) => {
-    maybeAbort();
     const what = `sql ${query.trimStart().split(' ', 1)[0]}`;
+    if (what !== 'sql SELECT') maybeAbort();
     const when = fate(what);
     if (when === 'before') throw lost(what);
     const cursor = exec(query, ...values);
@@ -98,6 +104,7 @@ export class TraceShard extends Shard {
   constructor(state: DurableObjectState, env: FaultyEnv) {
     if (!faults) begin(JSON.parse(env.FAULTS) as Faults);
     isStarting = true;
+    startFailsIn = random() < faults!.failing ? Math.ceil(random() * START_CALLS) : 0;
     try {
       super(breakStorage(state), overFaults(env));
     } finally {
