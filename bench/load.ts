@@ -2,6 +2,7 @@
 
 import { randomFillSync } from 'node:crypto';
 import { Agent, request } from 'node:http';
+import { formatHex } from '../model/ids.ts';
 import { encodeTracesData } from '../model/otlp/encode.ts';
 import { scanTraces } from '../model/otlp/scan.ts';
 import type { SpanData } from '../model/span-data.ts';
@@ -16,9 +17,10 @@ export class RequestTemplate {
   private readonly places: readonly (readonly [at: number, trace: number])[];
   private readonly ids = new Uint8Array(TRACES_PER_REQUEST * 16);
 
-  constructor() {
+  /** `errors`: of the traces so many have a root that failed, the first ones. */
+  constructor({ errors = 0 } = {}) {
     const startUs = Date.now() * 1000;
-    const spans = Array.from({ length: SPANS_PER_REQUEST }, (_, i) => span(i, startUs));
+    const spans = Array.from({ length: SPANS_PER_REQUEST }, (_, i) => span(i, startUs, i < errors));
     this.bytes = encodeTracesData(
       [
         ['service.name', 'checkout'],
@@ -38,10 +40,15 @@ export class RequestTemplate {
     for (const [at, trace] of this.places) copy.set(this.ids.subarray(trace * 16, trace * 16 + 16), at);
     return copy;
   }
+
+  /** Id of trace `trace` of the last copy. */
+  traceId(trace: number): string {
+    return formatHex(this.ids.subarray(trace * 16, trace * 16 + 16));
+  }
 }
 
 /** A span of four attributes; span 0 to 99 are the roots of the request's traces. */
-function span(i: number, startUs: number): SpanData {
+function span(i: number, startUs: number, isError: boolean): SpanData {
   const id = new Uint8Array(8);
   new DataView(id.buffer).setUint32(4, i + 1);
   const parent = new Uint8Array(8);
@@ -56,7 +63,7 @@ function span(i: number, startUs: number): SpanData {
     endUs: startUs + i + 12_500,
     flags: 1,
     traceState: '',
-    statusCode: 0,
+    statusCode: isError ? 2 : 0,
     statusMessage: '',
     attributes: [
       ['http.request.method', 'GET'],
