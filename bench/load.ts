@@ -2,6 +2,7 @@
 
 import { randomFillSync } from 'node:crypto';
 import { Agent, request } from 'node:http';
+import { setTimeout } from 'node:timers/promises';
 import { formatHex } from '../model/ids.ts';
 import { encodeTracesData } from '../model/otlp/encode.ts';
 import { scanTraces } from '../model/otlp/scan.ts';
@@ -89,26 +90,68 @@ export interface LoadResult {
   readonly latencies: readonly number[];
 }
 
-/** Keeps `inFlight` requests under way for `seconds`. */
-export async function runLoad(url: string, inFlight: number, seconds: number): Promise<LoadResult> {
-  const agent = new Agent({ keepAlive: true, maxSockets: inFlight });
-  const template = new RequestTemplate();
-  const statuses = new Map<number, number>();
-  const latencies: number[] = [];
-  const started = performance.now();
+export interface LoadLimits {
+  readonly seconds: number;
+  /** Ends after so many requests where that is sooner. */
+  readonly requests?: number;
+}
+
+/** Keeps `inFlight` requests under way until a limit is reached. */
+export async function runLoad(url: string, inFlight: number, limits: LoadLimits): Promise<LoadResult> {
+  const { seconds, requests = Number.POSITIVE_INFINITY } = limits;
+  const sender = new Sender(url, inFlight);
+  let begun = 0;
   const worker = async () => {
-    while (performance.now() - started < seconds * 1000) {
-      const body = template.next();
-      const sent = performance.now();
-      const status = await post(`${url}/v1/traces`, agent, body).catch(() => 0);
-      latencies.push(performance.now() - sent);
-      statuses.set(status, (statuses.get(status) ?? 0) + 1);
-    }
+    while (sender.elapsedMs < seconds * 1000 && begun++ < requests) await sender.send();
   };
   await Promise.all(Array.from({ length: inFlight }, worker));
-  agent.destroy();
-  latencies.sort((a, b) => a - b);
-  return { requests: latencies.length, seconds: (performance.now() - started) / 1000, statuses, latencies };
+  return sender.end();
+}
+
+/** Begins so many spans' requests a second, whether or not earlier ones were answered. A request's latency is that since it was due. */
+export async function runOpenLoop(url: string, spansPerSecond: number, seconds: number): Promise<LoadResult> {
+  const sender = new Sender(url, 256);
+  const everyMs = (1000 * SPANS_PER_REQUEST) / spansPerSecond;
+  const pending: Promise<void>[] = [];
+  for (let i = 0; i * everyMs < seconds * 1000; i++) {
+    while (sender.elapsedMs < i * everyMs) await setTimeout(1);
+    pending.push(sender.send(i * everyMs));
+  }
+  await Promise.all(pending);
+  return sender.end();
+}
+
+class Sender {
+  private readonly url: string;
+  private readonly agent: Agent;
+  private readonly template = new RequestTemplate();
+  private readonly statuses = new Map<number, number>();
+  private readonly latencies: number[] = [];
+  private readonly started = performance.now();
+
+  constructor(url: string, connections: number) {
+    this.url = url;
+    this.agent = new Agent({ keepAlive: true, maxSockets: connections });
+  }
+
+  get elapsedMs(): number {
+    return performance.now() - this.started;
+  }
+
+  async send(dueMs?: number): Promise<void> {
+    const body = this.template.next();
+    const fromMs = dueMs ?? this.elapsedMs;
+    const status = await post(`${this.url}/v1/traces`, this.agent, body).catch(() => 0);
+    this.latencies.push(this.elapsedMs - fromMs);
+    this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1);
+  }
+
+  end(): LoadResult {
+    this.agent.destroy();
+    const { statuses, latencies, elapsedMs } = this;
+    latencies.sort((a, b) => a - b);
+    return { requests: latencies.length, seconds: elapsedMs / 1000, statuses, latencies };
+  }
 }
 
 function post(url: string, agent: Agent, body: Uint8Array): Promise<number> {
