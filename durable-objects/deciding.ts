@@ -1,7 +1,7 @@
 /** Looks at live traces when their time has come, and decides those that are complete, old, large, or in the way. */
 
 import { type Decision, RETENTION_CLASSES, type RetentionClass } from '../model/span.ts';
-import { CRITICAL, EARLY, FORGOTTEN, GOODBYE, HAS_ERROR, ROOT_ENDED } from './columns/trace-columns.ts';
+import { AT_LIMIT, CRITICAL, EARLY, FORGOTTEN, GOODBYE, HAS_ERROR, ROOT_ENDED } from './columns/trace-columns.ts';
 import { decideByMs } from './completion.ts';
 import type { Config } from './config.ts';
 import type { Sampler } from './decide.ts';
@@ -60,30 +60,37 @@ export class Deciding {
     const level = this.feelPressure();
     const looks: number[] = [];
     live.deadlines.takeDue(nowMs, MAX_LOOKS, looks);
+    // Those behind these are taken though their time has not come.
+    const dueCount = looks.length;
     if (level >= 2) this.takeEarly(looks);
     const due: DecideRecord[] = [];
     let recalls = 0;
-    for (const trace of looks) {
+    for (const [i, trace] of looks.entries()) {
       if (!live.traces.has(trace)) continue;
       if (live.isDecided(trace)) {
-        if (live.isSilent(trace, nowMs)) live.remove(trace);
+        live.endSilence(trace, nowMs);
         continue;
       }
       // With what it had before, copies are recognized and the verdict is about all of it; but not for many at once.
-      if (this.isForgotten(trace) && recalls++ < MAX_RECALLS) this.recall(trace, nowMs);
+      const isRecalled = this.isForgotten(trace) && recalls++ < MAX_RECALLS;
+      if (isRecalled) this.recall(trace, nowMs);
       const view = live.look(trace);
-      const isForced = level >= 3 || (live.traces.bits[trace]! & EARLY) !== 0;
+      const isForced = level >= 3 || i >= dueCount;
       const byMs = this.decideByMs(trace, view);
       if (byMs > nowMs && !isForced) {
         live.deadlines.set(trace, byMs);
         continue;
       }
-      if (byMs > nowMs) this.earlyTraces++;
+      let notes = 0;
+      if (byMs > nowMs) {
+        this.earlyTraces++;
+        notes = EARLY;
+      } else if (this.isAtLimit(trace, view, nowMs)) notes = AT_LIMIT;
       const decision = this.verdict(trace, view, nowMs);
       // What is kept after all is kept whole.
       const hasLeft = (live.traces.bits[trace]! & FORGOTTEN) !== 0 || live.traces.sliceStart[trace]! > 0;
-      if (decision.keep && hasLeft && live.state(trace) === 'dropped') this.recall(trace, nowMs);
-      due.push(this.record(trace, decision, nowMs));
+      if (decision.keep && hasLeft && !isRecalled && live.state(trace) === 'dropped') this.recall(trace, nowMs);
+      due.push(this.record(trace, decision, nowMs, notes));
     }
     if (due.length > 0) this.journal.write([encodeDecisions(due)], nowMs);
   }
@@ -124,9 +131,9 @@ export class Deciding {
     return true;
   }
 
-  private record(trace: number, decision: Decision, nowMs: number): DecideRecord {
+  private record(trace: number, decision: Decision, nowMs: number, notes = 0): DecideRecord {
     const { live } = this.journal;
-    return { id: live.words(trace), decision, revision: Math.max(live.traces.revision[trace]! + 1, nowMs) };
+    return { id: live.words(trace), decision, revision: Math.max(live.traces.revision[trace]! + 1, nowMs), notes };
   }
 
   /** Slices of a decided trace that are in the log and not in memory. */
@@ -147,6 +154,17 @@ export class Deciding {
 
   private again(before: Decision, nowMs: number): Decision {
     return { ...before, configVersion: this.config.version, decidedUs: nowMs * 1000 };
+  }
+
+  /** It is decided because of its size or age, whatever is still to come. */
+  private isAtLimit(trace: number, view: LiveView, nowMs: number): boolean {
+    const { firstMs, undecidedBytes } = this.journal.live.traces;
+    const { completion, maxAgeMs } = this.config;
+    return (
+      undecidedBytes[trace]! >= completion.maxBytes ||
+      view.spanCount >= completion.maxSpans ||
+      nowMs >= firstMs[trace]! + maxAgeMs
+    );
   }
 
   private decideByMs(trace: number, view: LiveView): number {
@@ -176,11 +194,11 @@ export class Deciding {
   private takeEarly(looks: number[]): void {
     const { live } = this.journal;
     const { traces } = live;
+    const taken = new Set(looks);
     for (let n = Math.min(MAX_EARLY_ROWS, traces.end); n > 0 && looks.length < MAX_LOOKS; n--) {
       const trace = this.earlyRow++ % traces.end;
-      if (!traces.has(trace) || live.isDecided(trace)) continue;
+      if (!traces.has(trace) || live.isDecided(trace) || taken.has(trace)) continue;
       if ((traces.bits[trace]! & (ROOT_ENDED | HAS_ERROR | CRITICAL)) !== ROOT_ENDED) continue;
-      traces.bits[trace]! |= EARLY;
       live.deadlines.clear(trace);
       looks.push(trace);
     }

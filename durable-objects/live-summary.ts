@@ -1,14 +1,16 @@
 /** What a live trace's headers tell of its summary. */
 
+import { type CompletenessNote, toCompleteness } from '../model/completeness.ts';
 import { MAX_OPERATIONS_PER_TRACE } from '../model/limits.ts';
 import type { Completeness, ServiceCount, TraceSummary } from '../model/span.ts';
+import { AT_LIMIT, EARLY, FORGOTTEN } from './columns/trace-columns.ts';
 import type { LiveView } from './live-view.ts';
 
 /** What the spans themselves tell of a trace's summary. */
 export type SpanFacts = Omit<TraceSummary, 'traceId' | 'state' | 'decision'>;
 
-/** `counts` says which spans count; the time range, the root and the rest are of all that the view shows. */
-export function summarize(view: LiveView, counts: (i: number) => boolean): SpanFacts {
+/** `bits` are the trace's; `counts` says which spans count; the time range, the root and the rest are of all that the view shows. */
+export function summarize(view: LiveView, bits: number, counts: (i: number) => boolean): SpanFacts {
   const services = new Map<string, { name: string; spanCount: number; errorCount: number }>();
   let spanCount = 0;
   let errorCount = 0;
@@ -35,12 +37,17 @@ export function summarize(view: LiveView, counts: (i: number) => boolean): SpanF
     errorCount,
     services: [...services.values()].sort(byName),
     status: errorCount > 0 ? 'error' : 'ok',
-    completeness: completenessOf(view),
+    completeness: completenessOf(view, bits),
   };
 }
 
-export function completenessOf({ rootEnded, missingParents, openCount }: LiveView): Completeness {
-  return { rootEnded, missingParents, openSpans: openCount };
+/** `bits` of the trace. */
+function completenessOf({ rootEnded, missingParents, openCount }: LiveView, bits: number): Completeness {
+  const notes: CompletenessNote[] = [];
+  if ((bits & EARLY) !== 0) notes.push('decided_early');
+  if ((bits & AT_LIMIT) !== 0) notes.push('limit_reached');
+  if ((bits & FORGOTTEN) !== 0) notes.push('parts_forgotten');
+  return toCompleteness({ rootEnded, missingParents, openSpans: openCount, notes });
 }
 
 /** Its distinct services with their span names, at most `MAX_OPERATIONS_PER_TRACE`. */

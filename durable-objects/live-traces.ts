@@ -387,7 +387,7 @@ export class LiveTraces {
     traces.sliceEnd[trace]!++;
   }
 
-  applyDecide({ id, decision, revision }: DecideRecord): void {
+  applyDecide({ id, decision, revision, notes }: DecideRecord): void {
     const { traces, spans, counters } = this;
     const trace = traces.find(...id);
     // It can only have been decided while it was in memory.
@@ -407,6 +407,7 @@ export class LiveTraces {
     if (!this.isDecided(trace)) this.undecidedCount--;
     traces.decision[trace] = decision;
     traces.revision[trace] = revision;
+    traces.bits[trace]! |= notes;
     // What was dropped before and is kept now has come again by RECALL.
     if (decision.keep && !before?.keep) {
       traces.storedEnd[trace] = traces.sealedEnd[trace] = traces.decidedEnd[trace]!;
@@ -487,7 +488,7 @@ export class LiveTraces {
     }
     if (trace === -1) trace = this.addTrace(...id, nowMs);
     // What there is of it that was decided comes again with the rest.
-    const view = this.view.load(trace, traces.sliceEnd[trace]!, false);
+    const view = this.look(trace);
     for (let i = 0; i < view.spanCount; i++) {
       const span = view.row(i);
       if ((this.spans.bits[span]! & IS_DECIDED) !== 0) this.spans.bits[span]! |= IS_RECALLED;
@@ -571,6 +572,12 @@ export class LiveTraces {
   isSilent(trace: number, nowMs: number): boolean {
     const { sliceStart, sliceEnd, lastMs } = this.traces;
     return sliceStart[trace] === sliceEnd[trace] && nowMs - lastMs[trace]! >= OPEN_SPAN_SILENCE_MS;
+  }
+
+  /** Takes a trace out of memory when its open spans have been silent for long enough, or waits on. */
+  endSilence(trace: number, nowMs: number): void {
+    if (this.isSilent(trace, nowMs)) this.remove(trace);
+    else if (!this.outbox.has(trace)) this.deadlines.set(trace, this.traces.lastMs[trace]! + OPEN_SPAN_SILENCE_MS);
   }
 
   /** Takes a trace out of memory, whatever becomes of it. */

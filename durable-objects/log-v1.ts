@@ -75,7 +75,7 @@ function applyV1(
   switch (type) {
     case DECIDE_V1:
       for (const { traceId, decision, revision } of readJson<DecideV1[]>(row, start, end)) {
-        if (live.find(traceId) !== -1) live.applyDecide({ id: parseWords(traceId), decision, revision });
+        if (live.find(traceId) !== -1) live.applyDecide({ id: parseWords(traceId), decision, revision, notes: 0 });
       }
       break;
     case CARRY:

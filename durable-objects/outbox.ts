@@ -88,7 +88,7 @@ function tracePart(
   const otlp = concatBytes(slices);
   // Of a trace that began before what is remembered, earlier parts may have been stored and forgotten.
   const isWhole = (traces.bits[trace]! & FORGOTTEN) === 0 && view.rootEnded && view.startUs > rememberedSinceMs * 1000;
-  const facts = summarize(view, (i) => isWhole || (spans.bits[view.row(i)]! & IS_STORED) === 0);
+  const facts = summarize(view, traces.bits[trace]!, (i) => isWhole || (spans.bits[view.row(i)]! & IS_STORED) === 0);
   const operations = operationsOf(view);
   return {
     traceId,

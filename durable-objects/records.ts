@@ -36,6 +36,8 @@ export interface DecideRecord {
   readonly decision: Decision;
   /** Revision that the part stored by it will have. */
   readonly revision: number;
+  /** Bits of the trace that say how it came to be decided: `EARLY`, `AT_LIMIT`. */
+  readonly notes: number;
 }
 
 /** Covers the first `slices` slices of each trace that are decided but not stored. */
@@ -113,7 +115,7 @@ const RETENTION_SHIFT = 1;
  * Decisions that were made together, by one configuration:
  *
  *     4 bytes length · JSON `DecisionsHead` · then each: 16 bytes trace id · float64 revision · float64 rate ·
- *     2 bytes index of the verdict · 1 byte flags (1 keep, 2 and 4 retention class) · 1 byte 0
+ *     2 bytes index of the verdict · 1 byte flags (1 keep, 2 and 4 retention class) · 1 byte notes
  */
 export function encodeDecisions(records: readonly DecideRecord[]): Uint8Array {
   const { configVersion, decidedUs } = records[0]!.decision;
@@ -136,13 +138,14 @@ export function encodeDecisions(records: readonly DecideRecord[]): Uint8Array {
   view.setUint32(0, head.length, true);
   payload.set(head, 4);
   let at = 4 + head.length;
-  for (const [i, { id, decision, revision }] of records.entries()) {
+  for (const [i, { id, decision, revision, notes }] of records.entries()) {
     for (let word = 0; word < 4; word++) view.setUint32(at + word * 4, id[word]!, true);
     view.setFloat64(at + 16, revision, true);
     view.setFloat64(at + 24, decision.rate, true);
     view.setUint16(at + 32, indexes[i]!, true);
     const retention = RETENTION_CLASSES.indexOf(decision.retention ?? 'hot');
     payload[at + 34] = (decision.keep ? KEEP : 0) | (retention << RETENTION_SHIFT);
+    payload[at + 35] = notes;
     at += DECISION_BYTES;
   }
   return encodeRecord(DECIDE, [payload]);
@@ -176,6 +179,7 @@ function readDecision(row: Uint8Array, view: DataView, head: DecisionsHead, at: 
   return {
     id: [word(0), word(1), word(2), word(3)],
     revision: view.getFloat64(at + 16, true),
+    notes: row[at + 35]!,
     decision: {
       keep,
       rate: view.getFloat64(at + 24, true),

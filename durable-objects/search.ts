@@ -18,7 +18,7 @@ export function searchLive(live: LiveTraces, query: TraceQuery): TraceSummary[] 
     if (view.startUs < query.startUs || view.startUs > query.endUs || !hasSpan(view, query)) continue;
     const traceId = formatWords(live.words(trace));
     const decision = live.traces.decision[trace] ?? null;
-    const summary = { traceId, ...summarize(view, () => true), state, decision };
+    const summary = { traceId, ...summarize(view, live.traces.bits[trace]!, () => true), state, decision };
     if (matches(summary, query)) found.push(summary);
   }
   return found.sort(newestFirst).slice(0, query.limit);

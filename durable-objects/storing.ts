@@ -18,6 +18,9 @@ const MAX_TRIES = 3;
 /** So many failures in a row open the circuit: then a run tries one block, not many. */
 const OPEN_AFTER = 3;
 
+/** A minute is written this long after it began, and again when it has changed: most of its spans have come by then. */
+const STATISTICS_DELAY_MS = 90_000;
+
 export interface StoringDeps {
   readonly journal: Journal;
   readonly store: Store;
@@ -64,6 +67,7 @@ export class Storing {
         journal.write([encodeJsonRecord(STORED, { block: seal.block, unstorable: false })], now());
         this.failures = 0;
       }
+      await this.writeStatistics();
     } catch (error) {
       this.failures++;
       const waitMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** this.failures);
@@ -72,6 +76,24 @@ export class Storing {
       await this.replan(error);
     } finally {
       this.isRunning = false;
+    }
+  }
+
+  /**
+   * Writes the minutes that are over and have changed since. A row holds all that its minute has counted, so that after a
+   * crash it is simply written again.
+   */
+  private async writeStatistics(): Promise<void> {
+    const { journal, store, shardName, now } = this.deps;
+    const nowMs = now();
+    const rows = journal.statistics.takeDirty(nowMs - STATISTICS_DELAY_MS);
+    try {
+      await store.writeStatistics(
+        rows.map(({ minuteMs, bytes }) => ({ shard: shardName, minuteMs, version: nowMs, data: bytes })),
+      );
+    } catch (error) {
+      for (const row of rows) journal.statistics.putBack(row);
+      throw error;
     }
   }
 

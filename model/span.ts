@@ -77,8 +77,24 @@ export type TraceState = (typeof TRACE_STATES)[number];
 export const RETENTION_CLASSES = ['hot', 'warm', 'cold'] as const;
 export type RetentionClass = (typeof RETENTION_CLASSES)[number];
 
+/**
+ * What a trace lacks: its root has not come or not ended; parents, or ends of spans, have not come; it was decided before
+ * more could come, for want of memory, or because of its size or age; parts of it that came long before may be unknown.
+ */
+export type CompletenessReason =
+  | 'root_missing'
+  | 'parents_missing'
+  | 'spans_open'
+  | 'decided_early'
+  | 'limit_reached'
+  | 'parts_forgotten';
+
 /** What was missing when a trace was decided, or would be if it were decided now. */
 export interface Completeness {
+  /** 0 to 1, where 1 lacks nothing that is known of (`completeness.ts`). */
+  readonly score: number;
+  /** What takes the score down. */
+  readonly reasons: readonly CompletenessReason[];
   /** The root span has been received and has ended. */
   readonly rootEnded: boolean;
   /** Spans that others name as their parent and that have not arrived. */

@@ -1,15 +1,17 @@
 /** A trace's row in D1: its columns, and the checks that what is read is what was written. */
 
 import * as v from 'valibot';
+import { notesOf, toCompleteness } from '../model/completeness.ts';
 import { DECISION_REASONS } from '../model/reasons.ts';
-import { type Decision, TRACE_STATES, type TraceSummary } from '../model/span.ts';
+import { type Decision, RETENTION_CLASSES, TRACE_STATES, type TraceSummary } from '../model/span.ts';
 import { StoreError } from './errors.ts';
 import type { TraceDigest } from './merge.ts';
+import { blockKeyOf } from './object-key.ts';
 import { formatSearchText, parseSearchText } from './search-text.ts';
 
-/** Where a part of a trace is: a range of a block that is exactly one entry. */
+/** Where a part of a trace is: a range of a block's object that is exactly one entry. */
 export interface PartPlace {
-  readonly blockKey: string;
+  readonly objectKey: string;
   readonly offset: number;
   readonly length: number;
   /** Parts are read in order of revision, then block key. */
@@ -45,10 +47,25 @@ const SummaryJson = v.tuple([
   Count,
   /* services: name, spanCount, errorCount */ v.array(v.tuple([v.string(), Count, Count])),
   v.picklist(TRACE_STATES),
-  /* decision: keep, rate, reason, policy, configVersion, decidedUs */ v.nullable(
-    v.tuple([v.boolean(), v.number(), v.picklist(DECISION_REASONS), v.string(), v.number(), v.number()]),
+  /* decision: keep, rate, reason, policy, configVersion, decidedUs, retention */ v.nullable(
+    v.tuple([
+      v.boolean(),
+      v.number(),
+      v.picklist(DECISION_REASONS),
+      v.string(),
+      v.number(),
+      v.number(),
+      v.optional(v.picklist(RETENTION_CLASSES)),
+    ]),
   ),
-  /* completeness: rootEnded, missingParents, openSpans */ v.tuple([v.boolean(), Count, Count]),
+  /* completeness: rootEnded, missingParents, openSpans, notes where there are any */
+  v.tuple([
+    v.boolean(),
+    Count,
+    Count,
+    v.optional(v.array(v.picklist(['decided_early', 'limit_reached', 'parts_forgotten']))),
+  ]),
+  /* wholeRevision */ v.optional(v.pipe(v.number(), v.safeInteger())),
 ]);
 type SummaryTuple = v.InferOutput<typeof SummaryJson>;
 const PlacesJson = v.pipe(
@@ -59,7 +76,7 @@ const PlacesJson = v.pipe(
 /** The columns of a trace with these parts. */
 export function encodeTraceRow(digest: TraceDigest, places: readonly PartPlace[]): TraceColumns {
   const { traceId, startUs, durationUs, status, services } = digest.summary;
-  const ordered = places.toSorted((a, b) => a.revision - b.revision || (a.blockKey < b.blockKey ? -1 : 1));
+  const ordered = places.toSorted(byRevision);
   return {
     start_us: startUs,
     trace_id: traceId,
@@ -70,8 +87,8 @@ export function encodeTraceRow(digest: TraceDigest, places: readonly PartPlace[]
       digest.operations,
       services.map((service) => service.name),
     ),
-    summary: JSON.stringify(summaryJson(digest.summary)),
-    parts: JSON.stringify(ordered.map((place) => [place.blockKey, place.offset, place.length, place.revision])),
+    summary: JSON.stringify(summaryJson(digest)),
+    parts: JSON.stringify(ordered.map((place) => [place.objectKey, place.offset, place.length, place.revision])),
   };
 }
 
@@ -94,46 +111,71 @@ export function decodeSummary(row: SummaryColumns): TraceSummary {
     status: row.status,
     state,
     decision: decided && decodeDecision(decided),
-    completeness: { rootEnded: complete[0], missingParents: complete[1], openSpans: complete[2] },
+    completeness: toCompleteness({
+      rootEnded: complete[0],
+      missingParents: complete[1],
+      openSpans: complete[2],
+      notes: complete[3] ?? [],
+    }),
   };
 }
 
-function decodeDecision([keep, rate, reason, policy, configVersion, decidedUs]: NonNullable<
+function decodeDecision([keep, rate, reason, policy, configVersion, decidedUs, retention]: NonNullable<
   SummaryTuple[6]
 >): Decision {
-  return { keep, rate, reason, policy, configVersion, decidedUs };
+  return { keep, rate, reason, policy, configVersion, decidedUs, ...(retention && { retention }) };
 }
 
-function summaryJson(summary: TraceSummary): SummaryTuple {
+function summaryJson({ summary, wholeRevision }: TraceDigest): SummaryTuple {
   const { decision, completeness } = summary;
-  return [
+  const decided = decision && [
+    decision.keep,
+    decision.rate,
+    decision.reason,
+    decision.policy,
+    decision.configVersion,
+    decision.decidedUs,
+    // Absent where there is none: `null` would take bytes in every row.
+    ...(decision.retention ? [decision.retention] : []),
+  ];
+  const tuple = [
     summary.rootService,
     summary.rootOperation,
     summary.spanCount,
     summary.errorCount,
     summary.services.map(({ name, spanCount, errorCount }) => [name, spanCount, errorCount]),
     summary.state,
-    decision && [
-      decision.keep,
-      decision.rate,
-      decision.reason,
-      decision.policy,
-      decision.configVersion,
-      decision.decidedUs,
-    ],
-    [completeness.rootEnded, completeness.missingParents, completeness.openSpans],
+    decided,
+    completenessTuple(completeness),
+    ...(wholeRevision === null ? [] : [wholeRevision]),
   ];
+  return tuple as SummaryTuple;
 }
 
 /** @throws StoreError `row_corrupt` */
 export function decodeDigest(row: TraceColumns): TraceDigest {
-  return { revision: row.revision, summary: decodeSummary(row), operations: parseSearchText(row.search_text) };
+  return {
+    revision: row.revision,
+    wholeRevision: parseColumn(row, 'summary', SummaryJson, row.summary)[8] ?? null,
+    summary: decodeSummary(row),
+    operations: parseSearchText(row.search_text),
+  };
 }
 
 /** The parts in the order they are read. @throws StoreError `row_corrupt` */
 export function decodePlaces(row: Pick<TraceColumns, 'trace_id' | 'parts'>): PartPlace[] {
   const places = parseColumn(row, 'parts', PlacesJson, row.parts);
-  return places.map(([blockKey, offset, length, revision]) => ({ blockKey, offset, length, revision }));
+  return places.map(([objectKey, offset, length, revision]) => ({ objectKey, offset, length, revision }));
+}
+
+/** The order in which parts are read. */
+export function byRevision(a: PartPlace, b: PartPlace): number {
+  return a.revision - b.revision || (blockKeyOf(a.objectKey) < blockKeyOf(b.objectKey) ? -1 : 1);
+}
+
+/** How the text of a place in a parts column begins, up to its revision: nothing else in the column reads like it. */
+export function placePrefix(objectKey: string, { offset, length }: { offset: number; length: number }): string {
+  return `[${JSON.stringify(objectKey)},${offset},${length},`;
 }
 
 function parseColumn<Schema extends v.GenericSchema>(
@@ -147,4 +189,11 @@ function parseColumn<Schema extends v.GenericSchema>(
   } catch (cause) {
     throw new StoreError('row_corrupt', row.trace_id, `column ${column}: ${String(cause)}`, { cause });
   }
+}
+
+function completenessTuple(completeness: TraceSummary['completeness']): SummaryTuple[7] {
+  const { rootEnded, missingParents, openSpans } = completeness;
+  const notes = notesOf(completeness);
+  // What is not there is not written either.
+  return [rootEnded, missingParents, openSpans, ...(notes.length > 0 ? [notes] : [])] as SummaryTuple[7];
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { toCompleteness } from '../../model/completeness.ts';
 import { MAX_NAME_CHARS, MAX_OPERATIONS_PER_TRACE } from '../../model/limits.ts';
 import { decodeSpans } from '../../model/otlp/decode.ts';
 import { MAX_SERVICES_PER_SUMMARY } from '../../store/bounds.ts';
@@ -155,11 +156,31 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
           { name: 'shop', spanCount: 2, errorCount: 1 },
           { name: 'stock', spanCount: 1, errorCount: 1 },
         ],
-        completeness: { rootEnded: true, missingParents: 1, openSpans: 0 },
+        completeness: toCompleteness({ rootEnded: true, missingParents: 1, openSpans: 0 }),
       });
       expect(await store.search({ ...EVERYTHING, service: 'stock', operation: 'reserve' })).toEqual([summary]);
       expect(await store.search({ ...EVERYTHING, service: 'shop', operation: 'GET /' })).toEqual([summary]);
       expect(await store.search({ ...EVERYTHING, startUs: 1_000 })).toEqual([]);
+    });
+
+    test('the class of a trace is the longest of any of its parts, in any order', async () => {
+      const words = { traceId: a, decidedUs: 1_100 } as const;
+      const parts = [
+        makePart(words),
+        makePart({ ...words, revision: 2, covers: 'part', retention: 'warm' }),
+        makePart({ ...words, revision: 3, covers: 'whole', retention: 'hot' }),
+      ];
+      for (const order of [
+        [0, 1, 2],
+        [0, 2, 1],
+        [2, 1, 0],
+        [1, 0, 2],
+      ]) {
+        const store = await createStore();
+        for (const i of order) await store.write(`block-${i}`, [parts[i]!]);
+        expect((await store.get(a))!.summary.decision).toEqual({ ...parts[1]!.summary.decision!, decidedUs: 1_100 });
+        expect((await store.search(EVERYTHING))[0]).toEqual((await store.get(a))!.summary);
+      }
     });
 
     test('a part without anything before it is a trace, and the part with the root names it', async () => {

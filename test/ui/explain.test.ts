@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { toCompleteness } from '../../model/completeness.ts';
 import { DECISION_REASONS } from '../../model/reasons.ts';
 import type { Decision } from '../../model/span.ts';
 import { explainDecision, listMissing, nameDecision } from '../../ui/logic/explain.ts';
@@ -37,8 +38,8 @@ describe('explainDecision', () => {
 
 describe('listMissing', () => {
   it('names what is missing, in one or in many', () => {
-    expect(listMissing({ rootEnded: true, missingParents: 0, openSpans: 0 })).toEqual([]);
-    expect(listMissing({ rootEnded: false, missingParents: 1, openSpans: 2 })).toEqual([
+    expect(listMissing(toCompleteness({ rootEnded: true, missingParents: 0, openSpans: 0 }))).toEqual([]);
+    expect(listMissing(toCompleteness({ rootEnded: false, missingParents: 1, openSpans: 2 }))).toEqual([
       'root span not ended or not received',
       '1 parent span not received',
       '2 spans without an end',

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { toCompleteness } from '../../model/completeness.ts';
 import type { TraceSummary } from '../../model/span.ts';
 import { layoutScatter, scatterRange } from '../../ui/logic/scatter.ts';
 
@@ -15,7 +16,7 @@ const summary = (startUs: number, durationUs: number, spanCount = 4): TraceSumma
   status: 'ok',
   state: 'kept',
   decision: null,
-  completeness: { rootEnded: true, missingParents: 0, openSpans: 0 },
+  completeness: toCompleteness({ rootEnded: true, missingParents: 0, openSpans: 0 }),
 });
 
 describe('scatterRange', () => {

@@ -3,7 +3,7 @@
 import type { Config } from '../../durable-objects/config.ts';
 import type { Env } from '../../durable-objects/env.ts';
 import type { TraceShard } from '../../durable-objects/trace-shard.ts';
-import { completenessOf } from '../../model/completeness.ts';
+import { type CompletenessNote, completenessOf, notesOf } from '../../model/completeness.ts';
 import { parseHex } from '../../model/ids.ts';
 import { newestFirst } from '../../model/order.ts';
 import { decodeSpans } from '../../model/otlp/decode.ts';
@@ -17,6 +17,8 @@ import { formatCursor } from './params.ts';
 export interface FoundTrace {
   readonly state: TraceState;
   readonly decision: Decision | null;
+  /** What was noted of its completeness when it was decided. */
+  readonly notes: readonly CompletenessNote[];
   /** More may come: spans without an end are open. */
   readonly isLive: boolean;
   /** OTLP `TracesData` with one version of each span. */
@@ -39,6 +41,7 @@ export async function findTrace(env: Env, config: Config, store: Store, traceId:
     state: stored ? 'kept' : live!.state,
     decision: stored?.summary.decision ?? live?.decision ?? null,
     isLive: live?.isLive ?? false,
+    notes: stored ? notesOf(stored.summary.completeness) : [],
     otlp: mergeTrace(concatBytes(parts)),
   };
 }
@@ -56,9 +59,9 @@ async function readLive(shard: DurableObjectStub<TraceShard>, traceId: string) {
   return { state, decision, isLive, otlp: concatBytes(pieces) };
 }
 
-export function traceAnswer(traceId: string, { state, decision, isLive, otlp }: FoundTrace): Trace {
+export function traceAnswer(traceId: string, { state, decision, isLive, notes, otlp }: FoundTrace): Trace {
   const spans = decodeSpans(otlp, isLive ? 'live' : state);
-  return { traceId, state, decision, completeness: completenessOf(spans), spans };
+  return { traceId, state, decision, completeness: completenessOf(spans, notes), spans };
 }
 
 /** A page of traces, newest first: live ones from every shard, kept ones from the store, each once. */
