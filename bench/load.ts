@@ -2,6 +2,8 @@
 
 import { randomFillSync } from 'node:crypto';
 import { Agent, request } from 'node:http';
+import { setTimeout } from 'node:timers/promises';
+import { formatHex } from '../model/ids.ts';
 import { encodeTracesData } from '../model/otlp/encode.ts';
 import { scanTraces } from '../model/otlp/scan.ts';
 import type { SpanData } from '../model/span-data.ts';
@@ -16,9 +18,10 @@ export class RequestTemplate {
   private readonly places: readonly (readonly [at: number, trace: number])[];
   private readonly ids = new Uint8Array(TRACES_PER_REQUEST * 16);
 
-  constructor() {
+  /** `errors`: of the traces so many have a root that failed, the first ones. */
+  constructor({ errors = 0 } = {}) {
     const startUs = Date.now() * 1000;
-    const spans = Array.from({ length: SPANS_PER_REQUEST }, (_, i) => span(i, startUs));
+    const spans = Array.from({ length: SPANS_PER_REQUEST }, (_, i) => span(i, startUs, i < errors));
     this.bytes = encodeTracesData(
       [
         ['service.name', 'checkout'],
@@ -38,10 +41,15 @@ export class RequestTemplate {
     for (const [at, trace] of this.places) copy.set(this.ids.subarray(trace * 16, trace * 16 + 16), at);
     return copy;
   }
+
+  /** Id of trace `trace` of the last copy. */
+  traceId(trace: number): string {
+    return formatHex(this.ids.subarray(trace * 16, trace * 16 + 16));
+  }
 }
 
 /** A span of four attributes; span 0 to 99 are the roots of the request's traces. */
-function span(i: number, startUs: number): SpanData {
+function span(i: number, startUs: number, isError: boolean): SpanData {
   const id = new Uint8Array(8);
   new DataView(id.buffer).setUint32(4, i + 1);
   const parent = new Uint8Array(8);
@@ -56,7 +64,7 @@ function span(i: number, startUs: number): SpanData {
     endUs: startUs + i + 12_500,
     flags: 1,
     traceState: '',
-    statusCode: 0,
+    statusCode: isError ? 2 : 0,
     statusMessage: '',
     attributes: [
       ['http.request.method', 'GET'],
@@ -82,26 +90,68 @@ export interface LoadResult {
   readonly latencies: readonly number[];
 }
 
-/** Keeps `inFlight` requests under way for `seconds`. */
-export async function runLoad(url: string, inFlight: number, seconds: number): Promise<LoadResult> {
-  const agent = new Agent({ keepAlive: true, maxSockets: inFlight });
-  const template = new RequestTemplate();
-  const statuses = new Map<number, number>();
-  const latencies: number[] = [];
-  const started = performance.now();
+export interface LoadLimits {
+  readonly seconds: number;
+  /** Ends after so many requests where that is sooner. */
+  readonly requests?: number;
+}
+
+/** Keeps `inFlight` requests under way until a limit is reached. */
+export async function runLoad(url: string, inFlight: number, limits: LoadLimits): Promise<LoadResult> {
+  const { seconds, requests = Number.POSITIVE_INFINITY } = limits;
+  const sender = new Sender(url, inFlight);
+  let begun = 0;
   const worker = async () => {
-    while (performance.now() - started < seconds * 1000) {
-      const body = template.next();
-      const sent = performance.now();
-      const status = await post(`${url}/v1/traces`, agent, body).catch(() => 0);
-      latencies.push(performance.now() - sent);
-      statuses.set(status, (statuses.get(status) ?? 0) + 1);
-    }
+    while (sender.elapsedMs < seconds * 1000 && begun++ < requests) await sender.send();
   };
   await Promise.all(Array.from({ length: inFlight }, worker));
-  agent.destroy();
-  latencies.sort((a, b) => a - b);
-  return { requests: latencies.length, seconds: (performance.now() - started) / 1000, statuses, latencies };
+  return sender.end();
+}
+
+/** Begins so many spans' requests a second, whether or not earlier ones were answered. A request's latency is that since it was due. */
+export async function runOpenLoop(url: string, spansPerSecond: number, seconds: number): Promise<LoadResult> {
+  const sender = new Sender(url, 256);
+  const everyMs = (1000 * SPANS_PER_REQUEST) / spansPerSecond;
+  const pending: Promise<void>[] = [];
+  for (let i = 0; i * everyMs < seconds * 1000; i++) {
+    while (sender.elapsedMs < i * everyMs) await setTimeout(1);
+    pending.push(sender.send(i * everyMs));
+  }
+  await Promise.all(pending);
+  return sender.end();
+}
+
+class Sender {
+  private readonly url: string;
+  private readonly agent: Agent;
+  private readonly template = new RequestTemplate();
+  private readonly statuses = new Map<number, number>();
+  private readonly latencies: number[] = [];
+  private readonly started = performance.now();
+
+  constructor(url: string, connections: number) {
+    this.url = url;
+    this.agent = new Agent({ keepAlive: true, maxSockets: connections });
+  }
+
+  get elapsedMs(): number {
+    return performance.now() - this.started;
+  }
+
+  async send(dueMs?: number): Promise<void> {
+    const body = this.template.next();
+    const fromMs = dueMs ?? this.elapsedMs;
+    const status = await post(`${this.url}/v1/traces`, this.agent, body).catch(() => 0);
+    this.latencies.push(this.elapsedMs - fromMs);
+    this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1);
+  }
+
+  end(): LoadResult {
+    this.agent.destroy();
+    const { statuses, latencies, elapsedMs } = this;
+    latencies.sort((a, b) => a - b);
+    return { requests: latencies.length, seconds: elapsedMs / 1000, statuses, latencies };
+  }
 }
 
 function post(url: string, agent: Agent, body: Uint8Array): Promise<number> {
