@@ -14,13 +14,14 @@ import { splitAppendFrame } from '../../model/append-frame.ts';
 import { decodeSpans } from '../../model/otlp/decode.ts';
 import { mergeTrace } from '../../model/otlp/merge.ts';
 import { concatBytes } from '../../model/slice-frame.ts';
+import { storeBindings } from '../../store/bindings.ts';
 import { createD1R2Store } from '../../store/d1-r2.ts';
 import { frame, spanId, type TestSpan, traceId } from '../kit/spans.ts';
 
 const CONFIG = parseConfig(undefined);
 const START_MS = 1_790_000_000_000;
 const REQUEST_SPANS = 500;
-const store = createD1R2Store({ db: env.DB, bucket: env.BLOCKS });
+const store = createD1R2Store(storeBindings(env));
 
 /** A shard without the object around it: alarms come when `alarm` is called. */
 class Parts {
