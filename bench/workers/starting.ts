@@ -54,6 +54,14 @@ export class TraceShard extends DurableObject<Env> {
     return table.count;
   }
 
+  /** Everything is decided, and dropped. */
+  private settle(): void {
+    while (this.journal!.live.undecidedCount > 0) {
+      this.nowMs += 2_000;
+      this.deciding!.decideDue(this.nowMs);
+    }
+  }
+
   override async fetch(request: Request): Promise<Response> {
     const journal = this.journal ?? this.open();
     const { searchParams } = new URL(request.url);
@@ -62,11 +70,9 @@ export class TraceShard extends DurableObject<Env> {
     const before = journal.log.bytes;
     for (let i = 0; journal.log.bytes - before < bytes; i++) {
       this.append(journal);
-      if (i % 40 === 39) {
-        this.nowMs += 2_000;
-        this.deciding!.decideDue(this.nowMs);
-      }
+      if (i % 40 === 39) this.settle();
     }
+    this.settle();
     for (let sent = 0; sent < spans; ) sent += this.append(journal);
     const times: number[] = [];
     if (searchParams.has('start')) {
