@@ -1,7 +1,8 @@
 /** Whether a span costs more as live traces, and as the log, grow. */
 
-import { runLoad, SPANS_PER_REQUEST, TRACES_PER_REQUEST } from './load.ts';
+import { runLoad } from './load.ts';
 import { edgeWith, formatOthers, metric, percentile, whole, withServer } from './measure.ts';
+import { SPANS_PER_REQUEST, TRACES_PER_REQUEST } from './request-template.ts';
 
 const IN_FLIGHT = 32;
 const STEPS = [1_000, 5_000, 10_000, 25_000, 50_000, 100_000, 150_000, 200_000];

@@ -4,8 +4,9 @@
  */
 
 import { type BareCommit, startBare } from './bare.ts';
-import { type LoadResult, RequestTemplate, runLoad, runOpenLoop, SPANS_PER_REQUEST } from './load.ts';
+import { type LoadResult, runLoad, runOpenLoop } from './load.ts';
 import { edgeWith, formatOthers, median, percentile, rateOf, whole, withServer } from './measure.ts';
+import { RequestTemplate, SPANS_PER_REQUEST } from './request-template.ts';
 
 const ROUNDS = 3;
 const SECONDS = 5;

@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type LocalEdge, startLocal } from '../scripts/local.ts';
-import { type LoadResult, SPANS_PER_REQUEST } from './load.ts';
+import type { LoadResult } from './load.ts';
+import { SPANS_PER_REQUEST } from './request-template.ts';
 
 export function percentile(sorted: readonly number[], p: number): number {
   return sorted[Math.floor((sorted.length - 1) * p)] ?? Number.NaN;

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { expect, it, vi } from 'vitest';
-import { RequestTemplate, SPANS_PER_REQUEST } from '../../bench/load.ts';
+import { RequestTemplate, SPANS_PER_REQUEST } from '../../bench/request-template.ts';
 import type { Trace } from '../../model/span.ts';
 import { startEdge } from '../kit/edge.ts';
 import { inParallel, metrics, sum } from './fixtures/edge-answers.ts';
