@@ -1,77 +1,8 @@
-/** OTLP load: requests of 512 spans over 100 traces, every request with fresh trace ids. */
+/** OTLP load over HTTP: every request has trace ids that were never used before. */
 
-import { randomFillSync } from 'node:crypto';
 import { Agent, request } from 'node:http';
-import { encodeTracesData } from '../model/otlp/encode.ts';
-import { scanTraces } from '../model/otlp/scan.ts';
-import type { SpanData } from '../model/span-data.ts';
-
-export const SPANS_PER_REQUEST = 512;
-export const TRACES_PER_REQUEST = 100;
-
-/** One request's bytes, and what makes each copy of it new. */
-export class RequestTemplate {
-  readonly bytes: Uint8Array;
-  /** For each span, where its trace id is and which trace it belongs to. */
-  private readonly places: readonly (readonly [at: number, trace: number])[];
-  private readonly ids = new Uint8Array(TRACES_PER_REQUEST * 16);
-
-  constructor() {
-    const startUs = Date.now() * 1000;
-    const spans = Array.from({ length: SPANS_PER_REQUEST }, (_, i) => span(i, startUs));
-    this.bytes = encodeTracesData(
-      [
-        ['service.name', 'checkout'],
-        ['service.version', '1.4.2'],
-        ['host.name', 'node-17'],
-      ],
-      spans,
-    );
-    const table = scanTraces(this.bytes);
-    this.places = Array.from({ length: table.count }, (_, i) => [table.traceIdAt[i]!, i % TRACES_PER_REQUEST]);
-  }
-
-  /** A copy with trace ids that were never used before. */
-  next(): Uint8Array {
-    randomFillSync(this.ids);
-    const copy = this.bytes.slice();
-    for (const [at, trace] of this.places) copy.set(this.ids.subarray(trace * 16, trace * 16 + 16), at);
-    return copy;
-  }
-}
-
-/** A span of four attributes; span 0 to 99 are the roots of the request's traces. */
-function span(i: number, startUs: number): SpanData {
-  const id = new Uint8Array(8);
-  new DataView(id.buffer).setUint32(4, i + 1);
-  const parent = new Uint8Array(8);
-  new DataView(parent.buffer).setUint32(4, (i % TRACES_PER_REQUEST) + 1);
-  return {
-    traceId: new Uint8Array(16).fill(1),
-    spanId: id,
-    parentSpanId: i < TRACES_PER_REQUEST ? null : parent,
-    name: `GET /api/items/${i % 7}`,
-    kind: 2,
-    startUs: startUs + i,
-    endUs: startUs + i + 12_500,
-    flags: 1,
-    traceState: '',
-    statusCode: 0,
-    statusMessage: '',
-    attributes: [
-      ['http.request.method', 'GET'],
-      ['http.route', '/api/items/{id}'],
-      ['http.response.status_code', 200],
-      ['server.address', 'checkout.internal'],
-    ],
-    events: [],
-    links: [],
-    scope: 'http',
-    droppedAttributes: 0,
-    droppedEvents: 0,
-    droppedLinks: 0,
-  };
-}
+import { setTimeout } from 'node:timers/promises';
+import { RequestTemplate, SPANS_PER_REQUEST } from './request-template.ts';
 
 export interface LoadResult {
   readonly requests: number;
@@ -82,26 +13,68 @@ export interface LoadResult {
   readonly latencies: readonly number[];
 }
 
-/** Keeps `inFlight` requests under way for `seconds`. */
-export async function runLoad(url: string, inFlight: number, seconds: number): Promise<LoadResult> {
-  const agent = new Agent({ keepAlive: true, maxSockets: inFlight });
-  const template = new RequestTemplate();
-  const statuses = new Map<number, number>();
-  const latencies: number[] = [];
-  const started = performance.now();
+export interface LoadLimits {
+  readonly seconds: number;
+  /** Ends after so many requests where that is sooner. */
+  readonly requests?: number;
+}
+
+/** Keeps `inFlight` requests under way until a limit is reached. */
+export async function runLoad(url: string, inFlight: number, limits: LoadLimits): Promise<LoadResult> {
+  const { seconds, requests = Number.POSITIVE_INFINITY } = limits;
+  const sender = new Sender(url, inFlight);
+  let begun = 0;
   const worker = async () => {
-    while (performance.now() - started < seconds * 1000) {
-      const body = template.next();
-      const sent = performance.now();
-      const status = await post(`${url}/v1/traces`, agent, body).catch(() => 0);
-      latencies.push(performance.now() - sent);
-      statuses.set(status, (statuses.get(status) ?? 0) + 1);
-    }
+    while (sender.elapsedMs < seconds * 1000 && begun++ < requests) await sender.send();
   };
   await Promise.all(Array.from({ length: inFlight }, worker));
-  agent.destroy();
-  latencies.sort((a, b) => a - b);
-  return { requests: latencies.length, seconds: (performance.now() - started) / 1000, statuses, latencies };
+  return sender.end();
+}
+
+/** Begins so many spans' requests a second, whether or not earlier ones were answered. A request's latency is that since it was due. */
+export async function runOpenLoop(url: string, spansPerSecond: number, seconds: number): Promise<LoadResult> {
+  const sender = new Sender(url, 256);
+  const everyMs = (1000 * SPANS_PER_REQUEST) / spansPerSecond;
+  const pending: Promise<void>[] = [];
+  for (let i = 0; i * everyMs < seconds * 1000; i++) {
+    while (sender.elapsedMs < i * everyMs) await setTimeout(1);
+    pending.push(sender.send(i * everyMs));
+  }
+  await Promise.all(pending);
+  return sender.end();
+}
+
+class Sender {
+  private readonly url: string;
+  private readonly agent: Agent;
+  private readonly template = new RequestTemplate();
+  private readonly statuses = new Map<number, number>();
+  private readonly latencies: number[] = [];
+  private readonly started = performance.now();
+
+  constructor(url: string, connections: number) {
+    this.url = url;
+    this.agent = new Agent({ keepAlive: true, maxSockets: connections });
+  }
+
+  get elapsedMs(): number {
+    return performance.now() - this.started;
+  }
+
+  async send(dueMs?: number): Promise<void> {
+    const body = this.template.next();
+    const fromMs = dueMs ?? this.elapsedMs;
+    const status = await post(`${this.url}/v1/traces`, this.agent, body).catch(() => 0);
+    this.latencies.push(this.elapsedMs - fromMs);
+    this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1);
+  }
+
+  end(): LoadResult {
+    this.agent.destroy();
+    const { statuses, latencies, elapsedMs } = this;
+    latencies.sort((a, b) => a - b);
+    return { requests: latencies.length, seconds: elapsedMs / 1000, statuses, latencies };
+  }
 }
 
 function post(url: string, agent: Agent, body: Uint8Array): Promise<number> {

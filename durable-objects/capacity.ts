@@ -1,30 +1,34 @@
-/** How many spans a second a shard takes, where the configuration says so: a bucket of tokens that holds two seconds' worth. */
+/** How many spans a second a deployment takes in: a bucket of tokens that holds two seconds' worth. */
 
 const BURST_SECONDS = 2;
 
+/** Tokens that were asked for and given; where they are fewer, how long until there are as many as are missing. */
+export interface Lease {
+  readonly spans: number;
+  readonly waitMs: number;
+}
+
 export class Capacity {
-  private readonly spansPerMs: number;
-  private readonly burst: number;
+  readonly spansPerSecond: number;
   private tokens: number;
   private atMs: number;
 
-  /** @param spansPerSecond of this shard; infinite where nothing is configured */
   constructor(spansPerSecond: number, nowMs: number) {
-    this.spansPerMs = spansPerSecond / 1000;
-    this.burst = spansPerSecond * BURST_SECONDS;
-    this.tokens = this.burst;
+    this.spansPerSecond = spansPerSecond;
+    this.tokens = spansPerSecond * BURST_SECONDS;
     this.atMs = nowMs;
   }
 
-  /** Takes so many spans in and returns 0, or how long to wait, in milliseconds, until there is room for them. */
-  take(spans: number, nowMs: number): number {
-    if (this.spansPerMs === Number.POSITIVE_INFINITY) return 0;
-    this.tokens = Math.min(this.burst, this.tokens + Math.max(0, nowMs - this.atMs) * this.spansPerMs);
+  /** Gives `wanted` tokens; fewer than `needed` are of no use, and then none are given. More than fit are owed. */
+  lease(needed: number, wanted: number, nowMs: number): Lease {
+    const burst = this.spansPerSecond * BURST_SECONDS;
+    const elapsedMs = Math.max(0, nowMs - this.atMs);
+    this.tokens = Math.min(burst, this.tokens + (elapsedMs * this.spansPerSecond) / 1000);
     this.atMs = nowMs;
-    // More than fits at once is taken when the bucket is full, and owed.
-    const needed = Math.min(spans, this.burst);
-    if (this.tokens < needed) return Math.ceil((needed - this.tokens) / this.spansPerMs);
+    const missing = Math.min(needed, burst) - this.tokens;
+    if (missing > 0) return { spans: 0, waitMs: Math.ceil((missing * 1000) / this.spansPerSecond) };
+    const spans = Math.max(needed, Math.min(wanted, Math.floor(this.tokens)));
     this.tokens -= spans;
-    return 0;
+    return { spans, waitMs: 0 };
   }
 }

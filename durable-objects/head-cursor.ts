@@ -1,6 +1,5 @@
 /** Reads the heads of one append frame (`model/append-frame.ts`), slice by slice, its operations known to the shard. */
 
-import { HEAD_BYTES } from '../model/append-frame.ts';
 import type { Operations } from './columns/operations.ts';
 
 export class HeadCursor {
@@ -9,9 +8,6 @@ export class HeadCursor {
   at: number;
   /** The shard's operation ids by the frame's. */
   readonly operations: Uint16Array;
-
-  /** How many spans there are, a few more where there are many slices. */
-  readonly spans: number;
 
   constructor(heads: Uint8Array, operations: Operations) {
     this.view = new DataView(heads.buffer, heads.byteOffset, heads.byteLength);
@@ -26,6 +22,5 @@ export class HeadCursor {
       at = end;
     }
     this.at = at;
-    this.spans = Math.floor((heads.length - at) / HEAD_BYTES);
   }
 }

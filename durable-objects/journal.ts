@@ -7,6 +7,7 @@ import { BUCKET_MAX_AGE_MS, BUCKET_MAX_BYTES, MAX_LOG_ROW_BYTES } from '../model
 import { concatBytes } from '../model/slice-frame.ts';
 import { encodeCheckpoint, restoreCheckpoint } from './checkpoint.ts';
 import { Decided } from './decided.ts';
+import { Fold } from './fold.ts';
 import { Gaps } from './gaps.ts';
 import type { HeadCursor } from './head-cursor.ts';
 import { LiveTraces } from './live-traces.ts';
@@ -39,6 +40,7 @@ export class Journal {
   private readonly options: JournalOptions;
   readonly log: Log;
   readonly live: LiveTraces;
+  private readonly fold: Fold;
   readonly decided: Decided;
   readonly gaps = new Gaps();
   statistics = new Statistics();
@@ -57,9 +59,13 @@ export class Journal {
       nowMs,
       readSlice: this.readSlice,
       findDecision: (id) => this.findDecision(id),
-      decided: (id, row, start, end) => this.decided.add(...id, row, start, end),
       sliceIndex: this.sliceIndex,
       seen: options.seen,
+    });
+    this.fold = new Fold({
+      live: this.live,
+      readSlice: this.readSlice,
+      decided: (id, row, start, end) => this.decided.add(...id, row, start, end),
       measure: (view, atMs) => this.statistics.add(view, atMs),
       learnGap: (operation, gapMs) => this.gaps.learn(operation, gapMs),
       appended: (trace, atMs) => options.appended(this.live, trace, atMs),
@@ -67,7 +73,7 @@ export class Journal {
     this.decided.load();
     this.replay();
     options.atomically(() => {
-      if (importV1(sql, this.log, this.live, (atMs) => this.close(atMs))) this.begin(nowMs);
+      if (importV1(sql, this.log, this.live, this.fold, (atMs) => this.close(atMs))) this.begin(nowMs);
     });
   }
 
@@ -76,7 +82,7 @@ export class Journal {
     this.options.atomically(() => {
       if (!this.log.current) this.begin(nowMs);
       this.isDirty = true;
-      this.log.write(records, (row, bucket, rowId, first) => this.live.applyRow(row, bucket, rowId, heads, first));
+      this.log.write(records, (row, bucket, rowId, first) => this.fold.applyRow(row, bucket, rowId, heads, first));
       // Not before: places in the records must still be there.
       if (this.log.isRotationDue(nowMs)) this.rotate(nowMs);
     });
@@ -163,7 +169,7 @@ export class Journal {
       // Where most of a bucket would only be written again, nothing is gained by making room early.
       if (!isExpired && movedBytes > bucket.bytes / 2) break;
       if (moved.length > 0 && !this.log.current) this.begin(nowMs);
-      this.log.write(moved, (row, id, rowId) => this.live.applyRow(row, id, rowId));
+      this.log.write(moved, (row, id, rowId) => this.fold.applyRow(row, id, rowId));
       dropped.push(bucket.id);
     }
     this.close(nowMs);
@@ -214,7 +220,7 @@ export class Journal {
       if (readRow(row)[0]?.type === CHECKPOINT) return;
       restore();
       this.isDirty = true;
-      this.live.applyRow(row, bucket, rowId);
+      this.fold.applyRow(row, bucket, rowId);
     });
     if (this.log.current) restore();
   }

@@ -1,10 +1,13 @@
 /** Counters that must hold across isolates: one object sums what the Workers count. */
 
 import { DurableObject } from 'cloudflare:workers';
+import { Capacity, type Lease } from './capacity.ts';
 import type { CounterDeltas, LedgerApi } from './protocol.ts';
 
 export class Ledger extends DurableObject implements LedgerApi {
   private readonly counters: Record<string, number>;
+  /** Made anew when the object starts or the configuration changes: then a burst more may come in. */
+  private capacity: Capacity | null = null;
 
   constructor(state: DurableObjectState, env: unknown) {
     super(state, env as never);
@@ -20,6 +23,12 @@ export class Ledger extends DurableObject implements LedgerApi {
       'INSERT INTO counters (id, json) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET json = excluded.json',
       JSON.stringify(this.counters),
     );
+  }
+
+  async lease(spansPerSecond: number, needed: number, wanted: number): Promise<Lease> {
+    const nowMs = Date.now();
+    if (this.capacity?.spansPerSecond !== spansPerSecond) this.capacity = new Capacity(spansPerSecond, nowMs);
+    return this.capacity.lease(needed, wanted, nowMs);
   }
 
   async read(): Promise<CounterDeltas> {

@@ -1,24 +1,16 @@
 /**
- * What a shard holds in memory: every trace with a slice that is not settled, built by applying log records in order -
- * as they are written, and in the same way when they are replayed after a start. A slice is settled when it is decided
- * and, if kept, stored. What is settled leaves memory; the log's index still finds it.
+ * What a shard holds in memory: every trace with a slice that is not settled. A slice is settled when it is decided and, if
+ * kept, stored. What is settled leaves memory; the log's index still finds it. What changes it is in `fold.ts`.
  */
 
-import { HAS_RV, HEAD, HEAD_BYTES, headsOf, IS_ERROR } from '../model/append-frame.ts';
+import { HAS_RV, HEAD, HEAD_BYTES, IS_ERROR } from '../model/append-frame.ts';
 import { OPEN_SPAN_SILENCE_MS } from '../model/limits.ts';
-import { concatBytes, SLICE_GOODBYE } from '../model/slice-frame.ts';
+import { concatBytes } from '../model/slice-frame.ts';
 import type { TraceState } from '../model/span.ts';
 import { DEADLINE_ROW_BYTES, Deadlines } from './columns/deadlines.ts';
 import { Operations } from './columns/operations.ts';
 import { SLICE_ROW_BYTES, SliceColumns } from './columns/slice-columns.ts';
-import {
-  IS_DECIDED,
-  IS_MEASURED,
-  IS_RECALLED,
-  IS_STORED,
-  SPAN_ROW_BYTES,
-  SpanColumns,
-} from './columns/span-columns.ts';
+import { IS_DECIDED, IS_STORED, SPAN_ROW_BYTES, SpanColumns } from './columns/span-columns.ts';
 import {
   CRITICAL,
   FORGOTTEN,
@@ -31,31 +23,12 @@ import {
   TraceColumns,
 } from './columns/trace-columns.ts';
 import { type Counters, emptyCounters } from './counters.ts';
-import { HeadCursor } from './head-cursor.ts';
+import type { HeadCursor } from './head-cursor.ts';
 import { LiveView } from './live-view.ts';
 import type { Place } from './log.ts';
 import type { IndexBuilder } from './log-index.ts';
-import {
-  APPEND,
-  APPEND_SLICES_AT,
-  DECIDE,
-  type DecideRecord,
-  MOVE,
-  RECALL,
-  readDecisions,
-  readJson,
-  readRecall,
-  readReceivedMs,
-  readRow,
-  SEAL,
-  type SealRecord,
-  STORED,
-  type StoredRecord,
-} from './records.ts';
-import type { TraceView } from './trace-view.ts';
+import type { DecideRecord, SealRecord } from './records.ts';
 import { parseWords, type TraceWords } from './trace-words.ts';
-
-const SLICE_HEADER_BYTES = 21;
 
 export interface LiveTracesDeps {
   /** Any 32-bit number that senders cannot know. */
@@ -65,18 +38,10 @@ export interface LiveTracesDeps {
   readonly readSlice: (place: Place) => Uint8Array;
   /** The last decision of a trace that has left memory, or null. */
   readonly findDecision: (id: TraceWords) => DecideRecord | null;
-  /** Takes note of a decision's place in the log. */
-  readonly decided: (id: TraceWords, row: number, start: number, end: number) => void;
   /** Where in the current bucket each trace has slices. */
   readonly sliceIndex: IndexBuilder;
   /** Hears of every new pair of service and span name; true when it is a critical one. */
   readonly seen: (service: string, operation: string) => boolean;
-  /** Takes the spans of a decided trace that are not measured yet into the statistics. */
-  readonly measure: (view: TraceView, nowMs: number) => void;
-  /** Learns how long traces like this one pause. */
-  readonly learnGap: (operation: number, gapMs: number) => void;
-  /** A slice has come: sees to the trace's deadline. */
-  readonly appended: (trace: number, nowMs: number) => void;
 }
 
 export class LiveTraces {
@@ -216,103 +181,8 @@ export class LiveTraces {
     return this.view.load(trace, this.traces.sealedEnd[trace]!, false);
   }
 
-  /** `heads`: for each record of the row the heads of its slices, where there are any; else they are made again. */
-  applyRow(
-    row: Uint8Array,
-    bucket: number,
-    rowId: number,
-    heads: readonly (HeadCursor | null)[] = [],
-    first = 0,
-  ): void {
-    let index = first;
-    for (const { type, start, end } of readRow(row)) {
-      this.applyRecord(type, row, start, end, bucket, rowId, heads[index++] ?? null);
-    }
-  }
-
-  applyRecord(
-    type: number,
-    row: Uint8Array,
-    start: number,
-    end: number,
-    bucket: number,
-    rowId: number,
-    heads: HeadCursor | null,
-  ): void {
-    switch (type) {
-      case APPEND:
-        this.applyAppend(row, start, end, bucket, rowId, heads);
-        break;
-      case DECIDE:
-        readDecisions(row, start, end, (at, record) => {
-          this.applyDecide(record);
-          this.deps.decided(record.id, rowId, start, at);
-        });
-        break;
-      case SEAL:
-        this.applySeal(readJson<SealRecord>(row, start, end));
-        break;
-      case STORED:
-        this.applyStored(readJson<StoredRecord>(row, start, end));
-        break;
-      case MOVE:
-        this.applyMove(row, start, end, bucket, rowId);
-        break;
-      case RECALL:
-        this.applyRecall(row, start, end);
-        break;
-      default:
-        throw new RangeError(`log record has unknown type ${type}`);
-    }
-  }
-
-  private applyAppend(
-    row: Uint8Array,
-    start: number,
-    end: number,
-    bucket: number,
-    rowId: number,
-    cursor: HeadCursor | null,
-  ): void {
-    const nowMs = readReceivedMs(row, start);
-    const slicesAt = start + APPEND_SLICES_AT;
-    const heads = cursor ?? new HeadCursor(headsOf(row.subarray(slicesAt, end)), this.operations);
-    const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
-    const { traces } = this;
-    for (let at = slicesAt; at < end; ) {
-      const w0 = view.getUint32(at, true);
-      const w1 = view.getUint32(at + 4, true);
-      const w2 = view.getUint32(at + 8, true);
-      const w3 = view.getUint32(at + 12, true);
-      let trace = traces.find(w0, w1, w2, w3);
-      if (trace !== -1 && this.isSilent(trace, nowMs)) {
-        this.remove(trace);
-        trace = -1;
-      }
-      if (trace === -1) trace = this.addTrace(w0, w1, w2, w3, nowMs);
-      const otlpAt = at + SLICE_HEADER_BYTES;
-      const next = otlpAt + view.getUint32(at + 17, true);
-      if ((row[at + 16]! & SLICE_GOODBYE) !== 0) traces.bits[trace]! |= GOODBYE;
-      if (this.isDecided(trace)) {
-        this.undecidedCount++;
-        traces.firstMs[trace] = nowMs;
-      }
-      const gapMs = nowMs - traces.lastMs[trace]!;
-      if (gapMs > traces.maxGapMs[trace]!) traces.maxGapMs[trace] = gapMs;
-      traces.lastMs[trace] = nowMs;
-      const isLate = (traces.bits[trace]! & LATE) !== 0;
-      const count = this.addSpans(trace, heads, isLate ? IS_MEASURED : 0);
-      this.counters.receivedSpans += count;
-      if (isLate) this.counters.lateSpans += count;
-      this.addSlice(trace, bucket, rowId, otlpAt, next);
-      traces.undecidedBytes[trace]! += next - otlpAt;
-      this.deps.appended(trace, nowMs);
-      at = next;
-    }
-  }
-
   /** A trace that is not in memory: a new one, or one that was decided before. */
-  private addTrace(w0: number, w1: number, w2: number, w3: number, nowMs: number): number {
+  addTrace(w0: number, w1: number, w2: number, w3: number, nowMs: number): number {
     const { traces } = this;
     const trace = traces.add(w0, w1, w2, w3, nowMs);
     const earlier = this.deps.findDecision([w0, w1, w2, w3]);
@@ -373,11 +243,16 @@ export class LiveTraces {
 
   addSlice(trace: number, bucket: number, row: number, start: number, end: number): void {
     this.linkSlice(trace, bucket, row, start, end);
+    this.indexSlice(trace, row, start, end);
+  }
+
+  /** Takes note that the trace has a slice here in the current bucket. */
+  indexSlice(trace: number, row: number, start: number, end: number): void {
     const { id0, id1, id2, id3 } = this.traces;
     this.deps.sliceIndex.add(id0[trace]!, id1[trace]!, id2[trace]!, id3[trace]!, row, start, end);
   }
 
-  private linkSlice(trace: number, bucket: number, row: number, start: number, end: number): void {
+  linkSlice(trace: number, bucket: number, row: number, start: number, end: number): void {
     const { traces, slices } = this;
     const slice = slices.add(bucket, row, start, end);
     const tail = traces.sliceTail[trace]!;
@@ -385,142 +260,6 @@ export class LiveTraces {
     else slices.next[tail] = slice;
     traces.sliceTail[trace] = slice;
     traces.sliceEnd[trace]!++;
-  }
-
-  applyDecide({ id, decision, revision, notes }: DecideRecord): void {
-    const { traces, spans, counters } = this;
-    const trace = traces.find(...id);
-    // It can only have been decided while it was in memory.
-    if (trace === -1) throw new RangeError('log decides a trace that it does not have');
-    const before = traces.decision[trace];
-    const view = this.look(trace);
-    this.deps.measure(view, decision.decidedUs / 1000);
-    this.deps.learnGap(view.operation(view.root), traces.maxGapMs[trace]!);
-    for (let i = 0; i < view.spanCount; i++) {
-      const row = view.row(i);
-      const bits = spans.bits[row]!;
-      if ((bits & IS_DECIDED) === 0) counters.decidedSpans[decision.reason]++;
-      else if (before && !before.keep && decision.keep) counters.revisedSpans++;
-      spans.bits[row] = bits | IS_DECIDED | (spans.endUs[row]! > 0 ? IS_MEASURED : 0);
-    }
-    if (!before) counters.decidedTraces[decision.reason]++;
-    if (!this.isDecided(trace)) this.undecidedCount--;
-    traces.decision[trace] = decision;
-    traces.revision[trace] = revision;
-    traces.bits[trace]! |= notes;
-    // What was dropped before and is kept now has come again by RECALL.
-    if (decision.keep && !before?.keep) {
-      traces.storedEnd[trace] = traces.sealedEnd[trace] = traces.decidedEnd[trace]!;
-    }
-    traces.decidedEnd[trace] = traces.sliceEnd[trace]!;
-    traces.undecidedBytes[trace] = 0;
-    this.deadlines.clear(trace);
-    if (decision.keep) this.outbox.add(trace);
-    else this.settle(trace);
-  }
-
-  private applySeal(seal: SealRecord): void {
-    const { sealedEnd, sealedRevision, storedEnd, decidedEnd } = this.traces;
-    for (const [traceId] of this.sealed?.traces ?? []) {
-      const trace = this.find(traceId);
-      if (trace !== -1) sealedEnd[trace] = storedEnd[trace]!;
-    }
-    this.sealed = seal;
-    this.lastBlock = Math.max(this.lastBlock, seal.block);
-    for (const [traceId, revision, slices] of seal.traces) {
-      const trace = this.find(traceId);
-      if (trace === -1) continue;
-      sealedEnd[trace] = Math.min(storedEnd[trace]! + slices, decidedEnd[trace]!);
-      sealedRevision[trace] = revision;
-    }
-  }
-
-  private applyStored({ block, unstorable }: StoredRecord): void {
-    if (this.sealed?.block !== block) return;
-    const { traces, spans, counters } = this;
-    for (const [traceId] of this.sealed.traces) {
-      const trace = this.find(traceId);
-      if (trace === -1) continue;
-      const end = traces.sealedEnd[trace]!;
-      const view = this.view.load(trace, end, false);
-      for (let i = 0; i < view.spanCount; i++) {
-        const row = view.row(i);
-        if ((spans.bits[row]! & IS_STORED) !== 0) continue;
-        spans.bits[row]! |= IS_STORED;
-        if (unstorable) counters.unstorableSpans++;
-        else counters.storedSpans++;
-      }
-      if (!unstorable) counters.storedParts++;
-      traces.storedEnd[trace] = end;
-      if (end === traces.decidedEnd[trace]) this.outbox.delete(trace);
-      // Copies that came while it was sealed are counted before they are gone.
-      this.look(trace);
-      this.settle(trace);
-    }
-    if (!unstorable) counters.storedBlocks++;
-    this.sealed = null;
-  }
-
-  private applyMove(row: Uint8Array, start: number, end: number, bucket: number, rowId: number): void {
-    const view = new DataView(row.buffer, row.byteOffset, row.byteLength);
-    const from = view.getUint32(start, true);
-    for (const { trace, otlpAt, next } of this.slicesIn(view, start + 4, end)) {
-      if (trace === -1) continue;
-      let slice = this.traces.sliceHead[trace]!;
-      while (slice !== -1 && this.slices.bucket[slice] !== from) slice = this.slices.next[slice]!;
-      if (slice === -1) continue;
-      this.slices.move(slice, bucket, rowId, otlpAt, next);
-      this.deps.sliceIndex.add(...this.words(trace), rowId, otlpAt, next);
-    }
-  }
-
-  /**
-   * A trace comes back into memory: of what is stored the headers, so that copies are recognized; of what was dropped the
-   * slices too, so that it can be kept.
-   */
-  private applyRecall(row: Uint8Array, start: number, end: number): void {
-    const { traces } = this;
-    const { id, nowMs, places } = readRecall(row, start, end);
-    let trace = traces.find(...id);
-    if (trace !== -1 && this.isSilent(trace, nowMs)) {
-      this.remove(trace);
-      trace = -1;
-    }
-    if (trace === -1) trace = this.addTrace(...id, nowMs);
-    // What there is of it that was decided comes again with the rest.
-    const view = this.look(trace);
-    for (let i = 0; i < view.spanCount; i++) {
-      const span = view.row(i);
-      if ((this.spans.bits[span]! & IS_DECIDED) !== 0) this.spans.bits[span]! |= IS_RECALLED;
-    }
-    const isKept = traces.decision[trace]?.keep === true;
-    const marks = IS_RECALLED | IS_DECIDED | IS_MEASURED | (isKept ? IS_STORED : 0);
-    for (const place of places) {
-      // With the header before it, a slice is a frame of its own.
-      const frame = this.deps.readSlice({ ...place, start: place.start - SLICE_HEADER_BYTES });
-      const heads = new HeadCursor(headsOf(frame), this.operations);
-      // What is stored is before anything that waits.
-      this.addSpans(trace, heads, marks, isKept ? 0 : traces.sliceEnd[trace]!);
-      if (isKept) continue;
-      if (this.isDecided(trace)) this.undecidedCount++;
-      this.linkSlice(trace, place.bucket, place.row, place.start, place.end);
-    }
-    traces.bits[trace]! &= ~FORGOTTEN;
-  }
-
-  private *slicesIn(
-    view: DataView,
-    start: number,
-    end: number,
-  ): Iterable<{ words: TraceWords; trace: number; otlpAt: number; next: number }> {
-    for (let at = start; at < end; ) {
-      const word = (i: number) => view.getUint32(at + i * 4, true);
-      const words: TraceWords = [word(0), word(1), word(2), word(3)];
-      const otlpAt = at + SLICE_HEADER_BYTES;
-      const next = otlpAt + view.getUint32(at + 17, true);
-      yield { words, trace: this.traces.find(...words), otlpAt, next };
-      at = next;
-    }
   }
 
   /** To be called for a trace whose columns a checkpoint has filled. */
@@ -533,7 +272,7 @@ export class LiveTraces {
   }
 
   /** What is settled leaves memory; of a trace with open spans these stay until they end or fall silent. */
-  private settle(trace: number): void {
+  settle(trace: number): void {
     const { traces, slices } = this;
     const end = this.settledEnd(trace);
     while (traces.sliceStart[trace]! < end) {

@@ -9,6 +9,7 @@ import type { Decision } from '../model/span.ts';
 import { IS_DECIDED, IS_MEASURED } from './columns/span-columns.ts';
 import { FORGOTTEN } from './columns/trace-columns.ts';
 import { addCounters, type Counters, emptyCounters } from './counters.ts';
+import type { Fold } from './fold.ts';
 import { HeadCursor } from './head-cursor.ts';
 import type { LiveTraces } from './live-traces.ts';
 import type { Log } from './log.ts';
@@ -39,7 +40,13 @@ interface CarryV1 {
  * False when there is no such log. `close` is called after the last row of each bucket; the last one's successor is for the
  * caller to begin.
  */
-export function importV1(sql: SqlStorage, log: Log, live: LiveTraces, close: (nowMs: number) => void): boolean {
+export function importV1(
+  sql: SqlStorage,
+  log: Log,
+  live: LiveTraces,
+  fold: Fold,
+  close: (nowMs: number) => void,
+): boolean {
   const tables = sql.exec("SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'buckets'").toArray();
   if (tables.length === 0) return false;
   const base = readBase(sql);
@@ -53,7 +60,7 @@ export function importV1(sql: SqlStorage, log: Log, live: LiveTraces, close: (no
       // The base has counted rows up to its own.
       const counted = rowId <= base.row ? live.counters : null;
       if (counted) live.counters = emptyCounters();
-      for (const { type, start, end } of readRow(row)) applyV1(live, type, row, start, end, id, rowId);
+      for (const { type, start, end } of readRow(row)) applyV1(live, fold, type, row, start, end, id, rowId);
       if (counted) live.counters = counted;
     });
     close(closed_ms ?? opened_ms);
@@ -65,6 +72,7 @@ export function importV1(sql: SqlStorage, log: Log, live: LiveTraces, close: (no
 
 function applyV1(
   live: LiveTraces,
+  fold: Fold,
   type: number,
   row: Uint8Array,
   start: number,
@@ -75,7 +83,7 @@ function applyV1(
   switch (type) {
     case DECIDE_V1:
       for (const { traceId, decision, revision } of readJson<DecideV1[]>(row, start, end)) {
-        if (live.find(traceId) !== -1) live.applyDecide({ id: parseWords(traceId), decision, revision, notes: 0 });
+        if (live.find(traceId) !== -1) fold.applyDecide({ id: parseWords(traceId), decision, revision, notes: 0 });
       }
       break;
     case CARRY:
@@ -85,7 +93,7 @@ function applyV1(
       // Settled traces have left memory already.
       break;
     default:
-      live.applyRecord(type, row, start, end, bucket, rowId, null);
+      fold.applyRecord(type, row, start, end, bucket, rowId, null);
   }
 }
 

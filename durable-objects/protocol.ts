@@ -2,6 +2,7 @@
 
 import type { TraceSummary } from '../model/span.ts';
 import type { TraceQuery } from '../store/store.ts';
+import type { Lease } from './capacity.ts';
 import type { Counters } from './counters.ts';
 import type { Place } from './log.ts';
 import type { PressureLevel } from './pressure.ts';
@@ -70,4 +71,6 @@ export type CounterDeltas = Readonly<Record<string, number>>;
 export interface LedgerApi {
   add(deltas: CounterDeltas): Promise<void>;
   read(): Promise<CounterDeltas>;
+  /** Tokens for spans to take in: at least `needed` or none, `wanted` where there are as many. */
+  lease(spansPerSecond: number, needed: number, wanted: number): Promise<Lease>;
 }

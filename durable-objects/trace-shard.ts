@@ -11,7 +11,6 @@ import type { TraceSummary } from '../model/span.ts';
 import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import type { TraceQuery } from '../store/store.ts';
-import { Capacity } from './capacity.ts';
 import { Catalog } from './catalog.ts';
 import { type Config, parseConfig } from './config.ts';
 import { createSampler } from './decide.ts';
@@ -53,7 +52,6 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   private alarmAtMs: number | null = null;
   private lastAlarmMs = 0;
   private lastDecideMs = 0;
-  private readonly capacity: Capacity;
   private refusedAppends = 0;
 
   constructor(state: DurableObjectState, env: Env) {
@@ -86,7 +84,6 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
       },
     });
     this.deciding = new Deciding(this.journal, this.config, createSampler(this.config));
-    this.capacity = new Capacity((this.config.capacity.spansPerSecond ?? Infinity) / this.config.shards, Date.now());
     this.storing = new Storing({
       journal: this.journal,
       store: createD1R2Store(storeBindings(env)),
@@ -108,14 +105,13 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   async append(frame: Uint8Array): Promise<AppendResult> {
     const nowMs = Date.now();
     if (nowMs - this.lastDecideMs >= DECIDE_INTERVAL_MS) this.decideDue(nowMs);
-    const { heads, slices } = splitAppendFrame(frame);
-    const cursor = new HeadCursor(heads, this.journal.live.operations);
-    const waitMs = this.isFull(frame.length) ? OVERLOAD_RETRY_MS : this.capacity.take(cursor.spans, nowMs);
-    if (waitMs > 0) {
+    if (this.isFull(frame.length)) {
       this.refusedAppends++;
       this.armAlarm(nowMs);
-      return { accepted: false, retryAfterMs: waitMs };
+      return { accepted: false, retryAfterMs: OVERLOAD_RETRY_MS };
     }
+    const { heads, slices } = splitAppendFrame(frame);
+    const cursor = new HeadCursor(heads, this.journal.live.operations);
     const parts = splitFrame(slices, MAX_FRAME_BYTES);
     await this.group.commit(
       parts.map((part) => ({ record: encodeAppend(nowMs, part), heads: cursor })),

@@ -48,6 +48,8 @@ export interface SpawnedEdge {
   readonly url: string;
   /** Of the Node process that holds workerd. */
   readonly pid: number;
+  /** The last 10,000 characters it has printed. */
+  output(): string;
   /** SIGKILL to Node and workerd at once, as a power cut would. Resolves when both are gone. */
   kill(): Promise<void>;
   /** Ends both in the ordinary way. */
@@ -73,6 +75,7 @@ export async function spawnEdge(options: EdgeOptions & { readonly stateDir: stri
   return {
     url: report.url,
     pid: child.pid!,
+    output,
     kill: async () => {
       process.kill(-child.pid!, 'SIGKILL');
       await ended;

@@ -3,13 +3,24 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { expect, it, vi } from 'vitest';
-import type { Trace, TraceList, TraceSummary } from '../../model/span.ts';
 import { spawnEdge } from '../kit/edge.ts';
 import { pickSeed, seededRandom } from '../kit/random.ts';
 import type { TestSpan } from '../kit/spans.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 import { expected, fromJson, fromOtlp } from './fixtures/comparable.ts';
 import { CrashLoad } from './fixtures/crash-load.ts';
+import {
+  agree,
+  expectKept,
+  getOtlp,
+  getTrace,
+  inParallel,
+  isKept,
+  isSampled,
+  list,
+  metrics,
+  sum,
+} from './fixtures/edge-answers.ts';
 
 const KILLS = 5;
 const SENDERS = 6;
@@ -108,86 +119,3 @@ it(`has every acknowledged span once after it was killed ${KILLS} times under lo
     await edge.close();
   }
 });
-
-/** Whether the trace is in the half that is kept anyway: test/kit/spans.ts makes ids for either. */
-function isSampled(traceId: string): boolean {
-  return traceId.slice(18, 20) === 'ff';
-}
-
-function isKept(traceId: string, spans: ReadonlyMap<number, TestSpan>): boolean {
-  return isSampled(traceId) || [...spans.values()].some(({ error }) => error);
-}
-
-async function getTrace(url: string, id: string): Promise<Trace> {
-  const answer = await fetch(`${url}/api/traces/${id}`);
-  expect(answer.status, id).toBe(200);
-  return (await answer.json()) as Trace;
-}
-
-async function getOtlp(url: string, id: string): Promise<Uint8Array> {
-  const answer = await fetch(`${url}/api/traces/${id}`, { headers: { accept: 'application/x-protobuf' } });
-  expect(answer.status, id).toBe(200);
-  return new Uint8Array(await answer.arrayBuffer());
-}
-
-/** Every trace the list has, page by page. */
-async function list(url: string, startUs: number): Promise<TraceSummary[]> {
-  const traces: TraceSummary[] = [];
-  let cursor: string | null = null;
-  do {
-    const query: string = `start=${startUs}&limit=100${cursor ? `&cursor=${cursor}` : ''}`;
-    const page = (await (await fetch(`${url}/api/traces?${query}`)).json()) as TraceList;
-    traces.push(...page.traces);
-    cursor = page.cursor;
-  } while (cursor);
-  return traces;
-}
-
-function expectKept(
-  listed: readonly TraceSummary[],
-  kept: readonly (readonly [string, ReadonlyMap<number, TestSpan>])[],
-) {
-  const brief = ({ traceId, spanCount, errorCount }: Pick<TraceSummary, 'traceId' | 'spanCount' | 'errorCount'>) =>
-    `${traceId}: ${spanCount} spans, ${errorCount} errors`;
-  expect(listed.map(brief).sort()).toEqual(
-    kept
-      .map(([traceId, spans]) =>
-        brief({
-          traceId,
-          spanCount: spans.size,
-          errorCount: [...spans.values()].filter(({ error }) => error).length,
-        }),
-      )
-      .sort(),
-  );
-}
-
-/** Samples by name and labels. */
-async function metrics(url: string): Promise<Map<string, number>> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  return new Map([...text.matchAll(/^(\w\S*) (\S+)$/gm)].map(([, name, value]) => [name!, Number(value)]));
-}
-
-function sum(samples: ReadonlyMap<string, number>, family: string, reasons = /./): number {
-  return [...samples]
-    .filter(([name]) => name.startsWith(`${family}{`) && reasons.test(name))
-    .reduce((total, [, value]) => total + value, 0);
-}
-
-/** What came in is somewhere, and what is kept too; true at every moment. */
-function agree(samples: ReadonlyMap<string, number>): void {
-  const value = (name: string) => samples.get(`tailrace_${name}`)!;
-  const decided = sum(samples, 'tailrace_spans_decided_total');
-  expect(value('spans_merged_total') + value('live_spans') + decided).toBe(value('spans_accepted_total'));
-  const kept = sum(samples, 'tailrace_spans_decided_total', /error|slow|probability|manual/);
-  expect(value('spans_stored_total') + value('outbox_spans')).toBe(kept + value('spans_revised_total'));
-}
-
-async function inParallel<T>(items: Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
-  const queue = [...items].values();
-  await Promise.all(
-    Array.from({ length: 8 }, async () => {
-      for (const item of queue) await work(item);
-    }),
-  );
-}

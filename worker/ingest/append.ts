@@ -11,6 +11,7 @@ import type { SpanTable } from '../../model/otlp/span-table.ts';
 import { countRefused } from '../counters.ts';
 import { IngestError } from '../errors.ts';
 import { shardOf, shardStub, slotOf } from '../routing.ts';
+import { admit } from './admission.ts';
 
 /** A refusal asks the sender to wait this long where the shard does not say how long. */
 const RETRY_SECONDS = 1;
@@ -21,6 +22,7 @@ const RETRY_SECONDS = 1;
  * marked as rejected in the table.
  */
 export async function appendTable(env: Env, config: Config, table: SpanTable, flags: number): Promise<void> {
+  await admit(env, config, table.countGood());
   const shares = sliceByShard(table, config, flags);
   const results = await appendShares(env, shares);
   // What other shards have taken stays with them, and is merged when it comes again.

@@ -1,0 +1,130 @@
+/** Ten times what the configuration allows is offered: what is acknowledged is good, the rest is told when to come again. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { expect, it, vi } from 'vitest';
+import { RequestTemplate, SPANS_PER_REQUEST } from '../../bench/request-template.ts';
+import type { Trace } from '../../model/span.ts';
+import { startEdge } from '../kit/edge.ts';
+import { inParallel, metrics, sum } from './fixtures/edge-answers.ts';
+
+const SECONDS = Number(process.env.OVERLOAD_SECONDS ?? 10);
+const CAPACITY = 5_000;
+const OFFERED = 50_000;
+const SHARDS = 4;
+const LIVE_BYTES = 64 * 1024 * 1024;
+/** What workerd may take for all of it: shards, Worker, SQLite's caches. */
+const MAX_RSS_BYTES = 1024 ** 3;
+const CONFIG = {
+  shards: SHARDS,
+  capacity: { spansPerSecond: CAPACITY },
+  memory: { liveBytes: LIVE_BYTES },
+  probability: 0.01,
+  alarmMs: 1_000,
+};
+
+it(`takes what it can of ten times its capacity for ${SECONDS} s`, { timeout: 240_000, retry: 0 }, async () => {
+  const edge = await startEdge({ vars: { TAILRACE_OPEN: '1', TAILRACE_CONFIG: JSON.stringify(CONFIG) } });
+  try {
+    // One trace in a hundred has an error.
+    const template = new RequestTemplate({ errors: 1 });
+    const statuses = new Map<number, number>();
+    const acknowledgedErrors: string[] = [];
+    const withoutRetryAfter: number[] = [];
+    const send = async () => {
+      const body = template.next();
+      const errorTrace = template.traceId(0);
+      const answer = await fetch(`${edge.url}/v1/traces`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-protobuf' },
+        body: new Uint8Array(body),
+      });
+      await answer.arrayBuffer();
+      statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
+      if (answer.status === 200) acknowledgedErrors.push(errorTrace);
+      else if (!(Number(answer.headers.get('retry-after')) >= 1)) withoutRetryAfter.push(answer.status);
+    };
+    let mostLive = 0;
+    let mostRss = 0;
+    const pending: Promise<void>[] = [];
+    const started = performance.now();
+    for (let sent = 0, looked = 0; performance.now() - started < SECONDS * 1000; ) {
+      // An open loop: what is late does not hold up what comes next.
+      const due = ((performance.now() - started) / 1000) * (OFFERED / SPANS_PER_REQUEST);
+      for (; sent < due; sent++) pending.push(send());
+      if (performance.now() - started > looked * 1000) {
+        looked++;
+        mostLive = Math.max(mostLive, (await metrics(edge.url)).get('tailrace_live_bytes')!);
+        mostRss = Math.max(mostRss, rssOfWorkerd());
+      }
+      await setTimeout(5);
+    }
+    await Promise.all(pending);
+    const ended = performance.now();
+
+    // Recovery: a new request is taken, and its trace decided.
+    await vi.waitUntil(
+      async () => {
+        await send();
+        return (statuses.get(200) ?? 0) > 0 && acknowledgedErrors.includes(template.traceId(0));
+      },
+      { timeout: 10_000, interval: 200 },
+    );
+    const last = acknowledgedErrors.at(-1)!;
+    await vi.waitUntil(async () => (await getTrace(edge.url, last))?.state === 'kept', {
+      timeout: 10_000,
+      interval: 200,
+    });
+    const recoveredMs = performance.now() - ended;
+
+    await vi.waitUntil(async () => (await metrics(edge.url)).get('tailrace_live_spans') === 0, {
+      timeout: 70_000,
+      interval: 200,
+    });
+    let kept = 0;
+    await inParallel(acknowledgedErrors, async (id) => {
+      if ((await getTrace(edge.url, id))?.state === 'kept') kept++;
+    });
+    const after = await metrics(edge.url);
+    console.log(
+      `${Math.round((pending.length * SPANS_PER_REQUEST) / SECONDS)} spans/s offered for ${SECONDS} s: answers ${[...statuses].join(' ')}, ` +
+        `${Math.round((acknowledgedErrors.length * SPANS_PER_REQUEST) / SECONDS)} spans/s acknowledged, ` +
+        `${Math.round(after.get('tailrace_spans_accepted_total')! / SECONDS)} taken by shards; ` +
+        `${kept} of ${acknowledgedErrors.length} error traces kept; live ${(mostLive / 2 ** 20).toFixed(1)} MiB, ` +
+        `workerd ${(mostRss / 2 ** 20).toFixed(0)} MiB; recovered after ${(recoveredMs / 1000).toFixed(1)} s; ` +
+        `decided early ${after.get('tailrace_traces_decided_early')}, decided ${sum(after, 'tailrace_traces_decided_total')}`,
+    );
+    expect(pending.length * SPANS_PER_REQUEST).toBeGreaterThan(0.9 * OFFERED * SECONDS);
+    expect([...statuses.keys()].filter((status) => ![200, 429, 503].includes(status))).toEqual([]);
+    expect(statuses.get(429)).toBeGreaterThan(pending.length / 2);
+    expect(withoutRetryAfter).toEqual([]);
+    expect(mostLive).toBeLessThan(SHARDS * LIVE_BYTES);
+    expect(mostRss).toBeLessThan(MAX_RSS_BYTES);
+    expect(kept).toBeGreaterThan(0.99 * acknowledgedErrors.length);
+    expect(recoveredMs).toBeLessThan(10_000);
+    // A limit is not an outage.
+    expect(acknowledgedErrors.length * SPANS_PER_REQUEST).toBeGreaterThan((CAPACITY * SECONDS) / 10);
+  } finally {
+    await edge.close();
+  }
+});
+
+async function getTrace(url: string, id: string): Promise<Trace | null> {
+  const answer = await fetch(`${url}/api/traces/${id}`);
+  const body = (await answer.json()) as Trace;
+  return answer.status === 200 ? body : null;
+}
+
+/** Resident bytes of all workerd processes that this one has started. */
+function rssOfWorkerd(): number {
+  let bytes = 0;
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+      if (!/^Name:\s*workerd$/m.test(status) || !new RegExp(`^PPid:\\s*${process.pid}$`, 'm').test(status)) continue;
+      bytes += Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  return bytes;
+}
