@@ -26,8 +26,8 @@ interface CheckpointHead {
   readonly traces: number;
 }
 
-/** `statistics`: their own snapshot. */
-export function encodeCheckpoint(live: LiveTraces, gaps: Gaps, statistics: Uint8Array): Uint8Array {
+/** `statistics`: their own snapshot. The parts, one after the other, are the checkpoint. */
+export function encodeCheckpoint(live: LiveTraces, gaps: Gaps, statistics: Uint8Array): readonly Uint8Array[] {
   const { traces, slices, spans } = live;
   const rows = [...live.all()];
   const operations = new Map<number, number>();
@@ -108,7 +108,8 @@ export function encodeCheckpoint(live: LiveTraces, gaps: Gaps, statistics: Uint8
     randomness,
     traces: rows.length,
   };
-  return join(new TextEncoder().encode(JSON.stringify(head)), statistics, body);
+  const json = new TextEncoder().encode(JSON.stringify(head));
+  return [new Uint8Array(Uint32Array.of(json.length, statistics.length).buffer), json, statistics, body];
 }
 
 /** Restores into empty `live` and `gaps`; `restoreStatistics` gets its snapshot back. */
@@ -193,15 +194,10 @@ export function restoreCheckpoint(
     }
     live.restored(trace);
   }
-}
-
-function join(head: Uint8Array, statistics: Uint8Array, body: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(8 + head.length + statistics.length + body.length);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, head.length, true);
-  view.setUint32(4, statistics.length, true);
-  bytes.set(head, 8);
-  bytes.set(statistics, 8 + head.length);
-  bytes.set(body, 8 + head.length + statistics.length);
-  return bytes;
+  // The order of decision is that in which they are stored.
+  const waiting = [...live.outbox].sort(
+    (a, b) => (traces.decision[a]?.decidedUs ?? 0) - (traces.decision[b]?.decidedUs ?? 0),
+  );
+  live.outbox.clear();
+  for (const trace of waiting) live.outbox.add(trace);
 }

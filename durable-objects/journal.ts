@@ -192,12 +192,10 @@ export class Journal {
   private begin(nowMs: number): void {
     this.log.begin(nowMs);
     this.decided.begin(this.log.current!.id);
-    const checkpoint = encodeCheckpoint(this.live, this.gaps, this.statistics.encodeState());
-    const pieces: Uint8Array[] = [];
-    for (let at = 0; at < checkpoint.length; at += CHECKPOINT_PIECE_BYTES) {
-      pieces.push(encodeRecord(CHECKPOINT, [checkpoint.subarray(at, at + CHECKPOINT_PIECE_BYTES)]));
-    }
-    this.log.write(pieces, () => {});
+    const parts = encodeCheckpoint(this.live, this.gaps, this.statistics.encodeState());
+    // Piece by piece: all of them at once would be as large again.
+    for (const piece of piecesOf(parts)) this.log.write([encodeRecord(CHECKPOINT, [piece])], () => {});
+    this.log.endCheckpoint();
     this.isDirty = false;
   }
 
@@ -217,11 +215,19 @@ export class Journal {
     };
     this.log.replay((row, bucket, rowId) => {
       for (const { type, start, end } of readRow(row)) if (type === CHECKPOINT) pieces?.push(row.subarray(start, end));
-      if (readRow(row)[0]?.type === CHECKPOINT) return;
+      if (readRow(row)[0]?.type === CHECKPOINT) return this.log.endCheckpoint();
       restore();
       this.isDirty = true;
       this.fold.applyRow(row, bucket, rowId);
     });
     if (this.log.current) restore();
+  }
+}
+
+function* piecesOf(parts: readonly Uint8Array[]): Iterable<Uint8Array> {
+  for (const part of parts) {
+    for (let at = 0; at < part.length; at += CHECKPOINT_PIECE_BYTES) {
+      yield part.subarray(at, at + CHECKPOINT_PIECE_BYTES);
+    }
   }
 }

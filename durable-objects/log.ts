@@ -48,6 +48,8 @@ export class Log {
   readonly buckets: Bucket[] = [];
   private nextRow = 1;
   private totalBytes = 0;
+  /** Of the current bucket's bytes, those it began with. */
+  private checkpointBytes = 0;
   private readonly cache = new Map<string, Uint8Array>();
 
   /** Opens the log, creating its tables on first use; `replay` must come before anything is written. */
@@ -203,7 +205,12 @@ export class Log {
   isRotationDue(nowMs: number): boolean {
     const { current } = this;
     if (!current) return false;
-    return nowMs - current.openedMs >= BUCKET_MAX_AGE_MS || current.bytes >= BUCKET_MAX_BYTES;
+    return nowMs - current.openedMs >= BUCKET_MAX_AGE_MS || current.bytes - this.checkpointBytes >= BUCKET_MAX_BYTES;
+  }
+
+  /** To be called when the rows of the current bucket so far are its checkpoint. */
+  endCheckpoint(): void {
+    this.checkpointBytes = this.current?.bytes ?? 0;
   }
 
   /** When a closed bucket next has to be dropped, in milliseconds since the epoch; null when there is none. */

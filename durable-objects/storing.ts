@@ -39,6 +39,7 @@ export class Storing {
   /** Failures in a row. */
   failures = 0;
   private retryAtMs = 0;
+  private statisticsVersion = 0;
 
   constructor(deps: StoringDeps) {
     this.deps = deps;
@@ -86,10 +87,17 @@ export class Storing {
   private async writeStatistics(): Promise<void> {
     const { journal, store, shardName, now } = this.deps;
     const nowMs = now();
+    // A clock that goes back must not make a row seem older than the one before.
+    this.statisticsVersion = Math.max(this.statisticsVersion + 1, nowMs);
     const rows = journal.statistics.takeDirty(nowMs - STATISTICS_DELAY_MS);
     try {
       await store.writeStatistics(
-        rows.map(({ minuteMs, bytes }) => ({ shard: shardName, minuteMs, version: nowMs, data: bytes })),
+        rows.map(({ minuteMs, bytes }) => ({
+          shard: shardName,
+          minuteMs,
+          version: this.statisticsVersion,
+          data: bytes,
+        })),
       );
     } catch (error) {
       for (const row of rows) journal.statistics.putBack(row);

@@ -131,9 +131,9 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     const state = decision ? (decision.keep ? 'kept' : 'dropped') : 'live';
     // What of a kept trace is settled is in the store.
     const unsettled = trace === -1 ? [] : live.places(trace);
-    const places = (state === 'kept' ? unsettled : this.journal.findSlices(id)).filter((place) =>
-      isAfter(place, after),
-    );
+    const places = (state === 'kept' ? unsettled : this.journal.findSlices(id))
+      .filter((place) => isAfter(place, after))
+      .sort((a, b) => (isAfter(a, b) ? 1 : -1));
     let bytes = 0;
     const page = places.filter(({ start, end }, i) => {
       bytes += end - start;

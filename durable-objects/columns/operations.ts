@@ -18,6 +18,7 @@ export class Operations {
   /** Id + 1 by hash, 0 for none; a third full at most. */
   private readonly table = new Int32Array(1 << 16);
   private readonly seen: (id: number, service: string, name: string) => void;
+  private lastResortId = -1;
   /** Pairs that were counted as `other`. */
   overflowed = 0;
 
@@ -50,20 +51,35 @@ export class Operations {
     }
     const service = textAt(bytes, start, middle);
     const name = textAt(bytes, middle, end);
-    const known = this.perService.get(service) ?? 0;
-    if (name !== OTHER && (this.size >= MAX_OPERATIONS_PER_SHARD || known >= MAX_OPERATIONS_PER_SERVICE)) {
+    if (!this.hasRoom(service, name)) {
       this.overflowed++;
-      return this.idOf(this.size >= MAX_OPERATIONS_PER_SHARD + MAX_OTHERS ? OTHER : service, OTHER);
+      return name === OTHER && service === OTHER ? this.lastResort : this.idOf(name === OTHER ? OTHER : service, OTHER);
     }
+    this.table[at] = this.size + 1;
+    return this.add(service, name, hash, bytes.slice(start, end));
+  }
+
+  private hasRoom(service: string, name: string): boolean {
+    if (name === OTHER) return this.size < MAX_OPERATIONS_PER_SHARD + MAX_OTHERS;
+    const known = this.perService.get(service) ?? 0;
+    return this.size < MAX_OPERATIONS_PER_SHARD && known < MAX_OPERATIONS_PER_SERVICE;
+  }
+
+  private add(service: string, name: string, hash: number, key: Uint8Array): number {
     const id = this.size;
     this.services.push(service);
     this.names.push(name);
     this.hashes.push(hash);
-    this.keys.push(bytes.slice(start, end));
-    this.table[at] = id + 1;
-    this.perService.set(service, known + 1);
+    this.keys.push(key);
+    this.perService.set(service, (this.perService.get(service) ?? 0) + 1);
     this.seen(id, service, name);
     return id;
+  }
+
+  /** `other` of `other`, where not even that has room in the table. */
+  private get lastResort(): number {
+    if (this.lastResortId === -1) this.lastResortId = this.add(OTHER, OTHER, 0, new Uint8Array(0));
+    return this.lastResortId;
   }
 
   idOf(service: string, name: string): number {
