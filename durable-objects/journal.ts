@@ -67,7 +67,7 @@ export class Journal {
     this.decided.load();
     this.replay();
     options.atomically(() => {
-      if (importV1(sql, this.log, this.live, (atMs) => this.close(atMs))) this.begin(nowMs);
+      if (importV1(sql, this, (atMs) => this.close(atMs))) this.begin(nowMs);
     });
   }
 
