@@ -40,7 +40,7 @@ export class Journal {
   private readonly options: JournalOptions;
   readonly log: Log;
   readonly live: LiveTraces;
-  private readonly fold: Fold;
+  readonly fold: Fold;
   readonly decided: Decided;
   readonly gaps = new Gaps();
   statistics = new Statistics();
@@ -73,7 +73,7 @@ export class Journal {
     this.decided.load();
     this.replay();
     options.atomically(() => {
-      if (importV1(sql, this.log, this.live, this.fold, (atMs) => this.close(atMs))) this.begin(nowMs);
+      if (importV1(sql, this, (atMs) => this.close(atMs))) this.begin(nowMs);
     });
   }
 

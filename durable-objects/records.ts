@@ -119,19 +119,12 @@ const RETENTION_SHIFT = 1;
  */
 export function encodeDecisions(records: readonly DecideRecord[]): Uint8Array {
   const { configVersion, decidedUs } = records[0]!.decision;
-  const verdicts = new Map<string, number>();
-  const indexOf = ({ policy, reason }: Decision) => {
-    const key = `${policy}\0${reason}`;
-    const index = verdicts.get(key) ?? verdicts.size;
-    verdicts.set(key, index);
-    return index;
-  };
-  const indexes = records.map(({ decision }) => indexOf(decision));
-  const shared = {
-    configVersion,
-    decidedUs,
-    verdicts: [...verdicts.keys()].map((key) => key.split('\0') as [string, DecisionReason]),
-  } satisfies DecisionsHead;
+  const verdicts: [string, DecisionReason][] = [];
+  const indexes = records.map(({ decision: { policy, reason } }) => {
+    const known = verdicts.findIndex((verdict) => verdict[0] === policy && verdict[1] === reason);
+    return known === -1 ? verdicts.push([policy, reason]) - 1 : known;
+  });
+  const shared = { configVersion, decidedUs, verdicts } satisfies DecisionsHead;
   const head = encoder.encode(JSON.stringify(shared));
   const payload = new Uint8Array(4 + head.length + records.length * DECISION_BYTES);
   const view = new DataView(payload.buffer);
