@@ -30,6 +30,8 @@ export default defineConfig({
           cloudflareTest({
             wrangler: { configPath: './wrangler.toml' },
             miniflare: {
+              // For a store of three databases; not named as the edge names its own, which has one.
+              d1Databases: { RING_1: 'ring-1', RING_2: 'ring-2' },
               bindings: {
                 TAILRACE_INGEST_KEY: 'test-ingest-key',
                 TAILRACE_READ_KEY: 'test-read-key',

@@ -8,6 +8,7 @@ import { splitAppendFrame } from '../model/append-frame.ts';
 import { MAX_LOG_ROW_BYTES, MAX_READ_BYTES } from '../model/limits.ts';
 import { concatBytes, splitFrame } from '../model/slice-frame.ts';
 import type { TraceSummary } from '../model/span.ts';
+import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import type { TraceQuery } from '../store/store.ts';
 import { Catalog } from './catalog.ts';
@@ -78,7 +79,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     this.deciding = new Deciding(this.journal, this.config, createSampler(this.config));
     this.storing = new Storing({
       journal: this.journal,
-      store: createD1R2Store({ db: env.DB, bucket: env.BLOCKS }),
+      store: createD1R2Store(storeBindings(env)),
       shardName: state.id.toString().slice(0, 16),
       sync,
       now: Date.now,

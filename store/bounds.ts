@@ -2,3 +2,24 @@
 
 /** Services a summary names. */
 export const MAX_SERVICES_PER_SUMMARY = 128;
+
+/** Of a term's key and of its value; the rest does not count. */
+export const MAX_TERM_BYTES = 256;
+/**
+ * Different values of one key in one block; a block holds a thousand traces, so what is different for each trace has all its
+ * values in, and what is different for each span does not.
+ */
+export const MAX_VALUES_PER_KEY = 2_048;
+/** Terms in one block: 40 KB of bloom filter. */
+export const MAX_TERMS_PER_BLOCK = 32_768;
+
+/** How long a trace that was erased cannot come back. */
+export const TOMBSTONE_DAYS = 30;
+/** One message of an export. */
+export const MAX_EXPORT_BYTES = 8 * 1024 * 1024;
+/** Objects left behind by a crash go when nobody can be using them any more. */
+export const GARBAGE_MS = 3_600_000;
+/** Rows of holds, tombstones, garbage and statistics that one step of expiry removes of each. */
+export const MAX_HOUSEKEEPING_ROWS = 500;
+/** Rounds against others that change the same rows at the same time; each round lost is one that another one won. */
+export const MAX_ROUNDS = 8;

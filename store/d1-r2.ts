@@ -1,16 +1,29 @@
 import { concatBytes } from '../model/slice-frame.ts';
-import { searchTraces } from './d1-search.ts';
-import { addToTraces, findTrace } from './d1-traces.ts';
+import { MAX_EXPORT_BYTES, MAX_ROUNDS } from './bounds.ts';
+import { findDueBlocks } from './d1-blocks.ts';
+import { buryTrace, scrubTrace } from './d1-erase.ts';
+import { expireBlock } from './d1-expire.ts';
+import { holdTrace, letGoTrace } from './d1-holds.ts';
+import { keepHouse } from './d1-housekeeping.ts';
+import { findTrace, searchRing } from './d1-ring.ts';
+import { readStatistics, writeStatistics } from './d1-statistics.ts';
+import { writeBlock } from './d1-write.ts';
 import { StoreError } from './errors.ts';
+import { exportTraces } from './export-traces.ts';
 import { groupParts } from './group-parts.ts';
 import { migrate } from './migrations/migrate.ts';
-import { putBlock, readPart } from './r2-blocks.ts';
-import type { Store } from './store.ts';
+import { checkBlockKey } from './object-key.ts';
+import { readPart } from './r2-blocks.ts';
+import { blockAge, checkDays, DAY_MS } from './retention.ts';
+import type { ExpireOptions, ExpireReport, Store, StoredTrace } from './store.ts';
 
 /** The bindings the store lives on. */
 export interface D1R2Bindings {
-  readonly db: D1Database;
+  /** One or more, never fewer than there once were, in the order they always had. */
+  readonly databases: readonly [D1Database, ...D1Database[]];
   readonly bucket: R2Bucket;
+  /** How long one database takes all that is written, before the next in the ring does. Without meaning for one. */
+  readonly periodDays: number;
 }
 
 /**
@@ -19,18 +32,17 @@ export interface D1R2Bindings {
  * A write is two steps, R2 then D1, and each finds out whether it was done before: the block is there under its key, a
  * row names the block among its parts. So whatever failed, and whether or not the failed call took effect, the same
  * write again completes it. D1 and R2 failures become StoreErrors; this code never retries them itself.
+ *
+ * Several databases are a ring: a block and the rows of its traces are in the one of the period in which the last of its
+ * traces was decided. A trace with parts in several blocks may have a row in several databases; readers unite them.
  */
-export function createD1R2Store({ db, bucket }: D1R2Bindings): Store {
-  let migrated: Promise<void> | undefined;
+export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings): Store {
+  const migrated = new Map<D1Database, Promise<void>>();
 
-  /** Runs a step on the migrated database; what D1 throws becomes a StoreError about `key`. */
-  async function onDatabase<T>(key: string, step: () => Promise<T>): Promise<T> {
+  /** Runs a step on migrated databases; what D1 throws becomes a StoreError about `key`. */
+  async function onDatabases<T>(key: string, used: readonly D1Database[], step: () => Promise<T>): Promise<T> {
     try {
-      migrated ??= migrate(db);
-      await migrated.catch((error) => {
-        migrated = undefined;
-        throw error;
-      });
+      await Promise.all(used.map(bringUpToDate));
       return await step();
     } catch (cause) {
       if (cause instanceof StoreError) throw cause;
@@ -38,21 +50,112 @@ export function createD1R2Store({ db, bucket }: D1R2Bindings): Store {
     }
   }
 
-  return {
+  async function bringUpToDate(db: D1Database): Promise<void> {
+    const known = migrated.get(db) ?? migrate(db);
+    migrated.set(db, known);
+    await known.catch((error) => {
+      migrated.delete(db);
+      throw error;
+    });
+  }
+
+  /** The database of a time. */
+  function databaseAt(ms: number): D1Database {
+    return databases[Math.floor(Math.max(ms, 0) / (periodDays * DAY_MS)) % databases.length]!;
+  }
+
+  async function get(traceId: string): Promise<StoredTrace | null> {
+    for (let round = 1; ; round++) {
+      const found = await onDatabases(traceId, databases, () => findTrace(databases, traceId));
+      if (found === null) return null;
+      try {
+        const parts = await Promise.all(found.places.map((place) => readPart(bucket, traceId, place)));
+        return { summary: found.summary, otlp: concatBytes(parts) };
+      } catch (error) {
+        if (!(error instanceof StoreError) || error.fault !== 'block_missing' || round === MAX_ROUNDS) throw error;
+        // The block may have been rewritten between the two reads; then the row says something else now.
+        const again = await onDatabases(traceId, databases, () => findTrace(databases, traceId));
+        if (JSON.stringify(again?.places) === JSON.stringify(found.places)) throw error;
+      }
+    }
+  }
+
+  async function expire(options: ExpireOptions): Promise<ExpireReport> {
+    const { nowMs, days, maxBlocks, dryRun } = options;
+    const due = (
+      await Promise.all(
+        databases.map(async (db) => {
+          if (!dryRun) await keepHouse({ db, bucket }, nowMs, options.statisticsDays);
+          const blocks = await findDueBlocks(db, nowMs, days, maxBlocks + 1);
+          return blocks.map((block) => ({ db, block }));
+        }),
+      )
+    )
+      .flat()
+      .sort((a, b) => a.block.decidedMs - b.block.decidedMs || (a.block.blockKey < b.block.blockKey ? -1 : 1));
+    let report = EMPTY_REPORT;
+    for (const { db, block } of due.slice(0, maxBlocks)) {
+      const others = databases.filter((other) => other !== db);
+      const expired = await expireBlock({ db, bucket }, others, block, options);
+      report = {
+        intended: addCounts(report.intended, expired.intended),
+        actual: addCounts(report.actual, expired.actual),
+        keptTraces: report.keptTraces + expired.keptTraces,
+        failedBlocks: expired.isFailed ? [...report.failedBlocks, block.blockKey] : report.failedBlocks,
+        hasMore: report.hasMore,
+      };
+    }
+    return { ...report, hasMore: due.length > maxBlocks };
+  }
+
+  const store: Store = {
     async write(blockKey, parts) {
       if (parts.length === 0) return;
+      checkBlockKey(blockKey);
       const grouped = groupParts(parts);
-      const block = await putBlock(bucket, blockKey, grouped);
-      await onDatabase(blockKey, () => addToTraces(db, block, grouped));
+      const db = databaseAt(blockAge(grouped.map((part) => part.summary)).decidedMs);
+      await onDatabases(blockKey, [db], () => writeBlock({ db, bucket }, blockKey, grouped));
     },
-
-    async get(traceId) {
-      const found = await onDatabase(traceId, () => findTrace(db, traceId));
-      if (found === null) return null;
-      const parts = await Promise.all(found.places.map((place) => readPart(bucket, traceId, place)));
-      return { summary: found.summary, otlp: concatBytes(parts) };
+    get,
+    search: (query) => onDatabases('', databases, () => searchRing(databases, query)),
+    async expire(options) {
+      checkDays(options.days);
+      return onDatabases('', databases, () => expire(options));
     },
-
-    search: (query) => onDatabase('', () => searchTraces(db, query)),
+    hold: (traceId, untilMs) =>
+      onDatabases(traceId, databases, async () => {
+        for (const db of databases)
+          await (untilMs === null ? letGoTrace(db, traceId) : holdTrace(db, traceId, untilMs));
+      }),
+    erase: (traceId, nowMs) =>
+      onDatabases(traceId, databases, async () => {
+        for (const db of databases) await buryTrace(db, traceId, nowMs);
+        for (const db of databases) await scrubTrace({ db, bucket }, traceId, nowMs);
+      }),
+    export: (range) => exportTraces(store, range, MAX_EXPORT_BYTES),
+    async writeStatistics(rows) {
+      for (const [db, members] of Map.groupBy(rows, ({ minuteMs }) => databaseAt(minuteMs))) {
+        await onDatabases('', [db], () => writeStatistics(db, members));
+      }
+    },
+    async readStatistics(fromMs, toMs) {
+      const read = () => Promise.all(databases.map((db) => readStatistics(db, fromMs, toMs)));
+      const rows = (await onDatabases('', databases, read)).flat();
+      return rows.sort((a, b) => a.minuteMs - b.minuteMs || (a.shard < b.shard ? -1 : 1));
+    },
   };
+  return store;
+}
+
+const NO_COUNTS = { blocks: 0, traces: 0, bytes: 0 };
+const EMPTY_REPORT: ExpireReport = {
+  intended: NO_COUNTS,
+  actual: NO_COUNTS,
+  keptTraces: 0,
+  failedBlocks: [],
+  hasMore: false,
+};
+
+function addCounts(a: ExpireReport['actual'], b: ExpireReport['actual']): ExpireReport['actual'] {
+  return { blocks: a.blocks + b.blocks, traces: a.traces + b.traces, bytes: a.bytes + b.bytes };
 }

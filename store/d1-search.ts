@@ -1,7 +1,7 @@
 import type { TraceSummary } from '../model/span.ts';
 import { searchTerm } from './search-text.ts';
 import type { TraceQuery } from './store.ts';
-import { decodeSummary, type SummaryColumns } from './trace-row.ts';
+import { decodeSummary, type SummaryColumns, type TraceColumns } from './trace-row.ts';
 
 /** Newest first. @throws StoreError `row_corrupt`, or what D1 threw */
 export async function searchTraces(db: D1Database, query: TraceQuery): Promise<TraceSummary[]> {
@@ -13,8 +13,21 @@ export async function searchTraces(db: D1Database, query: TraceQuery): Promise<T
   return results.map(decodeSummary);
 }
 
+/** The same, with all columns. @throws what D1 threw */
+export async function searchRows(db: D1Database, query: TraceQuery): Promise<TraceColumns[]> {
+  const { sql, bindings } = formatSearch(query, '*');
+  const { results } = await db
+    .prepare(sql)
+    .bind(...bindings)
+    .all<TraceColumns>();
+  return results;
+}
+
 /** The statement of a search: a walk along the primary key, newest first, that stops at the limit. */
-export function formatSearch(query: TraceQuery): { sql: string; bindings: (string | number)[] } {
+export function formatSearch(
+  query: TraceQuery,
+  columns = 'start_us, trace_id, duration_us, status, summary',
+): { sql: string; bindings: (string | number)[] } {
   const bindings: (string | number)[] = [];
   const bind = (value: string | number) => `?${bindings.push(value)}`;
   // The key of the page before also bounds the range: SQLite seeks by it instead of skipping what came before.
@@ -27,7 +40,7 @@ export function formatSearch(query: TraceQuery): { sql: string; bindings: (strin
   if (query.status !== undefined) conditions.push(`status = ${bind(query.status)}`);
   const term = searchTerm(query.service, query.operation);
   if (term !== null) conditions.push(`instr(search_text, ${bind(term)}) > 0`);
-  const sql = `SELECT start_us, trace_id, duration_us, status, summary FROM traces WHERE ${conditions.join(' AND ')}
+  const sql = `SELECT ${columns} FROM traces WHERE ${conditions.join(' AND ')}
 ORDER BY start_us DESC, trace_id DESC LIMIT ${bind(query.limit)}`;
   return { sql, bindings };
 }

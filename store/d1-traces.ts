@@ -1,33 +1,31 @@
 /** The summaries in D1: rows of kept traces, written with as few statements as their size allows. */
 
-import type { TraceSummary } from '../model/span.ts';
+import { MAX_ROUNDS } from './bounds.ts';
+import { findBlock } from './d1-blocks.ts';
 import { StoreError } from './errors.ts';
 import { mergePart } from './merge.ts';
+import { blockKeyOf } from './object-key.ts';
 import type { StoredBlock } from './r2-blocks.ts';
+import { blockAge, rankOf } from './retention.ts';
 import type { TracePart } from './store.ts';
-import {
-  decodeDigest,
-  decodePlaces,
-  decodeSummary,
-  encodeTraceRow,
-  type PartPlace,
-  type TraceColumns,
-} from './trace-row.ts';
+import { decodeDigest, decodePlaces, encodeTraceRow, type PartPlace, type TraceColumns } from './trace-row.ts';
 
 /** The rows of one statement as JSON; D1 takes 2 MB in one parameter. */
 const MAX_STATEMENT_BYTES = 1_000_000;
 /** Traces read back at once: their rows are a few hundred KB at the very most each, and few hundred bytes as a rule. */
 const READ_BACK_TRACES = 50;
-/** Rounds against writers that change the same traces at the same time; each round lost is one that another writer won. */
-const MAX_ROUNDS = 8;
 
-const INSERT_BLOCK = `INSERT INTO blocks (block_key, bytes, trace_count, min_start_us, max_start_us)
-VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING`;
+const INSERT_BLOCK = `INSERT INTO blocks
+  (block_key, bytes, trace_count, min_start_us, max_start_us, retention, decided_ms, content, bloom)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING`;
+
+/** Rows may point to the object only as long as it is the block's. */
+const IS_CURRENT = '(SELECT suffix FROM blocks WHERE block_key = ?2) = ?3';
 
 const INSERT_TRACES = `INSERT INTO traces
   (start_us, trace_id, duration_us, status, revision, search_text, summary, parts)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
-FROM json_each(?1) WHERE true
+FROM json_each(?1) WHERE ${IS_CURRENT} AND NOT EXISTS (SELECT 1 FROM erased WHERE erased.trace_id = value ->> 1)
 ON CONFLICT DO NOTHING
 RETURNING trace_id`;
 
@@ -36,22 +34,39 @@ const UPDATE_TRACES = `UPDATE traces SET
   start_us = new.value ->> 0, duration_us = new.value ->> 2, status = new.value ->> 3, revision = new.value ->> 4,
   search_text = new.value ->> 5, summary = new.value ->> 6, parts = new.value ->> 7
 FROM json_each(?1) AS new
-WHERE traces.trace_id = new.value ->> 1 AND traces.parts = new.value ->> 8
+WHERE traces.trace_id = new.value ->> 1 AND traces.parts = new.value ->> 8 AND ${IS_CURRENT}
 RETURNING trace_id`;
 
-const SELECT_TRACES = `SELECT traces.* FROM json_each(?1) AS wanted JOIN traces ON traces.trace_id = wanted.value`;
+const SELECT_TRACES = 'SELECT traces.* FROM json_each(?1) AS wanted JOIN traces ON traces.trace_id = wanted.value';
+
+/** All but the names to search by, which may be the most of a row. */
+const SELECT_AGES = `SELECT start_us, trace_id, duration_us, status, revision, '' AS search_text, summary, parts
+FROM json_each(?1) AS wanted JOIN traces ON traces.trace_id = wanted.value`;
+const AGES_AT_ONCE = 250;
+
+const SELECT_ERASED = 'SELECT erased.* FROM json_each(?1) AS wanted JOIN erased ON erased.trace_id = wanted.value';
+
+/** What became of a block's traces in the database. */
+export interface AddedTraces {
+  /** The block went to another object meanwhile; nothing more was added. */
+  readonly isMoved: boolean;
+  /** Traces that were erased, with the time: they have no row and must leave the block. */
+  readonly erased: ReadonlyMap<string, number>;
+}
 
 /**
  * Adds to each trace its part in the block. New traces, the usual case, take one statement; those that are there already are
  * read, merged and written back where nobody else changed them meanwhile. Safe to repeat and to race.
  * @throws StoreError `contended`, `row_corrupt`, or what D1 threw
  */
-export async function addToTraces(db: D1Database, block: StoredBlock, parts: readonly TracePart[]): Promise<void> {
-  const starts = parts.map((part) => part.summary.startUs);
-  const blockRow = db
-    .prepare(INSERT_BLOCK)
-    .bind(block.blockKey, block.bytes, parts.length, Math.min(...starts), Math.max(...starts));
+export async function addToTraces(
+  db: D1Database,
+  block: StoredBlock,
+  parts: readonly TracePart[],
+): Promise<AddedTraces> {
   const stored = new Map<string, TraceColumns>();
+  const erased = new Map<string, number>();
+  const blockRow = insertBlock(db, block, parts);
   let pending = parts;
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const [known, unknown] = [
@@ -60,39 +75,51 @@ export async function addToTraces(db: D1Database, block: StoredBlock, parts: rea
     ];
     const inserted = await writeRows(
       db,
+      block,
       blockRow,
       INSERT_TRACES,
       unknown.map((part) => rowOf(block, part, undefined)),
     );
     const updated = await writeRows(
       db,
+      block,
       blockRow,
       UPDATE_TRACES,
       known.map((part) => rowOf(block, part, stored.get(part.traceId))),
     );
     pending = pending.filter(({ traceId }) => !inserted.has(traceId) && !updated.has(traceId));
-    if (pending.length === 0) return;
+    if (pending.length === 0) return { isMoved: false, erased };
     stored.clear();
-    for (const row of await readRows(db, pending)) stored.set(row.trace_id, row);
-    pending = pending.filter(({ traceId }) => !hasPart(stored.get(traceId), block.blockKey));
-    if (pending.length === 0) return;
+    const ids = pending.map((part) => part.traceId);
+    for (const row of await readRows(db, ids)) stored.set(row.trace_id, row);
+    for (const row of await readErased(db, ids)) erased.set(row.trace_id, row.at_ms);
+    pending = pending.filter(({ traceId }) => !erased.has(traceId) && !hasPart(stored.get(traceId), block.blockKey));
+    if (pending.length === 0) return { isMoved: false, erased };
+    const current = await findBlock(db, block.blockKey);
+    if (current?.suffix !== block.suffix) return { isMoved: true, erased };
   }
   throw new StoreError('contended', pending[0]!.traceId, `lost ${MAX_ROUNDS} rounds against other writers`);
 }
 
-/** A trace's summary and where its parts are, or null. @throws StoreError `row_corrupt`, or what D1 threw */
-export async function findTrace(
-  db: D1Database,
-  traceId: string,
-): Promise<{ summary: TraceSummary; places: PartPlace[] } | null> {
-  const row = await db.prepare('SELECT * FROM traces WHERE trace_id = ?1').bind(traceId).first<TraceColumns>();
-  return row && { summary: decodeSummary(row), places: decodePlaces(row) };
+/** The rows of those traces that have one. @throws what D1 threw */
+export async function readRows(db: D1Database, traceIds: readonly string[]): Promise<TraceColumns[]> {
+  return readByIds(db, SELECT_TRACES, traceIds);
+}
+
+/** The same without operations, many at once: an invocation has a thousand calls of D1. @throws what D1 threw */
+export async function readAges(db: D1Database, traceIds: readonly string[]): Promise<TraceColumns[]> {
+  return readByIds(db, SELECT_AGES, traceIds, AGES_AT_ONCE);
+}
+
+/** Whether the row has a part in the block. */
+export function hasPart(row: TraceColumns | undefined, blockKey: string): boolean {
+  return row !== undefined && decodePlaces(row).some(({ objectKey }) => blockKeyOf(objectKey) === blockKey);
 }
 
 /** A row as the statements take it, its last element what the row's parts were before. */
 function rowOf(block: StoredBlock, part: TracePart, stored: TraceColumns | undefined): string {
   const { offset, length } = block.entries.get(part.traceId)!;
-  const place: PartPlace = { blockKey: block.blockKey, offset, length, revision: part.revision };
+  const place: PartPlace = { objectKey: block.blockKey + block.suffix, offset, length, revision: part.revision };
   const digest = mergePart(stored ? decodeDigest(stored) : null, part);
   const row = encodeTraceRow(digest, [...(stored ? decodePlaces(stored) : []), place]);
   const { start_us, trace_id, duration_us, status, revision, search_text, summary, parts } = row;
@@ -109,33 +136,59 @@ function rowOf(block: StoredBlock, part: TracePart, stored: TraceColumns | undef
   ]);
 }
 
+/** Nothing to do for a block that is in another object by now: its row is there. */
+function insertBlock(db: D1Database, block: StoredBlock, parts: readonly TracePart[]): D1PreparedStatement | null {
+  if (block.suffix !== '') return null;
+  const starts = parts.map((part) => part.summary.startUs);
+  const { retention, decidedMs } = blockAge(parts.map((part) => part.summary));
+  return db
+    .prepare(INSERT_BLOCK)
+    .bind(
+      block.blockKey,
+      block.bytes,
+      parts.length,
+      Math.min(...starts),
+      Math.max(...starts),
+      rankOf(retention),
+      decidedMs,
+      block.content,
+      block.bloom,
+    );
+}
+
 /** Which traces the statement changed. The block's row goes in one transaction with the first that point to it. */
 async function writeRows(
   db: D1Database,
-  blockRow: D1PreparedStatement,
+  block: StoredBlock,
+  blockRow: D1PreparedStatement | null,
   sql: string,
   rows: readonly string[],
 ): Promise<Set<string>> {
   const written = new Set<string>();
   for (const chunk of chunksOf(rows)) {
-    const [, changed] = await db.batch<{ trace_id: string }>([blockRow, db.prepare(sql).bind(`[${chunk.join()}]`)]);
-    for (const { trace_id } of changed!.results) written.add(trace_id);
+    const statement = db.prepare(sql).bind(`[${chunk.join()}]`, block.blockKey, block.suffix);
+    const results = await db.batch<{ trace_id: string }>(blockRow ? [blockRow, statement] : [statement]);
+    for (const { trace_id } of results.at(-1)!.results) written.add(trace_id);
   }
   return written;
 }
 
-async function readRows(db: D1Database, parts: readonly TracePart[]): Promise<TraceColumns[]> {
-  const rows: TraceColumns[] = [];
-  for (let i = 0; i < parts.length; i += READ_BACK_TRACES) {
-    const ids = parts.slice(i, i + READ_BACK_TRACES).map((part) => part.traceId);
-    const { results } = await db.prepare(SELECT_TRACES).bind(JSON.stringify(ids)).all<TraceColumns>();
-    rows.push(...results);
-  }
-  return rows;
+function readErased(db: D1Database, traceIds: readonly string[]): Promise<{ trace_id: string; at_ms: number }[]> {
+  return readByIds(db, SELECT_ERASED, traceIds);
 }
 
-function hasPart(row: TraceColumns | undefined, blockKey: string): boolean {
-  return row !== undefined && decodePlaces(row).some((place) => place.blockKey === blockKey);
+async function readByIds<Row>(
+  db: D1Database,
+  sql: string,
+  traceIds: readonly string[],
+  atOnce = READ_BACK_TRACES,
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (let i = 0; i < traceIds.length; i += atOnce) {
+    const ids = JSON.stringify(traceIds.slice(i, i + atOnce));
+    rows.push(...(await db.prepare(sql).bind(ids).all<Row>()).results);
+  }
+  return rows;
 }
 
 function chunksOf(rows: readonly string[]): string[][] {

@@ -9,6 +9,7 @@ export type BlockFault =
   | 'bad_section_table'
   | 'no_trace_index'
   | 'bad_trace_index'
+  | 'bad_terms'
   | 'wrong_trace'
   | 'too_large'
   | 'bad_frame'

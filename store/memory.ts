@@ -1,32 +1,57 @@
-import { cutName } from '../model/names.ts';
 import { concatBytes } from '../model/slice-frame.ts';
-import type { TraceSummary } from '../model/span.ts';
+import type { RetentionClass, TraceSummary } from '../model/span.ts';
+import { MAX_EXPORT_BYTES, TOMBSTONE_DAYS } from './bounds.ts';
 import { StoreError } from './errors.ts';
+import { exportTraces } from './export-traces.ts';
 import { groupParts } from './group-parts.ts';
+import { matchesQuery, newestFirst } from './match-trace.ts';
 import { mergePart, type TraceDigest } from './merge.ts';
-import type { SortKey, Store, StoredTrace, TracePart, TraceQuery } from './store.ts';
+import { checkBlockKey } from './object-key.ts';
+import { blockAge, checkDays, DAY_MS, decideBlock } from './retention.ts';
+import type { ExpireOptions, ExpireReport, StatisticsRow, Store, StoredTrace, TracePart, TraceQuery } from './store.ts';
 
 interface MemoryTrace {
   readonly digest: TraceDigest;
   readonly parts: readonly { blockKey: string; revision: number; otlp: Uint8Array }[];
 }
 
+interface MemoryBlock {
+  /** What was written. */
+  readonly content: readonly TracePart[];
+  /** Traces that have not been taken out. */
+  readonly present: Set<string>;
+  readonly decidedMs: number;
+  retention: RetentionClass;
+  notBeforeMs: number;
+}
+
 /** The reference the other stores are tested against: what a store means, without any of its machinery. */
 export function createMemoryStore(): Store {
   const traces = new Map<string, MemoryTrace>();
-  const blocks = new Map<string, readonly TracePart[]>();
+  const blocks = new Map<string, MemoryBlock>();
+  const holds = new Map<string, number>();
+  const erased = new Map<string, number>();
+  const statistics = new Map<string, StatisticsRow>();
 
   async function write(blockKey: string, parts: readonly TracePart[]): Promise<void> {
     if (parts.length === 0) return;
+    checkBlockKey(blockKey);
     const grouped = groupParts(parts);
     const earlier = blocks.get(blockKey);
-    if (earlier && !holdsSame(earlier, grouped)) {
+    if (earlier && !holdsSame(earlier.content, grouped)) {
       throw new StoreError('block_conflict', blockKey, 'the key already holds other traces');
     }
-    blocks.set(blockKey, grouped);
+    const block = earlier ?? {
+      content: grouped.map((part) => ({ ...part, otlp: part.otlp.slice() })),
+      present: new Set(grouped.map((part) => part.traceId)),
+      notBeforeMs: 0,
+      ...blockAge(grouped.map((part) => part.summary)),
+    };
+    blocks.set(blockKey, block);
     for (const part of grouped) {
+      if (erased.has(part.traceId)) block.present.delete(part.traceId);
       const known = traces.get(part.traceId);
-      if (known?.parts.some((stored) => stored.blockKey === blockKey)) continue;
+      if (!block.present.has(part.traceId) || hasPart(known, blockKey)) continue;
       const digest = mergePart(known?.digest ?? null, part);
       const stored = { blockKey, revision: part.revision, otlp: part.otlp.slice() };
       traces.set(part.traceId, { digest, parts: [...(known?.parts ?? []), stored] });
@@ -42,32 +67,91 @@ export function createMemoryStore(): Store {
 
   async function search(query: TraceQuery): Promise<TraceSummary[]> {
     return [...traces.values()]
-      .filter(({ digest }) => matches(digest, query))
+      .filter(({ digest }) => matchesQuery(digest, query))
       .map(({ digest }) => digest.summary)
       .sort(newestFirst)
       .slice(0, query.limit);
   }
 
-  return { write, get, search };
-}
-
-function matches({ summary, operations }: TraceDigest, query: TraceQuery): boolean {
-  if (summary.startUs < query.startUs || summary.startUs > query.endUs) return false;
-  if (query.after && newestFirst(query.after, summary) >= 0) return false;
-  if (query.minDurationUs !== undefined && summary.durationUs < query.minDurationUs) return false;
-  if (query.maxDurationUs !== undefined && summary.durationUs > query.maxDurationUs) return false;
-  if (query.status !== undefined && summary.status !== query.status) return false;
-  const service = query.service === undefined ? undefined : cutName(query.service);
-  if (query.operation === undefined) {
-    if (service === undefined) return true;
-    return summary.services.some(({ name }) => name === service) || operations.some(([name]) => name === service);
+  async function expire(options: ExpireOptions): Promise<ExpireReport> {
+    const { nowMs, days, maxBlocks, dryRun } = options;
+    checkDays(days);
+    if (!dryRun) keepHouse(nowMs, options.statisticsDays);
+    const due = [...blocks]
+      .filter(([, { decidedMs, retention, notBeforeMs }]) => {
+        return decidedMs + days[retention] * DAY_MS <= nowMs && notBeforeMs <= nowMs;
+      })
+      .sort(([aKey, a], [bKey, b]) => a.decidedMs - b.decidedMs || (aKey < bKey ? -1 : 1));
+    const intended = { blocks: 0, traces: 0, bytes: 0 };
+    let keptTraces = 0;
+    for (const [blockKey, block] of due.slice(0, maxBlocks)) {
+      const aging = [...block.present]
+        .filter((traceId) => hasPart(traces.get(traceId), blockKey))
+        .map((traceId) => {
+          return { traceId, summary: traces.get(traceId)!.digest.summary, heldUntilMs: holds.get(traceId) ?? 0 };
+        });
+      const { leaving, staying, retention, notBeforeMs } = decideBlock(aging, block.decidedMs, options);
+      intended.blocks += staying.size === 0 ? 1 : 0;
+      intended.traces += leaving.size;
+      intended.bytes += block.content
+        .filter(({ traceId }) => block.present.has(traceId) && !staying.has(traceId))
+        .reduce((sum, { otlp }) => sum + otlp.length, 0);
+      keptTraces += staying.size;
+      if (dryRun) continue;
+      for (const traceId of leaving) traces.delete(traceId);
+      if (staying.size === 0) blocks.delete(blockKey);
+      for (const traceId of block.present) if (!staying.has(traceId)) block.present.delete(traceId);
+      Object.assign(block, { retention, notBeforeMs });
+    }
+    const actual = dryRun ? { blocks: 0, traces: 0, bytes: 0 } : intended;
+    return { intended, actual, keptTraces, failedBlocks: [], hasMore: due.length > maxBlocks };
   }
-  const operation = cutName(query.operation);
-  return operations.some((pair) => pair[1] === operation && (service === undefined || pair[0] === service));
+
+  function keepHouse(nowMs: number, statisticsDays: number): void {
+    for (const [traceId, untilMs] of holds) if (untilMs <= nowMs) holds.delete(traceId);
+    for (const [traceId, atMs] of erased) if (atMs <= nowMs - TOMBSTONE_DAYS * DAY_MS) erased.delete(traceId);
+    for (const [key, { minuteMs }] of statistics) {
+      if (minuteMs <= nowMs - statisticsDays * DAY_MS) statistics.delete(key);
+    }
+  }
+
+  async function hold(traceId: string, untilMs: number | null): Promise<void> {
+    if (untilMs === null) holds.delete(traceId);
+    else holds.set(traceId, untilMs);
+    for (const { blockKey } of traces.get(traceId)?.parts ?? []) {
+      const block = blocks.get(blockKey);
+      if (block) block.notBeforeMs = 0;
+    }
+  }
+
+  async function erase(traceId: string, nowMs: number): Promise<void> {
+    erased.set(traceId, nowMs);
+    holds.delete(traceId);
+    for (const { blockKey } of traces.get(traceId)?.parts ?? []) blocks.get(blockKey)?.present.delete(traceId);
+    traces.delete(traceId);
+  }
+
+  async function writeStatistics(rows: readonly StatisticsRow[]): Promise<void> {
+    for (const row of rows) {
+      const key = JSON.stringify([row.minuteMs, row.shard]);
+      const known = statistics.get(key);
+      if (!known || row.version > known.version) statistics.set(key, { ...row, data: row.data.slice() });
+    }
+  }
+
+  async function readStatistics(fromMs: number, toMs: number): Promise<StatisticsRow[]> {
+    return [...statistics.values()]
+      .filter(({ minuteMs }) => minuteMs >= fromMs && minuteMs < toMs)
+      .sort((a, b) => a.minuteMs - b.minuteMs || (a.shard < b.shard ? -1 : 1));
+  }
+
+  const exportRange = (range: { startUs: number; endUs: number }) =>
+    exportTraces({ get, search }, range, MAX_EXPORT_BYTES);
+  return { write, get, search, expire, hold, erase, export: exportRange, writeStatistics, readStatistics };
 }
 
-function newestFirst(a: SortKey, b: SortKey): number {
-  return b.startUs - a.startUs || (a.traceId < b.traceId ? 1 : a.traceId > b.traceId ? -1 : 0);
+function hasPart(trace: MemoryTrace | undefined, blockKey: string): boolean {
+  return trace?.parts.some((part) => part.blockKey === blockKey) ?? false;
 }
 
 function holdsSame(a: readonly TracePart[], b: readonly TracePart[]): boolean {

@@ -9,6 +9,7 @@ import { MAX_OPERATIONS_PER_TRACE } from '../model/limits.ts';
 import { cutName } from '../model/names.ts';
 import type { ServiceCount, TraceSummary } from '../model/span.ts';
 import { MAX_SERVICES_PER_SUMMARY } from './bounds.ts';
+import { withLongest } from './retention.ts';
 import type { TracePart } from './store.ts';
 
 export type Operation = readonly [service: string, operation: string];
@@ -16,6 +17,8 @@ export type Operation = readonly [service: string, operation: string];
 /** What a store knows of a trace besides its bytes. */
 export interface TraceDigest {
   readonly revision: number;
+  /** Of the newest part that covered the whole; null when none did. */
+  readonly wholeRevision: number | null;
   readonly summary: TraceSummary;
   /** Sorted, no pair twice, at most `MAX_OPERATIONS_PER_TRACE`. */
   readonly operations: readonly Operation[];
@@ -25,15 +28,36 @@ export interface TraceDigest {
 export function mergePart(known: TraceDigest | null, part: TracePart): TraceDigest {
   const digest: TraceDigest = {
     revision: part.revision,
+    wholeRevision: part.covers === 'whole' ? part.revision : null,
     summary: boundSummary(part.summary),
     operations: uniteOperations(part.operations, []),
   };
   if (known === null) return digest;
-  if (part.covers === 'whole') return digest.revision > known.revision ? digest : known;
+  if (part.covers === 'whole') {
+    const [standing, other] = digest.revision > known.revision ? [digest, known] : [known, digest];
+    return { ...standing, summary: keepLongest(standing.summary, other.summary) };
+  }
   return {
-    revision: Math.max(known.revision, digest.revision),
-    summary: addSummaries(known.summary, digest.summary),
-    operations: uniteOperations(known.operations, digest.operations),
+    ...addDigests(known, digest),
+    wholeRevision: known.wholeRevision,
+  };
+}
+
+/** One digest of two that were made of different parts, in different databases. */
+export function mergeDigests(a: TraceDigest, b: TraceDigest): TraceDigest {
+  const [newer, older] = (a.wholeRevision ?? -Infinity) >= (b.wholeRevision ?? -Infinity) ? [a, b] : [b, a];
+  // A whole counts everything that came before it, wherever that is.
+  if (newer.wholeRevision !== null && (newer.wholeRevision > older.revision || older.wholeRevision !== null)) {
+    return { ...newer, summary: keepLongest(newer.summary, older.summary) };
+  }
+  return { ...addDigests(a, b), wholeRevision: newer.wholeRevision };
+}
+
+function addDigests(a: TraceDigest, b: TraceDigest): Omit<TraceDigest, 'wholeRevision'> {
+  return {
+    revision: Math.max(a.revision, b.revision),
+    summary: addSummaries(a.summary, b.summary),
+    operations: uniteOperations(a.operations, b.operations),
   };
 }
 
@@ -52,7 +76,7 @@ function addSummaries(a: TraceSummary, b: TraceSummary): TraceSummary {
     services: boundServices(addServices(a.services, b.services)),
     status: a.status === 'error' || b.status === 'error' ? 'error' : 'ok',
     state: decided.state,
-    decision: decided.decision,
+    decision: withLongest(decided.decision, (decided === a ? b : a).decision),
     completeness: {
       rootEnded: a.completeness.rootEnded || b.completeness.rootEnded,
       // The parts may answer each other's gaps, which nobody can tell here: never claim less than one of them missed.
@@ -60,6 +84,12 @@ function addSummaries(a: TraceSummary, b: TraceSummary): TraceSummary {
       openSpans: Math.max(a.completeness.openSpans, b.completeness.openSpans),
     },
   };
+}
+
+/** The class of a trace never becomes shorter, whatever else of a summary stands. */
+function keepLongest(summary: TraceSummary, other: TraceSummary): TraceSummary {
+  const decision = withLongest(summary.decision, other.decision);
+  return decision === summary.decision ? summary : { ...summary, decision };
 }
 
 /**

@@ -1,6 +1,8 @@
 /** Blocks in R2: written once, read by range. */
 
-import { type BlockEntry, decodeBlockEntry, decodeBlockIndex, encodeBlock } from './block.ts';
+import { crc32 } from 'node:zlib';
+import { type BlockEntry, decodeBlockIndex, encodeBlock } from './block.ts';
+import { decodeBlockEntry } from './block-entry.ts';
 import { BlockError, StoreError } from './errors.ts';
 import type { TracePart } from './store.ts';
 import type { PartPlace } from './trace-row.ts';
@@ -8,8 +10,14 @@ import type { PartPlace } from './trace-row.ts';
 /** A block that is in R2. */
 export interface StoredBlock {
   readonly blockKey: string;
+  /** Of the object that holds it. */
+  readonly suffix: string;
+  /** What was written under the key; see `contentOf`. */
+  readonly content: number;
   readonly bytes: number;
   readonly entries: ReadonlyMap<string, BlockEntry>;
+  /** The filter of its terms, null when it rules nothing out. */
+  readonly bloom: Uint8Array | null;
 }
 
 /**
@@ -22,14 +30,18 @@ export async function putBlock(
   blockKey: string,
   traces: readonly Pick<TracePart, 'traceId' | 'otlp'>[],
 ): Promise<StoredBlock> {
-  const { bytes, entries } = encodeBlock(traces);
+  const { bytes, entries, bloom } = encodeBlock(traces);
   const byTrace = new Map(entries.map((entry) => [entry.traceId, entry]));
+  const content = contentOf(entries);
   const put = bucket.put(blockKey, bytes, { onlyIf: { etagDoesNotMatch: '*' } });
-  if ((await orUnavailable(blockKey, put)) !== null) return { blockKey, bytes: bytes.length, entries: byTrace };
+  if ((await orUnavailable(blockKey, put)) !== null) {
+    return { blockKey, suffix: '', content, bytes: bytes.length, entries: byTrace, bloom };
+  }
 
-  const object = await orUnavailable(blockKey, bucket.get(blockKey));
-  if (object === null) throw new StoreError('unavailable', blockKey, 'the block went away while it was written');
-  const earlier = new Uint8Array(await orUnavailable(blockKey, object.arrayBuffer()));
+  const earlier = await readObject(bucket, blockKey).catch((error) => {
+    if (!(error instanceof StoreError) || error.fault !== 'block_missing') throw error;
+    throw new StoreError('unavailable', blockKey, 'the block went away while it was written');
+  });
   const index = orCorrupt(blockKey, () => decodeBlockIndex(earlier));
   const isSame = ({ traceId, rawLength, checksum }: BlockEntry) => {
     const found = index.entries.get(traceId);
@@ -38,7 +50,24 @@ export async function putBlock(
   if (index.entries.size !== entries.length || !entries.every(isSame)) {
     throw new StoreError('block_conflict', blockKey, 'the key already holds other traces');
   }
-  return { blockKey, bytes: earlier.length, entries: index.entries };
+  // The same traces have the same terms.
+  return { blockKey, suffix: '', content, bytes: earlier.length, entries: index.entries, bloom };
+}
+
+/** A number that tells whether two writes were of the same traces. */
+export function contentOf(entries: readonly Pick<BlockEntry, 'traceId' | 'rawLength' | 'checksum'>[]): number {
+  const lines = entries.map(({ traceId, rawLength, checksum }) => `${traceId} ${rawLength} ${checksum}`);
+  return crc32(lines.sort().join());
+}
+
+/**
+ * All bytes of a block.
+ * @throws StoreError `unavailable`, `block_missing`
+ */
+export async function readObject(bucket: R2Bucket, objectKey: string): Promise<Uint8Array> {
+  const object = await orUnavailable(objectKey, bucket.get(objectKey));
+  if (object === null) throw new StoreError('block_missing', objectKey, 'all of it was asked for');
+  return new Uint8Array(await orUnavailable(objectKey, object.arrayBuffer()));
 }
 
 /**
@@ -46,7 +75,7 @@ export async function putBlock(
  * @throws StoreError `unavailable`, `block_missing`, or `block_corrupt`
  */
 export async function readPart(bucket: R2Bucket, traceId: string, place: PartPlace): Promise<Uint8Array> {
-  const { blockKey, offset, length } = place;
+  const { objectKey: blockKey, offset, length } = place;
   const object = await bucket.get(blockKey, { range: { offset, length } }).catch(async (cause: unknown) => {
     // A range beyond the end is an error like a lost connection; the size tells them apart.
     const head = await orUnavailable(blockKey, bucket.head(blockKey));
@@ -64,7 +93,7 @@ export async function readPart(bucket: R2Bucket, traceId: string, place: PartPla
   return orCorrupt(blockKey, () => decodeBlockEntry(bytes, traceId));
 }
 
-async function orUnavailable<T>(blockKey: string, call: Promise<T>): Promise<T> {
+export async function orUnavailable<T>(blockKey: string, call: Promise<T>): Promise<T> {
   try {
     return await call;
   } catch (cause) {
@@ -72,7 +101,7 @@ async function orUnavailable<T>(blockKey: string, call: Promise<T>): Promise<T> 
   }
 }
 
-function orCorrupt<T>(blockKey: string, decode: () => T): T {
+export function orCorrupt<T>(blockKey: string, decode: () => T): T {
   try {
     return decode();
   } catch (cause) {

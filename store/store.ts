@@ -4,6 +4,7 @@
  */
 
 import type { TraceSummary } from '../model/span.ts';
+import type { RetentionDays } from './retention.ts';
 
 /** One write's worth of a trace: all of it, or the spans that came after an earlier part was stored. */
 export interface TracePart {
@@ -56,6 +57,51 @@ export interface SortKey {
   readonly traceId: string;
 }
 
+/** One step of expiry. */
+export interface ExpireOptions {
+  /** Milliseconds since the epoch. */
+  readonly nowMs: number;
+  /** How long each class stays, from the decision. */
+  readonly days: RetentionDays;
+  /** How long statistics stay, from their minute. */
+  readonly statisticsDays: number;
+  /** Blocks to look at in this step, the longest due first; each takes some ten calls of D1 and R2. */
+  readonly maxBlocks: number;
+  /** Count what would go, and change nothing. */
+  readonly dryRun: boolean;
+}
+
+/** Whole blocks, or what is taken out of one; traces; their bytes as they are stored. */
+export interface ExpireCounts {
+  readonly blocks: number;
+  readonly traces: number;
+  readonly bytes: number;
+}
+
+export interface ExpireReport {
+  /** What is due in the blocks of this step. */
+  readonly intended: ExpireCounts;
+  /** What went: less where a block failed, nothing in a dry run. */
+  readonly actual: ExpireCounts;
+  /** Traces in these blocks that stay: held, or in a longer class by another part. */
+  readonly keptTraces: number;
+  /** Blocks that could not be read; they are tried again a day later. */
+  readonly failedBlocks: readonly string[];
+  /** More blocks are due than this step looked at. */
+  readonly hasMore: boolean;
+}
+
+/** What one shard counted in one minute. */
+export interface StatisticsRow {
+  readonly shard: string;
+  /** When the minute began; milliseconds since the epoch. */
+  readonly minuteMs: number;
+  /** Of two rows of a shard's minute the one with the higher version stands. */
+  readonly version: number;
+  /** At most 1 MB. */
+  readonly data: Uint8Array;
+}
+
 /** Every failure is a StoreError (`errors.ts`) that names the block or the trace; wrong arguments are RangeErrors. */
 export interface Store {
   /**
@@ -68,4 +114,23 @@ export interface Store {
   get(traceId: string): Promise<StoredTrace | null>;
   /** At most `limit` summaries, newest first. */
   search(query: TraceQuery): Promise<TraceSummary[]>;
+  /**
+   * Removes what is due, in steps: blocks that were decided longer ago than their class stays lose their traces, unless a
+   * trace is held or another part of it has a longer class; those stay whole. Also completes what a crash interrupted.
+   * Safe to repeat, and to race with writes.
+   */
+  expire(options: ExpireOptions): Promise<ExpireReport>;
+  /** Keeps a trace, stored or not yet, from expiring until a time in milliseconds since the epoch; null lets it go. */
+  hold(traceId: string, untilMs: number | null): Promise<void>;
+  /**
+   * Removes a trace and its bytes, whatever holds it. It is not found from the first step on, and the same call again
+   * completes the rest. For `TOMBSTONE_DAYS` no write brings it back, neither an old one repeated nor a late part.
+   */
+  erase(traceId: string, nowMs: number): Promise<void>;
+  /** The traces that began in the range, bounds included, newest first: OTLP `TracesData` messages of at most `MAX_EXPORT_BYTES`. */
+  export(range: { readonly startUs: number; readonly endUs: number }): AsyncIterable<Uint8Array>;
+  /** Writes rows where there is none of a version as high. Safe to repeat. */
+  writeStatistics(rows: readonly StatisticsRow[]): Promise<void>;
+  /** Rows of minutes from `fromMs` to before `toMs`, by minute, then shard. */
+  readStatistics(fromMs: number, toMs: number): Promise<StatisticsRow[]>;
 }

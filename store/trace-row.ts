@@ -2,14 +2,15 @@
 
 import * as v from 'valibot';
 import { DECISION_REASONS } from '../model/reasons.ts';
-import { type Decision, TRACE_STATES, type TraceSummary } from '../model/span.ts';
+import { type Decision, RETENTION_CLASSES, TRACE_STATES, type TraceSummary } from '../model/span.ts';
 import { StoreError } from './errors.ts';
 import type { TraceDigest } from './merge.ts';
+import { blockKeyOf } from './object-key.ts';
 import { formatSearchText, parseSearchText } from './search-text.ts';
 
-/** Where a part of a trace is: a range of a block that is exactly one entry. */
+/** Where a part of a trace is: a range of a block's object that is exactly one entry. */
 export interface PartPlace {
-  readonly blockKey: string;
+  readonly objectKey: string;
   readonly offset: number;
   readonly length: number;
   /** Parts are read in order of revision, then block key. */
@@ -45,10 +46,19 @@ const SummaryJson = v.tuple([
   Count,
   /* services: name, spanCount, errorCount */ v.array(v.tuple([v.string(), Count, Count])),
   v.picklist(TRACE_STATES),
-  /* decision: keep, rate, reason, policy, configVersion, decidedUs */ v.nullable(
-    v.tuple([v.boolean(), v.number(), v.picklist(DECISION_REASONS), v.string(), v.number(), v.number()]),
+  /* decision: keep, rate, reason, policy, configVersion, decidedUs, retention */ v.nullable(
+    v.tuple([
+      v.boolean(),
+      v.number(),
+      v.picklist(DECISION_REASONS),
+      v.string(),
+      v.number(),
+      v.number(),
+      v.optional(v.picklist(RETENTION_CLASSES)),
+    ]),
   ),
   /* completeness: rootEnded, missingParents, openSpans */ v.tuple([v.boolean(), Count, Count]),
+  /* wholeRevision */ v.optional(v.pipe(v.number(), v.safeInteger())),
 ]);
 type SummaryTuple = v.InferOutput<typeof SummaryJson>;
 const PlacesJson = v.pipe(
@@ -59,7 +69,7 @@ const PlacesJson = v.pipe(
 /** The columns of a trace with these parts. */
 export function encodeTraceRow(digest: TraceDigest, places: readonly PartPlace[]): TraceColumns {
   const { traceId, startUs, durationUs, status, services } = digest.summary;
-  const ordered = places.toSorted((a, b) => a.revision - b.revision || (a.blockKey < b.blockKey ? -1 : 1));
+  const ordered = places.toSorted(byRevision);
   return {
     start_us: startUs,
     trace_id: traceId,
@@ -70,8 +80,8 @@ export function encodeTraceRow(digest: TraceDigest, places: readonly PartPlace[]
       digest.operations,
       services.map((service) => service.name),
     ),
-    summary: JSON.stringify(summaryJson(digest.summary)),
-    parts: JSON.stringify(ordered.map((place) => [place.blockKey, place.offset, place.length, place.revision])),
+    summary: JSON.stringify(summaryJson(digest)),
+    parts: JSON.stringify(ordered.map((place) => [place.objectKey, place.offset, place.length, place.revision])),
   };
 }
 
@@ -98,42 +108,62 @@ export function decodeSummary(row: SummaryColumns): TraceSummary {
   };
 }
 
-function decodeDecision([keep, rate, reason, policy, configVersion, decidedUs]: NonNullable<
+function decodeDecision([keep, rate, reason, policy, configVersion, decidedUs, retention]: NonNullable<
   SummaryTuple[6]
 >): Decision {
-  return { keep, rate, reason, policy, configVersion, decidedUs };
+  return { keep, rate, reason, policy, configVersion, decidedUs, ...(retention && { retention }) };
 }
 
-function summaryJson(summary: TraceSummary): SummaryTuple {
+function summaryJson({ summary, wholeRevision }: TraceDigest): SummaryTuple {
   const { decision, completeness } = summary;
-  return [
+  const decided = decision && [
+    decision.keep,
+    decision.rate,
+    decision.reason,
+    decision.policy,
+    decision.configVersion,
+    decision.decidedUs,
+    // Absent where there is none: `null` would take bytes in every row.
+    ...(decision.retention ? [decision.retention] : []),
+  ];
+  const tuple = [
     summary.rootService,
     summary.rootOperation,
     summary.spanCount,
     summary.errorCount,
     summary.services.map(({ name, spanCount, errorCount }) => [name, spanCount, errorCount]),
     summary.state,
-    decision && [
-      decision.keep,
-      decision.rate,
-      decision.reason,
-      decision.policy,
-      decision.configVersion,
-      decision.decidedUs,
-    ],
+    decided,
     [completeness.rootEnded, completeness.missingParents, completeness.openSpans],
+    ...(wholeRevision === null ? [] : [wholeRevision]),
   ];
+  return tuple as SummaryTuple;
 }
 
 /** @throws StoreError `row_corrupt` */
 export function decodeDigest(row: TraceColumns): TraceDigest {
-  return { revision: row.revision, summary: decodeSummary(row), operations: parseSearchText(row.search_text) };
+  return {
+    revision: row.revision,
+    wholeRevision: parseColumn(row, 'summary', SummaryJson, row.summary)[8] ?? null,
+    summary: decodeSummary(row),
+    operations: parseSearchText(row.search_text),
+  };
 }
 
 /** The parts in the order they are read. @throws StoreError `row_corrupt` */
 export function decodePlaces(row: Pick<TraceColumns, 'trace_id' | 'parts'>): PartPlace[] {
   const places = parseColumn(row, 'parts', PlacesJson, row.parts);
-  return places.map(([blockKey, offset, length, revision]) => ({ blockKey, offset, length, revision }));
+  return places.map(([objectKey, offset, length, revision]) => ({ objectKey, offset, length, revision }));
+}
+
+/** The order in which parts are read. */
+export function byRevision(a: PartPlace, b: PartPlace): number {
+  return a.revision - b.revision || (blockKeyOf(a.objectKey) < blockKeyOf(b.objectKey) ? -1 : 1);
+}
+
+/** How the text of a place in a parts column begins, up to its revision: nothing else in the column reads like it. */
+export function placePrefix(objectKey: string, { offset, length }: { offset: number; length: number }): string {
+  return `[${JSON.stringify(objectKey)},${offset},${length},`;
 }
 
 function parseColumn<Schema extends v.GenericSchema>(

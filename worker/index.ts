@@ -7,6 +7,7 @@ import { HTTPException } from 'hono/http-exception';
 import { type Config, ConfigError, parseConfig } from '../durable-objects/config.ts';
 import type { Env } from '../durable-objects/env.ts';
 import { isTraceId } from '../model/ids.ts';
+import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import { StoreError } from '../store/errors.ts';
 import { check, READ_COOKIE, requireIngestKey, requireReadKey } from './auth.ts';
@@ -132,7 +133,7 @@ function config(env: Env): Config {
 }
 
 function store(env: Env) {
-  return createD1R2Store({ db: env.DB, bucket: env.BLOCKS });
+  return createD1R2Store(storeBindings(env));
 }
 
 function toHttpError(error: Error): HttpError {

@@ -2,7 +2,7 @@
 
 import { parseHex } from '../../model/ids.ts';
 import { encodeTracesData } from '../../model/otlp/encode.ts';
-import type { TraceSummary } from '../../model/span.ts';
+import type { RetentionClass, TraceSummary } from '../../model/span.ts';
 import type { TracePart, TraceQuery } from '../../store/store.ts';
 
 export interface PartWords {
@@ -16,6 +16,7 @@ export interface PartWords {
   readonly rootEnded?: boolean;
   readonly missingParents?: number;
   readonly decidedUs?: number;
+  readonly retention?: RetentionClass;
   /** One span each. */
   readonly operations?: readonly (readonly [service: string, operation: string])[];
 }
@@ -35,7 +36,15 @@ export function makePart(words: PartWords): TracePart {
 
 function makeSummary(words: PartWords): TraceSummary {
   const { traceId, startUs = 1_000, durationUs = 10, status = 'ok', operations = [['shop', 'GET /']] } = words;
-  const { rootEnded = true, missingParents = 0, decidedUs = startUs + 100 } = words;
+  const { rootEnded = true, missingParents = 0, decidedUs = startUs + 100, retention } = words;
+  const decided = {
+    keep: true,
+    rate: 4,
+    reason: 'probability',
+    policy: 'default',
+    configVersion: 2,
+    decidedUs,
+  } as const;
   const services = [...Map.groupBy(operations, ([service]) => service)].map(([name, spans]) => ({
     name,
     spanCount: spans.length,
@@ -52,7 +61,7 @@ function makeSummary(words: PartWords): TraceSummary {
     services,
     status,
     state: 'kept',
-    decision: { keep: true, rate: 4, reason: 'probability', policy: 'default', configVersion: 2, decidedUs },
+    decision: { ...decided, ...(retention && { retention }) },
     completeness: { rootEnded, missingParents, openSpans: 0 },
   };
 }

@@ -162,6 +162,26 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
       expect(await store.search({ ...EVERYTHING, startUs: 1_000 })).toEqual([]);
     });
 
+    test('the class of a trace is the longest of any of its parts, in any order', async () => {
+      const words = { traceId: a, decidedUs: 1_100 } as const;
+      const parts = [
+        makePart(words),
+        makePart({ ...words, revision: 2, covers: 'part', retention: 'warm' }),
+        makePart({ ...words, revision: 3, covers: 'whole', retention: 'hot' }),
+      ];
+      for (const order of [
+        [0, 1, 2],
+        [0, 2, 1],
+        [2, 1, 0],
+        [1, 0, 2],
+      ]) {
+        const store = await createStore();
+        for (const i of order) await store.write(`block-${i}`, [parts[i]!]);
+        expect((await store.get(a))!.summary.decision).toEqual({ ...parts[1]!.summary.decision!, decidedUs: 1_100 });
+        expect((await store.search(EVERYTHING))[0]).toEqual((await store.get(a))!.summary);
+      }
+    });
+
     test('a part without anything before it is a trace, and the part with the root names it', async () => {
       const store = await createStore();
       const headless = { traceId: a, covers: 'part', rootEnded: false, startUs: 100 } as const;

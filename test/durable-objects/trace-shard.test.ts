@@ -8,10 +8,11 @@ import { decodeSpans } from '../../model/otlp/decode.ts';
 import { mergeTrace } from '../../model/otlp/merge.ts';
 import { scanTraces } from '../../model/otlp/scan.ts';
 import { concatBytes, SLICE_GOODBYE } from '../../model/slice-frame.ts';
+import { storeBindings } from '../../store/bindings.ts';
 import { createD1R2Store } from '../../store/d1-r2.ts';
 import { frame, otlp, randomTraceId, spanId, type TestSpan, traceId } from '../kit/spans.ts';
 
-const store = createD1R2Store({ db: env.DB, bucket: env.BLOCKS });
+const store = createD1R2Store(storeBindings(env));
 let shards = 0;
 
 /** A shard that no other test uses. */

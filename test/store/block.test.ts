@@ -1,12 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  type BlockTrace,
-  decodeBlockEntry,
-  decodeBlockIndex,
-  encodeBlock,
-  MAX_ENTRY_RAW_BYTES,
-} from '../../store/block.ts';
+import { decodeBlockIndex, decodeBlockTerms, encodeBlock } from '../../store/block.ts';
+import { type BlockTrace, decodeBlockEntry, MAX_ENTRY_RAW_BYTES } from '../../store/block-entry.ts';
 import { BlockError, type BlockFault } from '../../store/errors.ts';
 import { traceIdOf } from '../contract/parts.ts';
 import { BLOCK_V1_HEX, BLOCK_V1_TRACES } from './fixtures/block-v1.ts';
@@ -16,6 +11,7 @@ const text = (content: string) => new TextEncoder().encode(content);
 /** Every trace of a block, read as the store reads them: by the index's offsets and lengths. */
 function decodeAll(block: Uint8Array): Map<string, Uint8Array> {
   const entries = [...decodeBlockIndex(block).entries.values()];
+  decodeBlockTerms(block);
   return new Map(
     entries.map(({ traceId, offset, length }) => [
       traceId,
@@ -111,7 +107,8 @@ describe('block', () => {
 
   test('sections of other types are skipped', () => {
     const { bytes } = encodeBlock([{ traceId: traceIdOf(1), otlp: text('spans') }]);
-    const table = bytes.length - 24 - 16;
+    const sections = new DataView(bytes.buffer).getUint32(bytes.length - 20, true);
+    const table = bytes.length - 24 - 16 * sections;
     const extra = text('a later section');
     const grown = new Uint8Array(bytes.length + extra.length + 16);
     const view = new DataView(grown.buffer);
@@ -124,7 +121,7 @@ describe('block', () => {
     grown.set(bytes.subarray(table), grownTable + 16);
     const trailer = grown.length - 24;
     view.setUint32(trailer, grownTable, true);
-    view.setUint32(trailer + 4, 2, true);
+    view.setUint32(trailer + 4, sections + 1, true);
     view.setUint32(trailer + 8, crc(grown.subarray(grownTable, trailer)), true);
     view.setUint32(trailer + 12, grown.length, true);
     expect(decodeAll(grown)).toEqual(decodeAll(bytes));
@@ -135,6 +132,7 @@ describe('damaged block', () => {
   const traces = [1, 2, 3].map((n) => ({ traceId: traceIdOf(n), otlp: text(`spans of ${n} `.repeat(20)) }));
   const { bytes, entries } = encodeBlock(traces);
   const trailer = bytes.length - 24;
+  const table = new DataView(bytes.buffer).getUint32(trailer, true);
   const patched = (offset: number, value: number) => {
     const copy = bytes.slice();
     new DataView(copy.buffer).setUint32(offset, value, true);
@@ -154,15 +152,15 @@ describe('damaged block', () => {
     ['bad_section_table', 'more sections than bytes', () => patched(trailer + 4, 0xffffffff)],
     ['bad_checksum', 'section record', () => patched(trailer - 16, 9)],
     ['bad_checksum', 'section table checksum', () => patched(trailer + 8, 1)],
-    ['bad_checksum', 'trace index', () => patched(trailer - 16 - 8, 1)],
+    ['bad_checksum', 'trace index', () => patched(entriesEnd + 8, 1)],
   ])('%s: %s', (fault, _what, damage) => {
     expect(faultOf(() => decodeBlockIndex(damage()))).toBe(fault);
   });
 
   test.each<[BlockFault, string, (view: DataView) => void]>([
-    ['no_trace_index', 'only sections of other types', (view) => view.setUint32(trailer - 16, 9, true)],
-    ['bad_section_table', 'a section beyond the table', (view) => view.setUint32(trailer - 12, trailer, true)],
-    ['bad_section_table', 'a section in the header', (view) => view.setUint32(trailer - 12, 0, true)],
+    ['no_trace_index', 'only sections of other types', (view) => view.setUint32(table, 9, true)],
+    ['bad_section_table', 'a section beyond the table', (view) => view.setUint32(table + 4, trailer, true)],
+    ['bad_section_table', 'a section in the header', (view) => view.setUint32(table + 4, 0, true)],
     ['bad_trace_index', 'a count that is not there', (view) => view.setUint32(entriesEnd, 4, true)],
     ['bad_trace_index', 'an entry in the header', (view) => view.setUint32(entriesEnd + 4 + 16, 4, true)],
     ['bad_trace_index', 'an entry over the index', (view) => view.setUint32(entriesEnd + 4 + 20, entriesEnd, true)],
@@ -172,8 +170,9 @@ describe('damaged block', () => {
     const copy = bytes.slice();
     const view = new DataView(copy.buffer);
     damage(view);
-    view.setUint32(trailer - 4, crc(copy.subarray(entriesEnd, trailer - 16)), true);
-    view.setUint32(trailer + 8, crc(copy.subarray(trailer - 16, trailer)), true);
+    const indexEnd = entriesEnd + new DataView(bytes.buffer).getUint32(table + 8, true);
+    view.setUint32(table + 12, crc(copy.subarray(entriesEnd, indexEnd)), true);
+    view.setUint32(trailer + 8, crc(copy.subarray(table, trailer)), true);
     expect(faultOf(() => decodeBlockIndex(copy))).toBe(fault);
   });
 

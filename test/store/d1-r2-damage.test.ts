@@ -2,9 +2,10 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { createD1R2Store } from '../../store/d1-r2.ts';
 import type { StoreFault } from '../../store/errors.ts';
 import { EVERYTHING, makePart, traceIdOf } from '../contract/parts.ts';
-import { bindings, clearBindings } from './bindings.ts';
+import { DAY_MS, expiryAt } from '../contract/retention.ts';
+import { bindings, clearBindings, db } from './bindings.ts';
 
-const { db, bucket } = bindings;
+const { bucket } = bindings;
 const store = createD1R2Store(bindings);
 const [a, b] = [traceIdOf(1), traceIdOf(2)];
 const parts = [a, b].map((traceId) => makePart({ traceId }));
@@ -89,5 +90,47 @@ describe('damaged rows are named, never answered', () => {
     await db.exec('DROP TABLE traces');
     await expect(store.get(a)).rejects.toMatchObject({ name: 'StoreError', fault: 'unavailable', key: a });
     await expect(store.search(EVERYTHING)).rejects.toMatchObject({ name: 'StoreError', fault: 'unavailable' });
+  });
+});
+
+describe('expiry goes on around what is damaged', () => {
+  const other = traceIdOf(9);
+  const late = makePart({ traceId: other, startUs: 2_000 });
+
+  beforeEach(() => createD1R2Store(bindings).write('other', [late]));
+
+  test('rows of a block that is gone go when they are due, and stay while one is held', async () => {
+    await bucket.delete('block');
+    await store.hold(a, 30 * DAY_MS);
+    expect(await store.expire(expiryAt(8))).toMatchObject({
+      intended: { blocks: 1, traces: 2 },
+      actual: { blocks: 1, traces: 1 },
+      failedBlocks: ['block'],
+    });
+    expect((await store.search(EVERYTHING)).map(({ traceId }) => traceId).sort()).toEqual([a, b]);
+    expect(await store.expire(expiryAt(8.5))).toMatchObject({ failedBlocks: [], hasMore: false });
+    await store.hold(a, null);
+    expect(await store.expire(expiryAt(9))).toMatchObject({ actual: { traces: 2 }, failedBlocks: [] });
+    expect(await store.search(EVERYTHING)).toEqual([]);
+  });
+
+  test('a damaged row is named and tried again a day later; the next block goes', async () => {
+    await set('summary', '{}');
+    const report = await store.expire(expiryAt(8));
+    expect(report).toMatchObject({ failedBlocks: ['block'], actual: { blocks: 1, traces: 1 } });
+    expect(await store.get(other)).toBeNull();
+    expect((await store.expire(expiryAt(8.9))).failedBlocks).toEqual([]);
+    expect((await store.expire(expiryAt(9.1))).failedBlocks).toEqual(['block']);
+  });
+
+  test('an erasure from a damaged block fails, is not found again, and ends with the block', async () => {
+    await bucket.put('block', 'hello');
+    await expect(store.erase(a, DAY_MS)).rejects.toMatchObject({ fault: 'block_corrupt', key: 'block' });
+    expect(await store.get(a)).toBeNull();
+    await store.expire(expiryAt(2));
+    await store.expire(expiryAt(8));
+    await store.expire(expiryAt(9));
+    expect((await bucket.list()).objects).toEqual([]);
+    expect((await db.prepare("SELECT * FROM erased WHERE parts <> '[]'").all()).results).toEqual([]);
   });
 });

@@ -3,7 +3,8 @@ import { createD1R2Store } from '../../store/d1-r2.ts';
 import { formatSearch } from '../../store/d1-search.ts';
 import type { TraceQuery } from '../../store/store.ts';
 import { EVERYTHING, makePart, traceIdOf } from '../contract/parts.ts';
-import { bindings, clearBindings } from './bindings.ts';
+import { expiryAt } from '../contract/retention.ts';
+import { bindings, clearBindings, db } from './bindings.ts';
 import { wrapBindings } from './wrapped-bindings.ts';
 
 /** What D1 counts, and bills, of the calls of a store. */
@@ -41,9 +42,9 @@ describe('rows written', () => {
     await store.search(EVERYTHING);
   });
 
-  test('two a kept trace and one a block, in one statement each', async () => {
+  test('two a kept trace and two a block, in one statement each', async () => {
     const cost = await metered(() => store.write('block', partsFrom(1, 500)));
-    expect(cost).toMatchObject({ statements: 2, rowsWritten: 2 * 500 + 1 });
+    expect(cost).toMatchObject({ statements: 2, rowsWritten: 2 * 500 + 2 });
   });
 
   test('none when the same is written again', async () => {
@@ -54,10 +55,37 @@ describe('rows written', () => {
   test('a further part of a trace costs no more than a new one', async () => {
     await store.write('block', partsFrom(1, 100));
     const cost = await metered(() => store.write('late', partsFrom(1, 100, 2)));
-    expect(cost.rowsWritten).toBeLessThanOrEqual(2 * 100 + 1);
+    expect(cost.rowsWritten).toBeLessThanOrEqual(2 * 100 + 2);
     expect(cost.rowsWritten).toBeGreaterThan(100);
     const mixed = await metered(() => store.write('mixed', [...partsFrom(1, 50, 3), ...partsFrom(901, 50)]));
-    expect(mixed.rowsWritten).toBeLessThanOrEqual(2 * 100 + 1);
+    expect(mixed.rowsWritten).toBeLessThanOrEqual(2 * 100 + 2);
+  });
+
+  test('one a trace that expires and three its block; a hold is one', async () => {
+    await store.write('block', partsFrom(1, 500));
+    const cost = await metered(() => store.expire(expiryAt(8)));
+    expect(cost.rowsWritten).toBe(500 + 3);
+    expect(await store.search(EVERYTHING)).toEqual([]);
+    expect((await metered(() => store.hold(traceIdOf(1), 1))).rowsWritten).toBe(1);
+  });
+
+  test('a rewritten block costs a row for each trace that stays, in the trace alone', async () => {
+    await store.write('block', partsFrom(1, 500));
+    for (let n = 1; n <= 100; n++) await store.hold(traceIdOf(n), 1_000_000_000_000);
+    const cost = await metered(() => store.expire(expiryAt(8)));
+    expect(cost.rowsWritten).toBeLessThanOrEqual(400 + 100 + 8);
+    expect(await store.search(EVERYTHING)).toHaveLength(100);
+  });
+
+  test('one for each version of a row of statistics', async () => {
+    const rows = Array.from({ length: 10 }, (_, i) => ({
+      shard: `${i}`,
+      minuteMs: 60_000,
+      version: 1,
+      data: new Uint8Array(9),
+    }));
+    expect((await metered(() => store.writeStatistics(rows))).rowsWritten).toBe(10);
+    expect((await metered(() => store.writeStatistics(rows))).rowsWritten).toBe(0);
   });
 
   test('the same when the rows take several statements', async () => {
@@ -65,7 +93,7 @@ describe('rows written', () => {
     const parts = Array.from({ length: 200 }, (_, i) => makePart({ traceId: traceIdOf(i + 1), operations: names }));
     const cost = await metered(() => store.write('block', parts));
     expect(cost.statements).toBeGreaterThan(6);
-    expect(cost.rowsWritten).toBe(2 * 200 + 1);
+    expect(cost.rowsWritten).toBe(2 * 200 + 2);
     expect(await store.search(EVERYTHING)).toHaveLength(200);
   });
 });
@@ -73,7 +101,7 @@ describe('rows written', () => {
 test('a trace of 20 spans in 5 services takes less than a quarter page of the database', async () => {
   await clearBindings();
   await createD1R2Store(bindings).search(EVERYTHING);
-  const databaseBytes = async () => (await bindings.db.prepare('SELECT 1').all()).meta.size_after;
+  const databaseBytes = async () => (await db.prepare('SELECT 1').all()).meta.size_after;
   const empty = await databaseBytes();
   const operations = Array.from({ length: 20 }, (_, i) => [`service-${i >> 2}`, `GET /route/${i}`] as const);
   const parts = Array.from({ length: 2_000 }, (_, i) =>
@@ -96,7 +124,7 @@ describe('a search over 10,000 traces', () => {
     for (let block = 0; block < 10; block++) await store.write(`block-${block}`, partsFrom(1 + block * 1_000, 1_000));
     for (const query of queries) {
       const { sql, bindings: values } = formatSearch(query);
-      const { results } = await bindings.db
+      const { results } = await db
         .prepare(`EXPLAIN QUERY PLAN ${sql}`)
         .bind(...values)
         .all<{ detail: string }>();
@@ -107,7 +135,7 @@ describe('a search over 10,000 traces', () => {
   });
 
   test('finds one trace by its index', async () => {
-    const { results } = await bindings.db
+    const { results } = await db
       .prepare('EXPLAIN QUERY PLAN SELECT * FROM traces WHERE trace_id = ?1')
       .bind(traceIdOf(7))
       .all<{ detail: string }>();

@@ -1,4 +1,6 @@
 import { createMemoryStore } from '../../store/memory.ts';
+import { retentionContract } from '../contract/retention.ts';
 import { storeContract } from '../contract/store.ts';
 
 storeContract('memory', async () => createMemoryStore());
+retentionContract('memory', async () => createMemoryStore());
