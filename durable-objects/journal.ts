@@ -25,8 +25,8 @@ export interface JournalOptions {
   readonly nowMs: number;
   /** Any 32-bit number that senders cannot know. */
   readonly seed: number;
-  /** What the log may hold. */
-  readonly maxBytes: number;
+  /** What the log may hold now. */
+  readonly maxBytes: () => number;
   /** Hears of every new pair of service and span name; true when it is a critical one. */
   readonly seen: (service: string, operation: string) => boolean;
   /** A slice of a live trace has come. */
@@ -131,7 +131,7 @@ export class Journal {
 
   /** Even dropping early has not made room: too much of the log is not settled. */
   get isFull(): boolean {
-    return this.log.bytes >= this.options.maxBytes + BUCKET_MAX_BYTES;
+    return this.log.bytes >= this.options.maxBytes() + BUCKET_MAX_BYTES;
   }
 
   /** When `maintain` next has something to do, milliseconds since the epoch; null when nothing. */
@@ -167,7 +167,7 @@ export class Journal {
     for (const bucket of this.log.buckets) {
       if (bucket.closedMs === null) return;
       const isExpired = this.log.isExpired(bucket, nowMs);
-      if (!isExpired && bytes <= this.options.maxBytes) return;
+      if (!isExpired && bytes <= this.options.maxBytes()) return;
       bytes -= bucket.bytes;
       yield { bucket, isExpired };
     }

@@ -397,6 +397,7 @@ export class LiveTraces {
       const bits = spans.bits[row]!;
       if ((bits & IS_DECIDED) === 0) counters.decidedSpans[decision.reason]++;
       else if (before && !before.keep && decision.keep) counters.revisedSpans++;
+      else if (before?.keep && !decision.keep && (bits & IS_STORED) === 0) counters.erasedSpans++;
       spans.bits[row] = bits | IS_DECIDED | (spans.endUs[row]! > 0 ? IS_MEASURED : 0);
     }
     if (!before) counters.decidedTraces[decision.reason]++;
@@ -411,6 +412,7 @@ export class LiveTraces {
     traces.undecidedBytes[trace] = 0;
     this.deadlines.clear(trace);
     if (decision.keep) this.outbox.add(trace);
+    else if (decision.reason === 'erased') this.discard(trace);
     else this.settle(trace);
   }
 

@@ -330,7 +330,9 @@ describe('TraceShard', () => {
     await append(shard, [{ traceId: traceId(100), id: 2, parent: 1 }]);
     await runInDurableObject(shard, (instance: TraceShard) => {
       const { journal } = instance as unknown as { journal: Journal };
-      Object.defineProperty(journal, 'options', { value: { ...(journal as unknown as { options: object }).options, maxBytes: 0 } });
+      Object.defineProperty(journal, 'options', {
+        value: { ...(journal as unknown as { options: object }).options, maxBytes: 0 },
+      });
       const { bytes } = journal.log;
       for (let i = 1; i < 10; i++) journal.maintain(Date.now() + i);
       expect(journal.log.buckets).toHaveLength(1);
