@@ -59,7 +59,7 @@ function explainReason({ reason, rate }: Decision): string {
     case 'over_limit':
       return 'Dropped: the limit was reached. It stays readable for some minutes, until its spans leave the log.';
     case 'erased':
-      return 'erased by hand';
+      return 'Dropped: it was erased by hand.';
     case 'drop_rule':
       return 'Dropped by a rule. It stays readable for some minutes, until its spans leave the log.';
     case 'manual':
