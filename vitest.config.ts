@@ -35,6 +35,7 @@ export default defineConfig({
               bindings: {
                 TAILRACE_INGEST_KEY: 'test-ingest-key',
                 TAILRACE_READ_KEY: 'test-read-key',
+                TAILRACE_ADMIN_KEY: 'test-admin-key',
                 // Complete traces are due at once; alarms come only when a test runs them.
                 TAILRACE_CONFIG: JSON.stringify({
                   quietMs: 0,

@@ -14,6 +14,8 @@ export interface Counters {
   decidedTraces: Record<DecisionReason, number>;
   /** Spans that a later decision turned from dropped to kept. */
   revisedSpans: number;
+  /** Kept spans that were erased before they were stored. */
+  erasedSpans: number;
   /** Spans, parts of traces and blocks in the store. */
   storedSpans: number;
   storedParts: number;
@@ -27,6 +29,7 @@ const TOTALS = [
   'mergedSpans',
   'lateSpans',
   'revisedSpans',
+  'erasedSpans',
   'storedSpans',
   'storedParts',
   'storedBlocks',

@@ -5,6 +5,7 @@ import { AT_LIMIT, CRITICAL, EARLY, FORGOTTEN, GOODBYE, HAS_ERROR, ROOT_ENDED } 
 import { decideByMs } from './completion.ts';
 import type { Config } from './config.ts';
 import type { Sampler } from './decide.ts';
+import type { Erased } from './erased.ts';
 import type { Journal } from './journal.ts';
 import type { LiveTraces } from './live-traces.ts';
 import type { LiveView } from './live-view.ts';
@@ -22,16 +23,24 @@ const MAX_EARLY_ROWS = 20_000;
 
 export class Deciding {
   private readonly journal: Journal;
-  private readonly config: Config;
-  private readonly sampler: Sampler;
+  private config: Config;
+  private sampler: Sampler;
+  private readonly erased: Erased;
   private earlyRow = 0;
   /** How full memory was when that was last looked at. */
   level: PressureLevel = 0;
   /** Traces decided before they were complete because memory was short. */
   earlyTraces = 0;
 
-  constructor(journal: Journal, config: Config, sampler: Sampler) {
+  constructor(journal: Journal, config: Config, sampler: Sampler, erased: Erased) {
     this.journal = journal;
+    this.config = config;
+    this.sampler = sampler;
+    this.erased = erased;
+  }
+
+  /** What is decided from now on is decided by this; what the rules before had learned is forgotten. */
+  reconfigure(config: Config, sampler: Sampler): void {
     this.config = config;
     this.sampler = sampler;
   }
@@ -131,6 +140,24 @@ export class Deciding {
     return true;
   }
 
+  /** Drops what memory has of an erased trace, kept or not. */
+  erase(id: TraceWords, nowMs: number): void {
+    const trace = this.journal.live.traces.find(...id);
+    if (trace === -1) return;
+    this.journal.write([encodeDecisions([this.record(trace, this.erasure(nowMs), nowMs)])], nowMs);
+  }
+
+  private erasure(nowMs: number): Decision {
+    return {
+      keep: false,
+      rate: 0,
+      reason: 'erased',
+      policy: 'erased',
+      configVersion: this.config.version,
+      decidedUs: nowMs * 1000,
+    };
+  }
+
   private record(trace: number, decision: Decision, nowMs: number, notes = 0): DecideRecord {
     const { live } = this.journal;
     return { id: live.words(trace), decision, revision: Math.max(live.traces.revision[trace]! + 1, nowMs), notes };
@@ -144,6 +171,7 @@ export class Deciding {
   }
 
   private verdict(trace: number, view: LiveView, nowMs: number): Decision {
+    if (this.erased.hasWords(this.journal.live.words(trace))) return this.erasure(nowMs);
     const before = this.journal.live.traces.decision[trace];
     // A rule that drops has seen all of it; late spans are only a part.
     if (before && !before.keep && before.reason === 'drop_rule') return this.again(before, nowMs);

@@ -12,12 +12,21 @@ export interface DryRunCount extends Pick<Decision, 'keep' | 'reason' | 'policy'
 export function dryRun(sampler: Sampler, views: Iterable<TraceView>): DryRunCount[] {
   const counts = new Map<string, DryRunCount>();
   for (const view of views) {
-    const { keep, reason, policy } = sampler.decide(view, (view.startUs + view.durationUs) / 1000);
-    const key = `${keep} ${reason} ${policy}`;
-    const count = counts.get(key) ?? { keep, reason, policy, traces: 0, spans: 0 };
-    count.traces++;
-    count.spans += view.spanCount;
-    counts.set(key, count);
+    countDecision(counts, sampler.decide(view, (view.startUs + view.durationUs) / 1000), view.spanCount);
   }
   return [...counts.values()];
+}
+
+/** Counts traces, one by default, under what was decided about them. */
+export function countDecision(
+  counts: Map<string, DryRunCount>,
+  { keep, reason, policy }: Pick<Decision, 'keep' | 'reason' | 'policy'>,
+  spans: number,
+  traces = 1,
+): void {
+  const key = `${keep} ${reason} ${policy}`;
+  const count = counts.get(key) ?? { keep, reason, policy, traces: 0, spans: 0 };
+  count.traces += traces;
+  count.spans += spans;
+  counts.set(key, count);
 }

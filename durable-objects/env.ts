@@ -1,3 +1,4 @@
+import type { Control } from './control.ts';
 import type { Ledger } from './ledger.ts';
 import type { TraceShard } from './trace-shard.ts';
 
@@ -5,6 +6,7 @@ import type { TraceShard } from './trace-shard.ts';
 export interface Env {
   readonly TRACE_SHARD: DurableObjectNamespace<TraceShard>;
   readonly LEDGER: DurableObjectNamespace<Ledger>;
+  readonly CONTROL: DurableObjectNamespace<Control>;
   readonly DB: D1Database;
   readonly BLOCKS: R2Bucket;
   readonly ASSETS: Fetcher;
@@ -13,6 +15,8 @@ export interface Env {
   /** Secrets. Without both, a deployment answers 503 to everything but `/health`. */
   readonly TAILRACE_INGEST_KEY?: string;
   readonly TAILRACE_READ_KEY?: string;
+  /** Secret. Without it nobody may change the configuration, erase or expire. */
+  readonly TAILRACE_ADMIN_KEY?: string;
   /** `1` turns key checking off; only the local start sets it. */
   readonly TAILRACE_OPEN?: string;
 }

@@ -164,6 +164,7 @@ export class Fold {
       const bits = spans.bits[row]!;
       if ((bits & IS_DECIDED) === 0) counters.decidedSpans[decision.reason]++;
       else if (before && !before.keep && decision.keep) counters.revisedSpans++;
+      else if (before?.keep && !decision.keep && (bits & IS_STORED) === 0) counters.erasedSpans++;
       spans.bits[row] = bits | IS_DECIDED | (spans.endUs[row]! > 0 ? IS_MEASURED : 0);
     }
     if (!before) counters.decidedTraces[decision.reason]++;
@@ -179,6 +180,7 @@ export class Fold {
     traces.undecidedBytes[trace] = 0;
     this.live.deadlines.clear(trace);
     if (decision.keep) this.live.outbox.add(trace);
+    else if (decision.reason === 'erased') this.live.discard(trace);
     else this.live.settle(trace);
   }
 

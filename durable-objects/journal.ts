@@ -26,8 +26,8 @@ export interface JournalOptions {
   readonly nowMs: number;
   /** Any 32-bit number that senders cannot know. */
   readonly seed: number;
-  /** What the log may hold. */
-  readonly maxBytes: number;
+  /** What the log may hold now. */
+  readonly maxBytes: () => number;
   /** Runs the work as one transaction; when it throws, memory is not to be used any more. */
   readonly atomically: <T>(work: () => T) => T;
   /** Hears of every new pair of service and span name; true when it is a critical one. */
@@ -147,7 +147,7 @@ export class Journal {
 
   /** Even dropping early has not made room: too much of the log is not settled. */
   get isFull(): boolean {
-    return this.log.bytes >= this.options.maxBytes + BUCKET_MAX_BYTES;
+    return this.log.bytes >= this.options.maxBytes() + BUCKET_MAX_BYTES;
   }
 
   /** When `maintain` next has something to do, milliseconds since the epoch; null when nothing. */
@@ -183,7 +183,7 @@ export class Journal {
     for (const bucket of this.log.buckets) {
       if (bucket.closedMs === null) return;
       const isExpired = this.log.isExpired(bucket, nowMs);
-      if (!isExpired && bytes <= this.options.maxBytes) return;
+      if (!isExpired && bytes <= this.options.maxBytes()) return;
       bytes -= bucket.bytes;
       yield { bucket, isExpired };
     }

@@ -102,6 +102,17 @@ export class Log {
     }
   }
 
+  /** The rows with records, from the last one on; without the index that a closed bucket ends with. */
+  *rowsNewestFirst({ id, decisionsRow, slicesRow }: Bucket): Iterable<{ row: Uint8Array; rowId: number }> {
+    const end = Math.min(decisionsRow ?? Number.MAX_SAFE_INTEGER, slicesRow ?? Number.MAX_SAFE_INTEGER);
+    for (const { row, data } of this.sql.exec<{ row: number; data: ArrayBuffer }>(
+      `SELECT row, data FROM log_${id} WHERE row < ? ORDER BY row DESC`,
+      end,
+    )) {
+      yield { row: new Uint8Array(data), rowId: row };
+    }
+  }
+
   /** Takes over the table of a bucket that version 1 wrote, as the current one. */
   adopt(id: number, openedMs: number): void {
     this.sql.exec('INSERT INTO log_buckets (id, opened_ms) VALUES (?, ?)', id, openedMs);

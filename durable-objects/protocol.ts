@@ -4,6 +4,7 @@ import type { TraceSummary } from '../model/span.ts';
 import type { TraceQuery } from '../store/store.ts';
 import type { Lease } from './capacity.ts';
 import type { Counters } from './counters.ts';
+import type { DryRunCount } from './dry-run.ts';
 import type { Place } from './log.ts';
 import type { PressureLevel } from './pressure.ts';
 
@@ -52,6 +53,47 @@ export interface Operation {
   readonly name: string;
 }
 
+/** What one shard's log says a document would have done. */
+export interface ShardDryRun {
+  readonly would: readonly DryRunCount[];
+  /** What was really decided about the same traces. */
+  readonly did: readonly DryRunCount[];
+  /** Arrival of the first and last slice that was looked at, milliseconds since the epoch; null where there was none. */
+  readonly window: { readonly startMs: number; readonly endMs: number } | null;
+  readonly traces: number;
+  /** The log holds more, older ones, than the bounds allow to look at. */
+  readonly isCut: boolean;
+}
+
+/** A document as Control holds it. */
+export interface ConfigDocument {
+  /** Set by Control; grows with every change. */
+  readonly version: number;
+  /** JSON; null puts the variable `TAILRACE_CONFIG` in force again. */
+  readonly text: string | null;
+  readonly changedMs: number;
+}
+
+export interface ConfigHistory {
+  readonly current: ConfigDocument | null;
+  readonly previous: ConfigDocument | null;
+}
+
+export type PutResult =
+  | { readonly accepted: true; readonly document: ConfigDocument }
+  | { readonly accepted: false; readonly version: number };
+
+export interface ControlApi {
+  /** null where nothing was ever put. */
+  current(): Promise<ConfigDocument | null>;
+  history(): Promise<ConfigHistory>;
+  /**
+   * Puts a document in force that the caller has validated, or with null the variable; `variableVersion` is the version that
+   * one names. Refused where another version than `expected` is in force.
+   */
+  put(text: string | null, variableVersion: number, expected: number | null): Promise<PutResult>;
+}
+
 export interface ShardApi {
   /** Commits the slices of a frame (`model/append-frame.ts`). */
   append(frame: Uint8Array): Promise<AppendResult>;
@@ -59,6 +101,10 @@ export interface ShardApi {
   get(traceId: string, after: Place | null): Promise<ShardTrace | null>;
   /** Keeps a live or dropped trace. False when the shard has nothing of it. */
   keep(traceId: string): Promise<boolean>;
+  /** Drops a trace for good: it is not answered any more, and nothing of it that comes late is kept. */
+  erase(traceId: string): Promise<void>;
+  /** What a valid document would have kept of the traces in the log, the newest of them where there are many. */
+  dryRun(text: string): Promise<ShardDryRun>;
   /** Live and kept-but-not-stored traces that match, newest first. */
   search(query: TraceQuery): Promise<TraceSummary[]>;
   catalog(): Promise<Operation[]>;

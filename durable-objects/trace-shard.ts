@@ -13,14 +13,18 @@ import { createD1R2Store } from '../store/d1-r2.ts';
 import type { TraceQuery } from '../store/store.ts';
 import { Catalog } from './catalog.ts';
 import { type Config, parseConfig } from './config.ts';
+import { ConfigSource } from './config-source.ts';
 import { createSampler } from './decide.ts';
 import { Deciding } from './deciding.ts';
+import { dryRunLog } from './dry-run-log.ts';
 import type { Env } from './env.ts';
+import { Erased } from './erased.ts';
 import { GroupCommit } from './group-commit.ts';
 import { HeadCursor } from './head-cursor.ts';
 import { Journal } from './journal.ts';
+import { readKnownConfig, writeKnownConfig } from './known-config.ts';
 import type { Place } from './log.ts';
-import type { AppendResult, Operation, ShardApi, ShardMetrics, ShardTrace } from './protocol.ts';
+import type { AppendResult, Operation, ShardApi, ShardDryRun, ShardMetrics, ShardTrace } from './protocol.ts';
 import { encodeAppend } from './records.ts';
 import { searchLive } from './search.ts';
 import { Storing } from './storing.ts';
@@ -43,7 +47,8 @@ interface Pending {
 }
 
 export class TraceShard extends DurableObject<Env> implements ShardApi {
-  private readonly config: Config;
+  private readonly source: ConfigSource;
+  private readonly erased: Erased;
   private readonly catalogue: Catalog;
   private readonly journal: Journal;
   private readonly deciding: Deciding;
@@ -58,14 +63,14 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     super(state, env);
     const { sql } = state.storage;
     const sync = () => state.storage.sync().catch((error) => this.restart(error));
-    this.config = parseConfig(env.TAILRACE_CONFIG);
+    this.source = new ConfigSource(env.TAILRACE_CONFIG, readKnownConfig(sql));
+    this.erased = new Erased(sql, Date.now());
     this.catalogue = new Catalog(sql);
-    const { services, operations } = this.config.critical;
     this.journal = new Journal({
       sql,
       nowMs: Date.now(),
       seed: Math.floor(Math.random() * 2 ** 32),
-      maxBytes: this.config.log.bytes,
+      maxBytes: () => this.config.log.bytes,
       atomically: (work) => {
         try {
           return state.storage.transactionSync(work);
@@ -75,6 +80,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
       },
       seen: (service, operation) => {
         this.catalogue.see(service, operation);
+        const { services, operations } = this.config.critical;
         return services.includes(service) || operations.includes(operation);
       },
       appended: (live, trace, nowMs) => {
@@ -83,7 +89,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
         else live.deadlines.set(trace, nowMs);
       },
     });
-    this.deciding = new Deciding(this.journal, this.config, createSampler(this.config));
+    this.deciding = new Deciding(this.journal, this.config, createSampler(this.config), this.erased);
     this.storing = new Storing({
       journal: this.journal,
       store: createD1R2Store(storeBindings(env)),
@@ -102,8 +108,13 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     this.armAlarm(this.nextWorkMs());
   }
 
+  private get config(): Config {
+    return this.source.config;
+  }
+
   async append(frame: Uint8Array): Promise<AppendResult> {
     const nowMs = Date.now();
+    if (this.source.isStale(nowMs)) void this.refreshConfig(nowMs);
     if (nowMs - this.lastDecideMs >= DECIDE_INTERVAL_MS) this.decideDue(nowMs);
     if (this.isFull(frame.length)) {
       this.refusedAppends++;
@@ -123,6 +134,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   }
 
   async get(traceId: string, after: Place | null): Promise<ShardTrace | null> {
+    if (this.erased.has(traceId)) return null;
     const { live } = this.journal;
     const id = parseWords(traceId);
     const trace = live.find(traceId);
@@ -149,15 +161,27 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   }
 
   async search(query: TraceQuery): Promise<TraceSummary[]> {
-    return searchLive(this.journal.live, query);
+    return searchLive(this.journal.live, query).filter(({ traceId }) => !this.erased.has(traceId));
   }
 
   async keep(traceId: string): Promise<boolean> {
     const nowMs = Date.now();
-    if (!this.deciding.keep(parseWords(traceId), nowMs)) return false;
+    if (this.erased.has(traceId) || !this.deciding.keep(parseWords(traceId), nowMs)) return false;
     await this.ctx.storage.sync().catch((error) => this.restart(error));
     this.armAlarm(nowMs);
     return true;
+  }
+
+  async erase(traceId: string): Promise<void> {
+    const nowMs = Date.now();
+    // First: from here on nothing of it is kept, whatever happens next.
+    this.erased.add(traceId, nowMs);
+    this.deciding.erase(parseWords(traceId), nowMs);
+    await this.ctx.storage.sync().catch((error) => this.restart(error));
+  }
+
+  async dryRun(text: string): Promise<ShardDryRun> {
+    return dryRunLog(this.journal.log, parseConfig(text), Date.now());
   }
 
   async catalog(): Promise<Operation[]> {
@@ -191,7 +215,8 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     const nowMs = Date.now();
     this.alarmAtMs = null;
     this.lastAlarmMs = nowMs;
-    this.decideDue(nowMs);
+    if (this.source.isStale(nowMs)) await this.refreshConfig(nowMs);
+    this.decideDue(Date.now());
     await this.storing.run();
     this.journal.maintain(Date.now());
     this.armAlarm(this.nextWorkMs());
@@ -202,6 +227,13 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     this.deciding.decideDue(nowMs);
     // Under load blocks are stored as they fill: all at once would hold everything up.
     if (this.journal.live.outbox.size >= FULL_BLOCK_TRACES) void this.storing.run();
+  }
+
+  private async refreshConfig(nowMs: number): Promise<void> {
+    const document = await this.source.refresh(this.env, nowMs);
+    if (!document) return;
+    writeKnownConfig(this.ctx.storage.sql, document);
+    this.deciding.reconfigure(this.config, createSampler(this.config));
   }
 
   private isFull(frameBytes: number): boolean {

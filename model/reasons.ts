@@ -68,8 +68,9 @@ export const DECISION_REASONS = [
   'not_sampled',
   'over_limit',
   'drop_rule',
+  'erased',
 ] as const;
 export type DecisionReason = (typeof DECISION_REASONS)[number];
-/** By chance or because no rule picked it, beyond a limit, by a rule that drops. */
-export type DropReason = Extract<DecisionReason, 'not_sampled' | 'over_limit' | 'drop_rule'>;
+/** By chance or because no rule picked it, beyond a limit, by a rule that drops, by hand. */
+export type DropReason = Extract<DecisionReason, 'not_sampled' | 'over_limit' | 'drop_rule' | 'erased'>;
 export type KeepReason = Exclude<DecisionReason, DropReason>;

@@ -27,7 +27,11 @@ export function compressFrames(raw: Uint8Array): Uint8Array[] {
 function compressPiece(piece: Uint8Array): Uint8Array[] {
   try {
     // Told how much comes, zstd takes small tables; a buffer of the output's size spares zeroing 16 KB for each trace.
-    const options = { params: PARAMS, pledgedSrcSize: piece.length, chunkSize: Math.max(MIN_CHUNK_BYTES, piece.length) };
+    const options = {
+      params: PARAMS,
+      pledgedSrcSize: piece.length,
+      chunkSize: Math.max(MIN_CHUNK_BYTES, piece.length),
+    };
     return [zstdCompressSync(piece, options)];
   } catch (error) {
     if (piece.length <= SAFE_PIECE_BYTES) throw error;

@@ -1,4 +1,4 @@
-/** Who may come in: one ingest key, one read key. Closed without them, unless the local start says otherwise. */
+/** Who may come in: one ingest key, one read key, one admin key. Closed without them, unless the local start says otherwise. */
 
 import type { Context, MiddlewareHandler } from 'hono';
 import { getCookie } from 'hono/cookie';
@@ -20,7 +20,21 @@ export function requireIngestKey(): MiddlewareHandler<App> {
 /** The read key as `Authorization: Bearer` or in the login's cookie. */
 export function requireReadKey(): MiddlewareHandler<App> {
   return async function readKey(c, next) {
-    await check(c, c.env.TAILRACE_READ_KEY, bearer(c) ?? getCookie(c, READ_COOKIE), 'a read key');
+    const given = bearer(c) ?? getCookie(c, READ_COOKIE);
+    const admin = c.env.TAILRACE_ADMIN_KEY;
+    const isAdmin = given !== undefined && admin !== undefined && (await equalInConstantTime(given, admin));
+    if (!isAdmin) await check(c, c.env.TAILRACE_READ_KEY, given, 'a read key');
+    await next();
+  };
+}
+
+/** The admin key as `Authorization: Bearer`; never a cookie, which a page could be made to send. */
+export function requireAdminKey(): MiddlewareHandler<App> {
+  return async function adminKey(c, next) {
+    if (!isOpen(c.env) && !c.env.TAILRACE_ADMIN_KEY) {
+      throw new HttpError(503, 'not_configured', 'no admin key is configured: set the secret TAILRACE_ADMIN_KEY');
+    }
+    await check(c, c.env.TAILRACE_ADMIN_KEY, bearer(c), 'an admin key');
     await next();
   };
 }

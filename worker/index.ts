@@ -4,13 +4,16 @@ import { type Context, Hono } from 'hono';
 import { deleteCookie, setCookie } from 'hono/cookie';
 import { cors } from 'hono/cors';
 import { HTTPException } from 'hono/http-exception';
-import { type Config, ConfigError, parseConfig } from '../durable-objects/config.ts';
+import { type Config, ConfigError } from '../durable-objects/config.ts';
 import type { Env } from '../durable-objects/env.ts';
-import { isTraceId } from '../model/ids.ts';
 import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import { StoreError } from '../store/errors.ts';
-import { check, READ_COOKIE, requireIngestKey, requireReadKey } from './auth.ts';
+import { check, READ_COOKIE, requireAdminKey, requireIngestKey, requireReadKey } from './auth.ts';
+import { currentConfig } from './config.ts';
+import { deleteConfig, dryRunConfig, putConfig, readConfig } from './control/config.ts';
+import { expireDue, expireStep } from './control/expire.ts';
+import { eraseTrace, exportRange, holdTrace, keepTrace, parseTraceId } from './control/traces.ts';
 import { countRejectedRequest, maybeFlushCounters } from './counters.ts';
 import { HttpError, IngestError } from './errors.ts';
 import { ingestBatch } from './ingest/batch.ts';
@@ -21,6 +24,7 @@ import { parseTraceQuery } from './query/params.ts';
 import { listOperations, listServices } from './query/services.ts';
 import { findTrace, searchTraces, traceAnswer } from './query/traces.ts';
 
+export { Control } from '../durable-objects/control.ts';
 export { Ledger } from '../durable-objects/ledger.ts';
 export { TraceShard } from '../durable-objects/trace-shard.ts';
 
@@ -86,20 +90,17 @@ app.post('/logout', (c) => {
 app.use('/api/*', requireReadKey());
 app.use('/metrics', requireReadKey());
 app.get('/metrics', async (c) =>
-  c.body(await renderMetrics(c.env, config(c.env)), 200, {
+  c.body(await renderMetrics(c.env, await config(c)), 200, {
     'content-type': 'application/openmetrics-text; version=1.0.0; charset=utf-8',
   }),
 );
 app.get('/api/traces', async (c) => {
   const query = parseTraceQuery(c.req.query(), Date.now());
-  return c.json(await searchTraces(c.env, config(c.env), store(c.env), query));
+  return c.json(await searchTraces(c.env, await config(c), store(c.env), query));
 });
 app.get('/api/traces/:id', async (c) => {
-  const traceId = c.req.param('id').toLowerCase();
-  if (!isTraceId(traceId)) {
-    throw new HttpError(400, 'bad_trace_id', 'a trace id is 32 hex digits that are not all zero');
-  }
-  const found = await findTrace(c.env, config(c.env), store(c.env), traceId);
+  const traceId = parseTraceId(c.req.param('id'));
+  const found = await findTrace(c.env, await config(c), store(c.env), traceId);
   if (!found) {
     throw new HttpError(404, 'not_found', `there is no trace ${traceId}: it was never received, or has expired`);
   }
@@ -108,28 +109,46 @@ app.get('/api/traces/:id', async (c) => {
   }
   return c.json(traceAnswer(traceId, found));
 });
-app.get('/api/services', async (c) => c.json({ services: await listServices(c.env, config(c.env)) }));
+app.get('/api/services', async (c) => c.json({ services: await listServices(c.env, await config(c)) }));
 app.get('/api/operations', async (c) =>
-  c.json({ operations: await listOperations(c.env, config(c.env), c.req.query('service') || undefined) }),
+  c.json({ operations: await listOperations(c.env, await config(c), c.req.query('service') || undefined) }),
 );
+
+app.post('/api/traces/:id/keep', async (c) =>
+  keepTrace(c.env, await config(c), store(c.env), parseTraceId(c.req.param('id'))),
+);
+app.delete('/api/traces/:id', requireAdminKey(), async (c) =>
+  eraseTrace(c.env, await config(c), store(c.env), parseTraceId(c.req.param('id')), Date.now()),
+);
+app.put('/api/traces/:id/hold', requireAdminKey(), (c) =>
+  holdTrace(store(c.env), parseTraceId(c.req.param('id')), c.req.query('days'), Date.now()),
+);
+app.delete('/api/traces/:id/hold', requireAdminKey(), async (c) => {
+  await store(c.env).hold(parseTraceId(c.req.param('id')), null);
+  return c.body(null, 204);
+});
+app.get('/api/export', (c) => exportRange(store(c.env), c.req.query(), Date.now()));
+app.post('/api/expire', requireAdminKey(), async (c) =>
+  c.json(await expireStep(c.env, await config(c), store(c.env), Date.now(), c.req.query('dryRun') === '1')),
+);
+app.get('/api/config', (c) => readConfig(c.env, c.req.query('version')));
+app.put('/api/config', requireAdminKey(), (c) => putConfig(c.env, c.req.raw));
+app.delete('/api/config', requireAdminKey(), (c) => deleteConfig(c.env, c.req.raw));
+app.post('/api/config/dry-run', async (c) => dryRunConfig(c.env, await config(c), c.req.raw));
 
 /** What every way in has in common: a bound on memory, and counters that are sent on after the answer. */
 async function ingest(c: Context<App>, handle: typeof ingestOtlp): Promise<Response> {
   const inFlight = new InFlight();
   try {
-    return await handle(c, config(c.env), inFlight);
+    return await handle(c, await config(c), inFlight);
   } finally {
     inFlight.release();
     c.executionCtx.waitUntil(maybeFlushCounters(c.env, Date.now()));
   }
 }
 
-let parsed: { readonly text: string | undefined; readonly config: Config } | undefined;
-
-function config(env: Env): Config {
-  const text = env.TAILRACE_CONFIG;
-  if (!parsed || parsed.text !== text) parsed = { text, config: parseConfig(text) };
-  return parsed.config;
+function config(c: Context<App>): Promise<Config> {
+  return currentConfig(c.env, (work) => c.executionCtx.waitUntil(work), Date.now());
 }
 
 function store(env: Env) {
@@ -154,4 +173,8 @@ function ingestReason({ status }: HttpError) {
 
 export default {
   fetch: (request, env, ctx) => app.fetch(request, env, ctx),
+  scheduled: async ({ scheduledTime }, env, ctx) => {
+    const config = await currentConfig(env, (work) => ctx.waitUntil(work), Date.now());
+    await expireDue(env, config, store(env), scheduledTime);
+  },
 } satisfies ExportedHandler<Env>;

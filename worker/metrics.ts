@@ -99,6 +99,20 @@ export async function renderMetrics(env: Env, config: Config): Promise<string> {
       'Spans of traces that were decided and had left memory: not in the statistics, copies among them not noticed.',
       totals.lateSpans,
     ),
+    counter('tailrace_spans_erased', 'Kept spans that were erased before they were stored.', totals.erasedSpans),
+    ...(['blocks', 'traces', 'bytes'] as const).map(
+      (kind): Family => ({
+        name: `tailrace_expired_${kind}`,
+        type: 'counter',
+        help: `Stored ${kind} that were due to expire, and those that went.`,
+        samples: fromLedger(`tailrace_expired_${kind}`, 'count', ['intended', 'actual']),
+      }),
+    ),
+    counter(
+      'tailrace_expire_failures',
+      'Blocks that could not be read when they were due to expire.',
+      ledger.tailrace_expire_failures_total ?? 0,
+    ),
     gauge(
       'tailrace_live_traces',
       'Traces not decided yet.',

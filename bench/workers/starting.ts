@@ -5,6 +5,7 @@ import { parseConfig } from '../../durable-objects/config.ts';
 import { createSampler } from '../../durable-objects/decide.ts';
 import { Deciding } from '../../durable-objects/deciding.ts';
 import type { Env } from '../../durable-objects/env.ts';
+import { Erased } from '../../durable-objects/erased.ts';
 import { Journal } from '../../durable-objects/journal.ts';
 import { encodeAppend } from '../../durable-objects/records.ts';
 import { AppendFrameWriter, splitAppendFrame } from '../../model/append-frame.ts';
@@ -33,13 +34,13 @@ export class TraceShard extends DurableObject<Env> {
       sql: this.ctx.storage.sql,
       nowMs: this.nowMs,
       seed: 7,
-      maxBytes: 4 * 2 ** 30,
+      maxBytes: () => 4 * 2 ** 30,
       atomically: (work) => this.ctx.storage.transactionSync(work),
       seen: () => false,
       appended: (live, trace, atMs) => live.deadlines.set(trace, atMs + 1_000),
     });
     this.journal = journal;
-    this.deciding = new Deciding(journal, CONFIG, createSampler(CONFIG));
+    this.deciding = new Deciding(journal, CONFIG, createSampler(CONFIG), new Erased(this.ctx.storage.sql, this.nowMs));
     return journal;
   }
 

@@ -5,6 +5,7 @@ import { parseConfig } from '../../durable-objects/config.ts';
 import { addCounters, type Counters, emptyCounters } from '../../durable-objects/counters.ts';
 import { createSampler } from '../../durable-objects/decide.ts';
 import { Deciding } from '../../durable-objects/deciding.ts';
+import { Erased } from '../../durable-objects/erased.ts';
 import { Journal } from '../../durable-objects/journal.ts';
 import { blockParts, planBlock } from '../../durable-objects/outbox.ts';
 import { encodeJsonRecord, SEAL, STORED } from '../../durable-objects/records.ts';
@@ -43,7 +44,7 @@ function open(sql: SqlStorage): Journal {
     sql,
     nowMs,
     seed: 7,
-    maxBytes: 1e9,
+    maxBytes: () => 1e9,
     atomically: (work) => work(),
     seen: () => false,
     appended: (live, trace, atMs) => live.deadlines.set(trace, atMs),
@@ -146,7 +147,9 @@ it('keeps by hand what version 1 had dropped', () =>
     const journal = open(sql);
     const { traceId, spans } = expected.traces.dropped;
     expect(journal.live.find(traceId)).toBe(-1);
-    expect(new Deciding(journal, CONFIG, createSampler(CONFIG)).keep(parseWords(traceId), nowMs)).toBe(true);
+    expect(
+      new Deciding(journal, CONFIG, createSampler(CONFIG), new Erased(sql, nowMs)).keep(parseWords(traceId), nowMs),
+    ).toBe(true);
     const trace = journal.live.find(traceId);
     expect(journal.live.state(trace)).toBe('kept');
     expect(journal.live.look(trace).spanCount).toBe(spans);

@@ -6,6 +6,7 @@ import { expect, it } from 'vitest';
 import { parseConfig } from '../../durable-objects/config.ts';
 import { createSampler } from '../../durable-objects/decide.ts';
 import { Deciding } from '../../durable-objects/deciding.ts';
+import { Erased } from '../../durable-objects/erased.ts';
 import { Journal } from '../../durable-objects/journal.ts';
 import { encodeAppend } from '../../durable-objects/records.ts';
 import { Storing } from '../../durable-objects/storing.ts';
@@ -41,7 +42,7 @@ class Parts {
       sql: this.sql,
       nowMs: this.nowMs,
       seed: 7,
-      maxBytes: 2 ** 31,
+      maxBytes: () => 2 ** 31,
       atomically: (work) => work(),
       seen: () => false,
       appended: (live, trace, atMs) => {
@@ -49,7 +50,7 @@ class Parts {
         else live.deadlines.set(trace, atMs);
       },
     });
-    this.deciding = new Deciding(this.journal, CONFIG, createSampler(CONFIG));
+    this.deciding = new Deciding(this.journal, CONFIG, createSampler(CONFIG), new Erased(this.sql, this.nowMs));
     this.storing = new Storing({
       journal: this.journal,
       store,

@@ -6,6 +6,7 @@ import { EARLY } from '../../durable-objects/columns/trace-columns.ts';
 import { parseConfig } from '../../durable-objects/config.ts';
 import { createSampler } from '../../durable-objects/decide.ts';
 import { Deciding } from '../../durable-objects/deciding.ts';
+import { Erased } from '../../durable-objects/erased.ts';
 import { Journal } from '../../durable-objects/journal.ts';
 import { planBlock } from '../../durable-objects/outbox.ts';
 import { pressureLevel, quietShare } from '../../durable-objects/pressure.ts';
@@ -43,12 +44,12 @@ class Bench {
       sql,
       nowMs: this.nowMs,
       seed: 7,
-      maxBytes: 1e9,
+      maxBytes: () => 1e9,
       atomically: (work) => work(),
       seen: (service) => CONFIG.critical.services.includes(service),
       appended: (live, trace, atMs) => this.deciding.appended(live, trace, atMs),
     });
-    this.deciding = new Deciding(this.journal, CONFIG, createSampler(CONFIG));
+    this.deciding = new Deciding(this.journal, CONFIG, createSampler(CONFIG), new Erased(sql, this.nowMs));
   }
 
   /** One frame of `count` traces alike, of two spans each. */

@@ -6,6 +6,7 @@ import { MERGED } from '../../durable-objects/columns/trace-columns.ts';
 import { parseConfig } from '../../durable-objects/config.ts';
 import { createSampler } from '../../durable-objects/decide.ts';
 import { Deciding } from '../../durable-objects/deciding.ts';
+import { Erased } from '../../durable-objects/erased.ts';
 import { Journal } from '../../durable-objects/journal.ts';
 import { blockParts, planBlock } from '../../durable-objects/outbox.ts';
 import { encodeAppend, encodeJsonRecord, SEAL, STORED } from '../../durable-objects/records.ts';
@@ -28,12 +29,12 @@ class Bench {
       sql,
       nowMs,
       seed: 7,
-      maxBytes: 1e9,
+      maxBytes: () => 1e9,
       atomically: (work) => work(),
       seen: () => false,
       appended: (live, trace, atMs) => live.deadlines.set(trace, atMs),
     });
-    this.deciding = new Deciding(this.journal, CONFIG, createSampler(CONFIG));
+    this.deciding = new Deciding(this.journal, CONFIG, createSampler(CONFIG), new Erased(sql, nowMs));
   }
 
   /** Everything that must be the same after a restart. */

@@ -331,7 +331,7 @@ describe('TraceShard', () => {
     await runInDurableObject(shard, (instance: TraceShard) => {
       const { journal } = instance as unknown as { journal: Journal };
       Object.defineProperty(journal, 'options', {
-        value: { ...(journal as unknown as { options: object }).options, maxBytes: 0 },
+        value: { ...(journal as unknown as { options: object }).options, maxBytes: () => 0 },
       });
       const { bytes } = journal.log;
       for (let i = 1; i < 10; i++) journal.maintain(Date.now() + i);

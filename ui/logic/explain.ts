@@ -58,6 +58,8 @@ function explainReason({ reason, rate }: Decision): string {
       return 'Dropped: no rule picked it. It stays readable for some minutes, until its spans leave the log.';
     case 'over_limit':
       return 'Dropped: the limit was reached. It stays readable for some minutes, until its spans leave the log.';
+    case 'erased':
+      return 'Dropped: it was erased by hand.';
     case 'drop_rule':
       return 'Dropped by a rule. It stays readable for some minutes, until its spans leave the log.';
     case 'manual':
