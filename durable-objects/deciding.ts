@@ -84,7 +84,8 @@ export class Deciding {
       const isRecalled = this.isForgotten(trace) && recalls++ < MAX_RECALLS;
       if (isRecalled) this.recall(trace, nowMs);
       const view = live.look(trace);
-      const isForced = level >= 3 || i >= dueCount;
+      const isEarly = i >= dueCount && view.durationUs < this.config.slowMs * 1000;
+      const isForced = level >= 3 || isEarly;
       const byMs = this.decideByMs(trace, view);
       if (byMs > nowMs && !isForced) {
         live.deadlines.set(trace, byMs);

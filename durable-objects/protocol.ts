@@ -7,6 +7,7 @@ import type { Counters } from './counters.ts';
 import type { DryRunCount } from './dry-run.ts';
 import type { Place } from './log.ts';
 import type { PressureLevel } from './pressure.ts';
+import type { StatisticsCounters } from './statistics/state.ts';
 
 /** `accepted: true` means durable. */
 export type AppendResult = { readonly accepted: true } | { readonly accepted: false; readonly retryAfterMs: number };
@@ -45,6 +46,10 @@ export interface ShardMetrics {
   /** Decisions of traces that have left memory: remembered, and forgotten for want of room since the shard started. */
   readonly rememberedDecisions: number;
   readonly forgottenDecisions: number;
+  /** Of spans in the statistics, since the shard started; see `Statistics`. */
+  readonly statistics: Readonly<StatisticsCounters>;
+  /** Times a name had no room among the shard's operations, since it started. */
+  readonly otherOperations: number;
 }
 
 /** A span name that was seen with a service. */

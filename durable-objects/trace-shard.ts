@@ -208,6 +208,8 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
       refusedAppends: this.refusedAppends,
       rememberedDecisions: decided.count,
       forgottenDecisions: decided.evicted,
+      statistics: { ...this.journal.statistics.counters },
+      otherOperations: live.operations.overflowed,
     };
   }
 

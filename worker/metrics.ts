@@ -187,6 +187,21 @@ export async function renderMetrics(env: Env, config: Config): Promise<string> {
       'Decisions forgotten early for want of room, since the shards started.',
       sum((shard) => shard.forgottenDecisions),
     ),
+    gauge(
+      'tailrace_operations_other',
+      'Times a name was taken as `other`, since the shards started.',
+      sum((shard) => shard.otherOperations),
+    ),
+    {
+      name: 'tailrace_statistics_spans',
+      type: 'gauge',
+      help: 'Spans in the statistics since the shards started: all, those counted in the minute they came, and those of `other` operations.',
+      samples: [
+        ['{count="measured"}', sum((shard) => shard.statistics.measuredSpans)],
+        ['{count="clamped"}', sum((shard) => shard.statistics.clampedSpans)],
+        ['{count="other"}', sum((shard) => shard.statistics.otherSpans)],
+      ],
+    },
   ];
   return `${families.map(renderFamily).join('')}# EOF\n`;
 }
