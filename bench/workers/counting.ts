@@ -4,6 +4,8 @@ import type { Env } from '../../durable-objects/env.ts';
 import { type Around, aroundCalls } from '../../test/kit/workers/around.ts';
 import edge, { Ledger as RealLedger, TraceShard as RealShard } from '../../worker/index.ts';
 
+export { Control } from '../../worker/index.ts';
+
 const counts: Record<string, number> = {};
 
 function add(name: string, count = 1): void {

@@ -14,7 +14,7 @@ import { groupByTrace } from '../../model/otlp/slice.ts';
 import { splitFrame } from '../../model/slice-frame.ts';
 import { RequestTemplate } from '../request-template.ts';
 
-export { Ledger } from '../../worker/index.ts';
+export { Control, Ledger } from '../../worker/index.ts';
 
 const CONFIG = parseConfig(
   JSON.stringify({ rules: [{ type: 'drop', of: { type: 'always' } }], log: { bytes: 4 * 2 ** 30 } }),

@@ -12,7 +12,7 @@ import type { FaultReport, Faults } from '../faults.ts';
 import { seededRandom } from '../random.ts';
 import { type Around, aroundCalls } from './around.ts';
 
-export { Ledger } from '../../../worker/index.ts';
+export { Control, Ledger } from '../../../worker/index.ts';
 
 interface FaultyEnv extends Env {
   readonly FAULTS: string;
