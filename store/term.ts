@@ -55,7 +55,9 @@ export function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
 function encodeValue(value: string | number | boolean, asDouble: boolean): Pick<Term, 'type' | 'value'> {
   if (typeof value === 'string') return { type: ANY_VALUE.stringValue, value: cutTerm(encoder.encode(value)) };
   if (typeof value === 'boolean') return { type: ANY_VALUE.boolValue, value: new Uint8Array([Number(value)]) };
-  if (Number.isSafeInteger(value) && !asDouble) return { type: ANY_VALUE.intValue, value: encodeInt(value) };
+  // -0 is no int: OTLP has it as a double.
+  if (Number.isSafeInteger(value) && !Object.is(value, -0) && !asDouble)
+    return { type: ANY_VALUE.intValue, value: encodeInt(value) };
   return { type: ANY_VALUE.doubleValue, value: new Uint8Array(new Float64Array([value]).buffer) };
 }
 

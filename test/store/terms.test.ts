@@ -162,6 +162,7 @@ describe('terms', () => {
           expect(lookUpTerm(left, term).traces).toEqual(expected.filter((i) => stays[i]).map((i) => places[i]!));
         }
       }),
+      { examples: [[[[{ service: 'a', attributes: [['k', -0]] }], Array(12).fill(false)]]] },
     );
   });
 
