@@ -1,5 +1,6 @@
 /** What is in force, for those who may not wait for the Control object: what it last said, asked again every few seconds. */
 
+import type { RoutingTable } from '../model/routing.ts';
 import { type Config, parseConfig } from './config.ts';
 import type { Env } from './env.ts';
 import type { ConfigDocument } from './protocol.ts';
@@ -10,6 +11,11 @@ const CONTROL_TIMEOUT_MS = 1_000;
 
 type ConfigEnv = Pick<Env, 'CONTROL' | 'TAILRACE_CONFIG'>;
 
+/** A configuration together with the table that it is at work with: `shards` is what the table has. */
+export interface CurrentConfig extends Config {
+  readonly table: RoutingTable;
+}
+
 /** The configuration that follows from what Control holds and the variable. Throws ConfigError. */
 export function resolveConfig(document: ConfigDocument | null, variable: string | undefined): Config {
   const config = parseConfig(document?.text ?? variable);
@@ -19,19 +25,17 @@ export function resolveConfig(document: ConfigDocument | null, variable: string 
 export class ConfigSource {
   private readonly variable: string | undefined;
   private document: ConfigDocument | null;
+  /** null as long as nobody has told. */
+  table: RoutingTable | null;
   private askedMs = Number.NEGATIVE_INFINITY;
-  config: Config;
+  config: CurrentConfig;
 
-  /** `document`: what was in force when this was last known. Throws ConfigError where the variable is wrong. */
-  constructor(variable: string | undefined, document: ConfigDocument | null) {
+  /** `document`, `table`: what was in force when this was last known. Throws ConfigError where the variable is wrong. */
+  constructor(variable: string | undefined, document: ConfigDocument | null, table: RoutingTable | null) {
     this.variable = variable;
     this.document = document;
-    this.config = resolveConfig(document, variable);
-  }
-
-  /** Control was asked at some time, whether or not it has answered. */
-  get wasAsked(): boolean {
-    return this.askedMs !== Number.NEGATIVE_INFINITY;
+    this.table = table;
+    this.config = this.resolve();
   }
 
   isStale(nowMs: number): boolean {
@@ -40,20 +44,43 @@ export class ConfigSource {
 
   /**
    * Asks Control, for a second at most; what stands stands where it does not answer, and never throws. The document where it
-   * is another one than before, else null.
+   * is another one than before, else null; and the table, which is not in force before it is adopted.
    */
-  async refresh(env: ConfigEnv, nowMs: number): Promise<ConfigDocument | null> {
+  async refresh(
+    env: ConfigEnv,
+    nowMs: number,
+  ): Promise<{ readonly document: ConfigDocument | null; readonly table: RoutingTable | null }> {
     this.askedMs = nowMs;
     try {
-      const document = await withTimeout(env.CONTROL.getByName('control').current());
-      if (!document || document.version <= (this.document?.version ?? 0)) return null;
-      this.config = resolveConfig(document, this.variable);
+      const { document, table } = await withTimeout(env.CONTROL.getByName('control').current());
+      if (!document || document.version <= (this.document?.version ?? 0)) return { document: null, table };
+      const before = this.document;
       this.document = document;
-      return document;
+      try {
+        this.config = this.resolve();
+      } catch (error) {
+        this.document = before;
+        throw error;
+      }
+      return { document, table };
     } catch (error) {
       console.error(`the configuration stays as it is: ${(error as Error).message}`);
-      return null;
+      return { document: null, table: null };
     }
+  }
+
+  /** Puts a table in force, unless it is older than the one that is. */
+  adopt(table: RoutingTable): void {
+    if (table.version <= (this.table?.version ?? 0)) return;
+    this.table = table;
+    this.config = this.resolve();
+  }
+
+  private resolve(): CurrentConfig {
+    const config = resolveConfig(this.document, this.variable);
+    const { shards } = config;
+    const table = this.table ?? { version: 0, shards, former: [], highest: shards };
+    return { ...config, shards: table.shards, table };
   }
 }
 

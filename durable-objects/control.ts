@@ -1,25 +1,42 @@
-/** The one object that holds the configuration: the document that is in force, the one before it, and when each came. */
+/**
+ * The one object that holds the configuration - the document that is in force, the one before it, and when each came - and the
+ * table of shards. When a configuration asks for another number of shards, it makes a new table, and takes the former ones
+ * off it once no shard holds anything that came under them.
+ */
 
 import { DurableObject } from 'cloudflare:workers';
-import type { ConfigDocument, ConfigHistory, ControlApi, PutResult } from './protocol.ts';
+import { MAX_FORMER_TABLES, shardsInUse } from '../model/routing.ts';
+import { resolveConfig } from './config-source.ts';
+import type { Env } from './env.ts';
+import { KnownTable } from './known-table.ts';
+import type { ConfigDocument, ConfigHistory, ControlApi, ControlState, PutResult } from './protocol.ts';
 
 type Row = { version: number; text: string | null; changed_ms: number };
 
-export class Control extends DurableObject implements ControlApi {
-  constructor(state: DurableObjectState, env: unknown) {
-    super(state, env as never);
+/** The shards are asked this often whether they are drained. */
+const DRAIN_INTERVAL_MS = 10_000;
+
+export class Control extends DurableObject<Env> implements ControlApi {
+  private readonly known: KnownTable;
+
+  constructor(state: DurableObjectState, env: Env) {
+    super(state, env);
     state.storage.sql.exec(
       'CREATE TABLE IF NOT EXISTS documents (version INTEGER PRIMARY KEY, text TEXT, changed_ms REAL NOT NULL) STRICT',
     );
+    this.known = new KnownTable(state.storage.sql);
+    // The variable may have changed with a deployment.
+    this.changeTable();
+    if (this.isDraining) this.armAlarm(0);
   }
 
-  async current(): Promise<ConfigDocument | null> {
-    return this.read()[0] ?? null;
+  async current(): Promise<ControlState> {
+    return { document: this.read()[0] ?? null, table: this.known.table };
   }
 
   async history(): Promise<ConfigHistory> {
     const [current = null, previous = null] = this.read();
-    return { current, previous };
+    return { current, previous, table: this.known.table };
   }
 
   async put(text: string | null, variableVersion: number, expected: number | null): Promise<PutResult> {
@@ -30,7 +47,67 @@ export class Control extends DurableObject implements ControlApi {
     const { sql } = this.ctx.storage;
     sql.exec('INSERT INTO documents VALUES (?, ?, ?)', document.version, document.text, document.changedMs);
     if (older) sql.exec('DELETE FROM documents WHERE version <= ?', older.version);
-    return { accepted: true, document };
+    this.changeTable();
+    return { accepted: true, document, table: this.known.table };
+  }
+
+  /** Tells the shards of the table, and asks whether they are drained. */
+  override async alarm(): Promise<void> {
+    const { table } = this.known;
+    if (!table || !this.isDraining) return;
+    const shards = Array.from({ length: shardsInUse(table) }, (_, i) => this.env.TRACE_SHARD.getByName(`shard-${i}`));
+    try {
+      const drained = await Promise.all(shards.map((shard) => shard.drain(table)));
+      if (drained.every(({ isDrained }) => isDrained)) {
+        // As long as shards were asked for what came before, they heard of these; now they have to know themselves.
+        const erased = drained.flatMap((answer) => answer.erased);
+        if (erased.length > 0) await Promise.all(shards.map((shard) => shard.takeErased(erased)));
+        const { version, shards: count, highest } = table;
+        // Another may have been made meanwhile.
+        if (this.known.table === table) {
+          this.known.set({ version: version + 1, shards: count, former: [], highest });
+          this.changeTable();
+        }
+      }
+    } catch (error) {
+      console.error(`the shards are asked again whether they are drained: ${(error as Error).message}`);
+    }
+    if (this.isDraining) this.armAlarm(DRAIN_INTERVAL_MS);
+  }
+
+  private get isDraining(): boolean {
+    return (this.known.table?.former.length ?? 0) > 0;
+  }
+
+  /** Makes a new table where the configuration wants one, unless too many are draining: then when those are drained. */
+  private changeTable(): void {
+    const shards = this.wantedShards();
+    const { table } = this.known;
+    if (shards === null || table?.shards === shards) return;
+    if (!table) this.known.set({ version: 1, shards, former: [], highest: shards });
+    else if (table.former.length < MAX_FORMER_TABLES) {
+      const { version, former, highest } = table;
+      this.known.set({
+        version: version + 1,
+        shards,
+        former: [...former, table.shards],
+        highest: Math.max(highest, shards),
+      });
+      this.armAlarm(0);
+    }
+  }
+
+  /** null where the variable is wrong: then nobody comes here with anything anyway. */
+  private wantedShards(): number | null {
+    try {
+      return resolveConfig(this.read()[0] ?? null, this.env.TAILRACE_CONFIG).shards;
+    } catch {
+      return null;
+    }
+  }
+
+  private armAlarm(inMs: number): void {
+    this.ctx.storage.setAlarm(Date.now() + inMs).catch((error) => this.ctx.abort(String(error)));
   }
 
   /** Newest first: at most the current one and the one before. */

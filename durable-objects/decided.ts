@@ -5,7 +5,7 @@
 
 import { MAX_REMEMBERED_DECISIONS } from '../model/limits.ts';
 import type { Log, Place } from './log.ts';
-import { findInIndex, forEachId, IndexBuilder } from './log-index.ts';
+import { findInIndex, forEachId, IndexBuilder, type VisitId } from './log-index.ts';
 
 /** What one remembered decision takes in memory, with the table half full. */
 export const DECIDED_ENTRY_BYTES = 16;
@@ -61,6 +61,14 @@ export class Decided {
         : bucket.decisionsRow !== null &&
           findInIndex(this.log.indexReader(bucket.id, bucket.decisionsRow), w0, w1, w2, w3).at(-1);
     return found ? { bucket: bucket.id, ...found } : null;
+  }
+
+  /** Calls back with every trace whose decision is in the log, with some more than once. */
+  forEachId(visit: VisitId): void {
+    for (const { id, decisionsRow } of this.log.buckets) {
+      if (decisionsRow !== null) forEachId(this.log.indexReader(id, decisionsRow), visit);
+    }
+    this.current.forEachId(visit);
   }
 
   /** To be called when the log has begun a new bucket. */

@@ -18,6 +18,8 @@ import type { TraceWords } from './trace-words.ts';
 const MAX_LOOKS = 4_000;
 /** Decided traces that are read back because spans came late, in one event. */
 const MAX_RECALLS = 16;
+/** Larger traces wait as long as was needed when they were last looked at, whatever comes. */
+const MAX_HASTENED_SPANS = 256;
 /** Rows searched for traces to be decided early, in one event. */
 const MAX_EARLY_ROWS = 20_000;
 
@@ -54,13 +56,16 @@ export class Deciding {
   appended(live: LiveTraces, trace: number, nowMs: number): void {
     const { deadlines, traces } = live;
     const { maxBytes, maxSpans, minQuietMs } = this.config.completion;
+    const soonMs = nowMs + Math.min(minQuietMs, this.config.quietMs);
     const isFirst = traces.sliceEnd[trace]! - traces.decidedEnd[trace]! === 1;
     const isAtLimit = traces.undecidedBytes[trace]! >= maxBytes || traces.spanCount[trace]! >= maxSpans;
     if (isAtLimit || this.level >= 3) deadlines.set(trace, nowMs);
     // What it waited for before, open spans for one, may have been later.
     else if (isFirst || (traces.bits[trace]! & GOODBYE) !== 0) {
-      deadlines.set(trace, nowMs + Math.min(minQuietMs, this.config.quietMs));
+      deadlines.set(trace, soonMs);
     }
+    // It may be what was missing. A large trace takes too long to look at for each of its slices.
+    else if (traces.spanCount[trace]! <= MAX_HASTENED_SPANS) deadlines.hasten(trace, soonMs);
   }
 
   /** Decides what is due, from what the log has now, and writes it down at once: nothing awaits between the two. */

@@ -1,6 +1,7 @@
 /** Traces that were erased by hand: a shard neither answers nor keeps anything of them, whatever still comes. */
 
 import { TOMBSTONE_DAYS } from '../store/bounds.ts';
+import type { ErasedTrace } from './protocol.ts';
 import { formatWords, type TraceWords } from './trace-words.ts';
 
 const DAY_MS = 86_400_000;
@@ -26,6 +27,13 @@ export class Erased {
   add(traceId: string, nowMs: number): void {
     this.sql.exec('INSERT OR IGNORE INTO erased (id, at_ms) VALUES (?, ?)', traceId, nowMs);
     this.ids.add(traceId);
+  }
+
+  list(): ErasedTrace[] {
+    return this.sql
+      .exec<{ id: string; at_ms: number }>('SELECT id, at_ms FROM erased')
+      .toArray()
+      .map(({ id, at_ms }) => ({ traceId: id, atMs: at_ms }));
   }
 
   has(traceId: string): boolean {

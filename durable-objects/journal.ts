@@ -95,6 +95,16 @@ export class Journal {
     return readDecisionAt(this.log.row(place), place.start, place.end);
   }
 
+  /** Something of the trace is in memory, or was and is remembered. */
+  knows(id: TraceWords): boolean {
+    return this.live.traces.find(...id) !== -1 || this.decided.find(...id) !== null;
+  }
+
+  /** No record that was written by then, milliseconds since the epoch, is in the log any more. */
+  isClearOf(ms: number): boolean {
+    return this.log.buckets.every(({ openedMs, closedMs }) => openedMs > ms || (closedMs === null && !this.isDirty));
+  }
+
   /** Every place where the log has slices of a trace, oldest first. */
   findSlices(id: TraceWords): Place[] {
     return this.log.buckets.flatMap((bucket) => {

@@ -24,6 +24,8 @@ export interface RowRange {
 /** Reads a range of the encoded index. */
 export type ReadRange = (start: number, end: number) => Uint8Array;
 
+export type VisitId = (w0: number, w1: number, w2: number, w3: number) => void;
+
 /** Collects the entries of the current bucket. */
 export class IndexBuilder {
   private ids = new Uint32Array(4 * 256);
@@ -55,6 +57,12 @@ export class IndexBuilder {
   /** Entry `i` when it is of this trace, else null. */
   get(i: number, w0: number, w1: number, w2: number, w3: number): RowRange | null {
     return i < this.count && this.isAt(i, w0, w1, w2, w3) ? this.at(i) : null;
+  }
+
+  /** Calls back with the id of every entry. */
+  forEachId(visit: VisitId): void {
+    const { ids } = this;
+    for (let at = 0; at < this.count * 4; at += 4) visit(ids[at]!, ids[at + 1]!, ids[at + 2]!, ids[at + 3]!);
   }
 
   clear(): void {
@@ -109,7 +117,7 @@ export function findInIndex(read: ReadRange, w0: number, w1: number, w2: number,
 }
 
 /** Calls back with the id of every entry. */
-export function forEachId(read: ReadRange, visit: (w0: number, w1: number, w2: number, w3: number) => void): void {
+export function forEachId(read: ReadRange, visit: VisitId): void {
   const { entriesAt, count } = readHeader(read);
   const step = 32_768;
   for (let i = 0; i < count; i += step) {

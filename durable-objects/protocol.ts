@@ -1,5 +1,6 @@
 /** What Workers and Durable Objects say to each other. Types only. */
 
+import type { RoutingTable } from '../model/routing.ts';
 import type { TraceSummary } from '../model/span.ts';
 import type { TraceQuery } from '../store/store.ts';
 import type { Lease } from './capacity.ts';
@@ -28,6 +29,8 @@ export interface ShardMetrics {
   readonly counters: Counters;
   /** Traces with slices that no decision covers. */
   readonly liveTraces: number;
+  /** Of the traces in memory those that belong to another shard by now. */
+  readonly movedTraces: number;
   readonly liveSpans: number;
   /** What all of memory's columns take. */
   readonly liveBytes: number;
@@ -79,18 +82,24 @@ export interface ConfigDocument {
   readonly changedMs: number;
 }
 
+/** `document` is null where nothing was ever put, `table` where the variable `TAILRACE_CONFIG` never was right. */
+export interface ControlState {
+  readonly document: ConfigDocument | null;
+  readonly table: RoutingTable | null;
+}
+
 export interface ConfigHistory {
   readonly current: ConfigDocument | null;
   readonly previous: ConfigDocument | null;
+  readonly table: RoutingTable | null;
 }
 
 export type PutResult =
-  | { readonly accepted: true; readonly document: ConfigDocument }
+  | { readonly accepted: true; readonly document: ConfigDocument; readonly table: RoutingTable | null }
   | { readonly accepted: false; readonly version: number };
 
 export interface ControlApi {
-  /** null where nothing was ever put. */
-  current(): Promise<ConfigDocument | null>;
+  current(): Promise<ControlState>;
   history(): Promise<ConfigHistory>;
   /**
    * Puts a document in force that the caller has validated, or with null the variable; `variableVersion` is the version that
@@ -99,19 +108,58 @@ export interface ControlApi {
   put(text: string | null, variableVersion: number, expected: number | null): Promise<PutResult>;
 }
 
+/** What a shard knows of traces that another asks for, because their slots have moved there. */
+export type ClaimResult =
+  /** For each id whether the shard has had it; those it has not it will never take in any more. */
+  | { readonly known: readonly boolean[] }
+  /** The one who asks is behind. */
+  | { readonly newer: RoutingTable };
+
+/** How far a shard is with handing over. */
+export interface Drained {
+  /** Nothing in its memory or log belongs to another shard. */
+  readonly isDrained: boolean;
+  readonly erased: readonly ErasedTrace[];
+}
+
+export interface ErasedTrace {
+  readonly traceId: string;
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+}
+
+export interface FoundLive {
+  readonly traces: TraceSummary[];
+  /** The table that the shard knows; one that is newer than the asker's means that there are other shards to ask. */
+  readonly table: RoutingTable | null;
+}
+
+/**
+ * While the table changes, a shard answers for those that hold a trace in its stead. `isForwarded`: it is another shard that
+ * asks, for what this one has itself.
+ */
 export interface ShardApi {
-  /** Commits the slices of a frame (`model/append-frame.ts`). */
-  append(frame: Uint8Array): Promise<AppendResult>;
+  /**
+   * Commits the slices of a frame (`model/append-frame.ts`), here or at the shards that hold their traces. `table` is what
+   * the sender knows; `hops` the number of shards that have passed it on.
+   */
+  append(frame: Uint8Array, table: RoutingTable, hops?: number): Promise<AppendResult>;
+  /** What this shard has of traces, 16 bytes each, that begin to belong to another one under `table`. Durable. */
+  claim(ids: Uint8Array, table: RoutingTable): Promise<ClaimResult>;
+  /** Takes note of a table, durably. */
+  drain(table: RoutingTable): Promise<Drained>;
+  /** Takes note of traces that were erased elsewhere. */
+  takeErased(traces: readonly ErasedTrace[]): Promise<void>;
   /** What comes after `after`, which is null or what the last answer gave as `next`. */
-  get(traceId: string, after: Place | null): Promise<ShardTrace | null>;
+  get(traceId: string, after: Place | null, isForwarded?: boolean): Promise<ShardTrace | null>;
   /** Keeps a live or dropped trace. False when the shard has nothing of it. */
-  keep(traceId: string): Promise<boolean>;
+  keep(traceId: string, isForwarded?: boolean): Promise<boolean>;
   /** Drops a trace for good: it is not answered any more, and nothing of it that comes late is kept. */
-  erase(traceId: string): Promise<void>;
+  erase(traceId: string, isForwarded?: boolean): Promise<void>;
   /** What a valid document would have kept of the traces in the log, the newest of them where there are many. */
   dryRun(text: string): Promise<ShardDryRun>;
   /** Live and kept-but-not-stored traces that match, newest first. */
-  search(query: TraceQuery): Promise<TraceSummary[]>;
+  search(query: TraceQuery): Promise<FoundLive>;
   catalog(): Promise<Operation[]>;
   metrics(): Promise<ShardMetrics>;
 }

@@ -6,14 +6,14 @@
 import { DurableObject } from 'cloudflare:workers';
 import { splitAppendFrame } from '../model/append-frame.ts';
 import { MAX_LOG_ROW_BYTES, MAX_READ_BYTES } from '../model/limits.ts';
+import type { RoutingTable } from '../model/routing.ts';
 import { concatBytes, splitFrame } from '../model/slice-frame.ts';
-import type { TraceSummary } from '../model/span.ts';
 import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import type { TraceQuery } from '../store/store.ts';
 import { Catalog } from './catalog.ts';
-import { type Config, parseConfig } from './config.ts';
-import { ConfigSource } from './config-source.ts';
+import { parseConfig } from './config.ts';
+import { ConfigSource, type CurrentConfig } from './config-source.ts';
 import { createSampler } from './decide.ts';
 import { Deciding } from './deciding.ts';
 import { dryRunLog } from './dry-run-log.ts';
@@ -23,9 +23,22 @@ import { GroupCommit } from './group-commit.ts';
 import { HeadCursor } from './head-cursor.ts';
 import { Journal } from './journal.ts';
 import { readKnownConfig, writeKnownConfig } from './known-config.ts';
+import { KnownTable } from './known-table.ts';
 import type { Place } from './log.ts';
-import type { AppendResult, Operation, ShardApi, ShardDryRun, ShardMetrics, ShardTrace } from './protocol.ts';
+import type {
+  AppendResult,
+  ClaimResult,
+  Drained,
+  ErasedTrace,
+  FoundLive,
+  Operation,
+  ShardApi,
+  ShardDryRun,
+  ShardMetrics,
+  ShardTrace,
+} from './protocol.ts';
 import { encodeAppend } from './records.ts';
+import { knownOf, Rerouting } from './rerouting.ts';
 import { searchLive } from './search.ts';
 import { Storing } from './storing.ts';
 import { parseWords } from './trace-words.ts';
@@ -35,6 +48,9 @@ const DECIDE_INTERVAL_MS = 100;
 /** Kept traces that make it worth while to store a block before the next alarm. */
 const FULL_BLOCK_TRACES = 500;
 const OVERLOAD_RETRY_MS = 5_000;
+/** Shards that an append may be passed on by while tables change one after the other. */
+const MAX_HOPS = 4;
+const REROUTE_RETRY_MS = 1_000;
 /** Appends that wait for a commit; beyond, the shard refuses. */
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 /** Largest frame in one log record. */
@@ -44,10 +60,20 @@ const MAX_FRAME_BYTES = MAX_LOG_ROW_BYTES - 1_024;
 interface Pending {
   readonly record: Uint8Array;
   readonly heads: HeadCursor;
+  readonly checked: Checked;
+}
+
+/** The table by which an append's traces are this shard's. */
+interface Checked {
+  readonly version: number;
+  /** Another table came first: it was not written. */
+  isOutdated: boolean;
 }
 
 export class TraceShard extends DurableObject<Env> implements ShardApi {
   private readonly source: ConfigSource;
+  private readonly known: KnownTable;
+  private readonly rerouting: Rerouting;
   private readonly erased: Erased;
   private readonly catalogue: Catalog;
   private readonly journal: Journal;
@@ -58,12 +84,22 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   private lastAlarmMs = 0;
   private lastDecideMs = 0;
   private refusedAppends = 0;
+  /** When there last was anything here of a trace that belongs to another shard, as far as is known. */
+  private movedMs = Date.now();
 
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
     const { sql } = state.storage;
     const sync = () => state.storage.sync().catch((error) => this.restart(error));
-    this.source = new ConfigSource(env.TAILRACE_CONFIG, readKnownConfig(sql));
+    this.known = new KnownTable(sql);
+    this.source = new ConfigSource(env.TAILRACE_CONFIG, readKnownConfig(sql), this.known.table);
+    this.rerouting = new Rerouting({
+      name: state.id.name,
+      table: () => this.config.table,
+      adopt: (table) => this.adopt(table),
+      knows: (id) => this.erased.hasWords(id) || this.journal.knows(id),
+      shard: (number) => env.TRACE_SHARD.getByName(`shard-${number}`),
+    });
     this.erased = new Erased(sql, Date.now());
     this.catalogue = new Catalog(sql);
     this.journal = new Journal({
@@ -98,7 +134,11 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
       now: Date.now,
       random: Math.random,
     });
-    this.group = new GroupCommit((pending) => {
+    this.group = new GroupCommit((waiting) => {
+      const { version } = this.config.table;
+      for (const { checked } of waiting) checked.isOutdated = checked.version !== version;
+      const pending = waiting.filter(({ checked }) => !checked.isOutdated);
+      if (pending.length === 0) return;
       this.journal.write(
         pending.map(({ record }) => record),
         Date.now(),
@@ -108,32 +148,95 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     this.armAlarm(this.nextWorkMs());
   }
 
-  private get config(): Config {
+  private get config(): CurrentConfig {
     return this.source.config;
   }
 
-  async append(frame: Uint8Array): Promise<AppendResult> {
+  async append(frame: Uint8Array, table: RoutingTable, hops = 0): Promise<AppendResult> {
     const nowMs = Date.now();
     if (this.source.isStale(nowMs)) void this.refreshConfig(nowMs);
     if (nowMs - this.lastDecideMs >= DECIDE_INTERVAL_MS) this.decideDue(nowMs);
+    this.adopt(table);
+    return this.rerouting.isSettled(table) ? this.commit(frame, table.version, hops) : this.reroute(frame, hops);
+  }
+
+  /** Takes in what is this shard's own by this version of the table. */
+  private async commit(frame: Uint8Array, version: number, hops: number): Promise<AppendResult> {
+    const nowMs = Date.now();
     if (this.isFull(frame.length)) {
       this.refusedAppends++;
       this.armAlarm(nowMs);
       return { accepted: false, retryAfterMs: OVERLOAD_RETRY_MS };
     }
+    const checked: Checked = { version, isOutdated: false };
     const { heads, slices } = splitAppendFrame(frame);
     const cursor = new HeadCursor(heads, this.journal.live.operations);
     const parts = splitFrame(slices, MAX_FRAME_BYTES);
     await this.group.commit(
-      parts.map((part) => ({ record: encodeAppend(nowMs, part), heads: cursor })),
+      parts.map((part) => ({ record: encodeAppend(nowMs, part), heads: cursor, checked })),
       frame.length,
     );
+    if (checked.isOutdated) return this.reroute(frame, hops + 1);
     // No decision of what came now is due before it has been quiet.
     this.armAlarm(nowMs + this.config.quietMs);
     return { accepted: true };
   }
 
-  async get(traceId: string, after: Place | null): Promise<ShardTrace | null> {
+  /** Takes in what is this shard's, and passes on what is others', while the table changes. */
+  private async reroute(frame: Uint8Array, hops: number): Promise<AppendResult> {
+    // Without a table nobody can say what is whose.
+    if (this.config.table.version === 0 || hops > MAX_HOPS) return { accepted: false, retryAfterMs: REROUTE_RETRY_MS };
+    const { version, frames } = await this.rerouting.split(frame);
+    const { table } = this.config;
+    const results = await Promise.all(
+      [...frames].map(([shard, share]) =>
+        shard === this.rerouting.self
+          ? this.commit(share, version, hops)
+          : this.env.TRACE_SHARD.getByName(`shard-${shard}`).append(share, table, hops + 1),
+      ),
+    );
+    return results.find(({ accepted }) => !accepted) ?? { accepted: true };
+  }
+
+  async claim(ids: Uint8Array, table: RoutingTable): Promise<ClaimResult> {
+    this.adopt(table);
+    const { table: own } = this.config;
+    if (own.version > table.version) return { newer: own };
+    const known = knownOf(ids, (id) => this.erased.hasWords(id) || this.journal.knows(id));
+    // Once this is answered, not even a crash may let any of the others in.
+    await this.ctx.storage.sync().catch((error) => this.restart(error));
+    return { known };
+  }
+
+  async drain(table: RoutingTable): Promise<Drained> {
+    this.adopt(table);
+    if (this.countMoved() > 0) this.movedMs = Date.now();
+    let isDrained = this.journal.isClearOf(this.movedMs);
+    // Only now, because it reads all of the log's decisions.
+    if (isDrained && this.remembersMoved()) {
+      this.movedMs = Date.now();
+      isDrained = false;
+    }
+    await this.ctx.storage.sync().catch((error) => this.restart(error));
+    return { isDrained, erased: this.erased.list() };
+  }
+
+  async takeErased(traces: readonly ErasedTrace[]): Promise<void> {
+    for (const { traceId, atMs } of traces) this.erased.add(traceId, atMs);
+    await this.ctx.storage.sync().catch((error) => this.restart(error));
+  }
+
+  async get(traceId: string, after: Place | null, isForwarded = false): Promise<ShardTrace | null> {
+    const found = this.read(traceId, after);
+    if (found || isForwarded || this.erased.has(traceId)) return found;
+    for (const other of this.rerouting.others(traceId)) {
+      const elsewhere = await other.get(traceId, after, true);
+      if (elsewhere) return elsewhere;
+    }
+    return null;
+  }
+
+  private read(traceId: string, after: Place | null): ShardTrace | null {
     if (this.erased.has(traceId)) return null;
     const { live } = this.journal;
     const id = parseWords(traceId);
@@ -160,24 +263,31 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     };
   }
 
-  async search(query: TraceQuery): Promise<TraceSummary[]> {
-    return searchLive(this.journal.live, query).filter(({ traceId }) => !this.erased.has(traceId));
+  async search(query: TraceQuery): Promise<FoundLive> {
+    const found = searchLive(this.journal.live, query);
+    return { traces: found.filter(({ traceId }) => !this.erased.has(traceId)), table: this.source.table };
   }
 
-  async keep(traceId: string): Promise<boolean> {
+  async keep(traceId: string, isForwarded = false): Promise<boolean> {
     const nowMs = Date.now();
-    if (this.erased.has(traceId) || !this.deciding.keep(parseWords(traceId), nowMs)) return false;
+    if (this.erased.has(traceId)) return false;
+    if (!this.deciding.keep(parseWords(traceId), nowMs)) {
+      if (isForwarded) return false;
+      for (const other of this.rerouting.others(traceId)) if (await other.keep(traceId, true)) return true;
+      return false;
+    }
     await this.ctx.storage.sync().catch((error) => this.restart(error));
     this.armAlarm(nowMs);
     return true;
   }
 
-  async erase(traceId: string): Promise<void> {
+  async erase(traceId: string, isForwarded = false): Promise<void> {
     const nowMs = Date.now();
     // First: from here on nothing of it is kept, whatever happens next.
     this.erased.add(traceId, nowMs);
     this.deciding.erase(parseWords(traceId), nowMs);
     await this.ctx.storage.sync().catch((error) => this.restart(error));
+    if (!isForwarded) await Promise.all(this.rerouting.others(traceId).map((other) => other.erase(traceId, true)));
   }
 
   async dryRun(text: string): Promise<ShardDryRun> {
@@ -195,6 +305,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     return {
       counters: { ...live.counters, mergedSpans: live.counters.mergedSpans + copies },
       liveTraces: live.undecidedCount,
+      movedTraces: this.countMoved(),
       liveSpans,
       liveBytes: live.bytes,
       outboxTraces: live.outbox.size,
@@ -232,10 +343,40 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   }
 
   private async refreshConfig(nowMs: number): Promise<void> {
-    const document = await this.source.refresh(this.env, nowMs);
-    if (!document) return;
-    writeKnownConfig(this.ctx.storage.sql, document);
-    this.deciding.reconfigure(this.config, createSampler(this.config));
+    const { document, table } = await this.source.refresh(this.env, nowMs);
+    if (document) {
+      writeKnownConfig(this.ctx.storage.sql, document);
+      this.deciding.reconfigure(this.config, createSampler(this.config));
+    }
+    if (table) this.adopt(table);
+  }
+
+  /** Puts a newer table in force. What a caller is told after that must wait until it is durable. */
+  private adopt(table: RoutingTable): void {
+    const { shards } = this.config;
+    if (table.version <= this.config.table.version) return;
+    this.known.set(table);
+    this.source.adopt(table);
+    this.movedMs = Date.now();
+    // The rules share their limits out among the shards.
+    if (table.shards !== shards) this.deciding.reconfigure(this.config, createSampler(this.config));
+  }
+
+  /** Traces in memory that belong to other shards. */
+  private countMoved(): number {
+    const { live } = this.journal;
+    let count = 0;
+    for (const trace of live.all()) if (this.rerouting.isMoved(...live.words(trace))) count++;
+    return count;
+  }
+
+  /** There is a decision in the log about a trace that belongs to another shard. */
+  private remembersMoved(): boolean {
+    let isFound = false;
+    this.journal.decided.forEachId((...id) => {
+      isFound ||= this.rerouting.isMoved(...id);
+    });
+    return isFound;
   }
 
   private isFull(frameBytes: number): boolean {

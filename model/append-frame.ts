@@ -19,7 +19,7 @@ import { MAX_SLICE_BYTES, MAX_SLICED_BYTES } from './limits.ts';
 import { scanRange } from './otlp/scan.ts';
 import { SlicePlan } from './otlp/slice.ts';
 import { NO_LIMITS, SpanTable } from './otlp/span-table.ts';
-import { readFrame, SLICE_HEADER_BYTES } from './slice-frame.ts';
+import { concatBytes, readFrame, SLICE_HEADER_BYTES } from './slice-frame.ts';
 
 export { HAS_RV, HEAD, HEAD_BYTES, IS_ERROR, IS_PAGE, KIND_BITS } from './head.ts';
 
@@ -82,6 +82,12 @@ export function splitAppendFrame(frame: Uint8Array): { readonly heads: Uint8Arra
   const end = LENGTH_BYTES + new DataView(frame.buffer, frame.byteOffset, LENGTH_BYTES).getUint32(0, true);
   if (end > frame.length) throw new RangeError(`append frame is cut off: its heads end at byte ${end}`);
   return { heads: frame.subarray(LENGTH_BYTES, end), slices: frame.subarray(end) };
+}
+
+/** A frame of slices that were taken out of others. */
+export function joinAppendFrame(slices: Uint8Array): Uint8Array {
+  const heads = headsOf(slices);
+  return concatBytes([new Uint8Array(Uint32Array.of(heads.length).buffer), heads, slices]);
 }
 
 /** The heads that belong to slices: the bytes that AppendFrameWriter wrote when it wrote these slices. */

@@ -4,7 +4,8 @@ import { type Context, Hono } from 'hono';
 import { deleteCookie, setCookie } from 'hono/cookie';
 import { cors } from 'hono/cors';
 import { HTTPException } from 'hono/http-exception';
-import { type Config, ConfigError } from '../durable-objects/config.ts';
+import { ConfigError } from '../durable-objects/config.ts';
+import type { CurrentConfig } from '../durable-objects/config-source.ts';
 import type { Env } from '../durable-objects/env.ts';
 import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
@@ -147,7 +148,7 @@ async function ingest(c: Context<App>, handle: typeof ingestOtlp): Promise<Respo
   }
 }
 
-function config(c: Context<App>): Promise<Config> {
+function config(c: Context<App>): Promise<CurrentConfig> {
   return currentConfig(c.env, (work) => c.executionCtx.waitUntil(work), Date.now());
 }
 

@@ -1,6 +1,6 @@
 /** `GET /metrics` in OpenMetrics text: what the isolates have counted and what the shards have, summed. */
 
-import type { Config } from '../durable-objects/config.ts';
+import type { CurrentConfig } from '../durable-objects/config-source.ts';
 import { addCounters, emptyCounters } from '../durable-objects/counters.ts';
 import type { Env } from '../durable-objects/env.ts';
 import { PRESSURE_NAMES } from '../durable-objects/pressure.ts';
@@ -23,7 +23,7 @@ interface Family {
   readonly samples: readonly (readonly [labels: string, value: number])[];
 }
 
-export async function renderMetrics(env: Env, config: Config): Promise<string> {
+export async function renderMetrics(env: Env, config: CurrentConfig): Promise<string> {
   await flushCounters(env);
   const [ledger, ...shards] = await Promise.all([
     env.LEDGER.getByName('ledger').read(),
@@ -117,6 +117,11 @@ export async function renderMetrics(env: Env, config: Config): Promise<string> {
       'tailrace_live_traces',
       'Traces not decided yet.',
       sum((shard) => shard.liveTraces),
+    ),
+    gauge(
+      'tailrace_moved_traces',
+      'Traces in memory whose slots belong to another shard by now.',
+      sum((shard) => shard.movedTraces),
     ),
     gauge(
       'tailrace_live_spans',

@@ -93,8 +93,8 @@ export class TraceShard extends RealShard {
     super(countStorage(state), counted(env));
   }
 
-  override append(frame: Uint8Array) {
-    return this.busy.during('shardRequests', () => super.append(frame));
+  override append(...args: Parameters<RealShard['append']>) {
+    return this.busy.during('shardRequests', () => super.append(...args));
   }
 
   override alarm() {

@@ -38,6 +38,14 @@ export class Deadlines {
     this.slot[trace] = slot + 1;
   }
 
+  /** Sets the deadline of `trace` to `atMs`, unless it is as early already. */
+  hasten(trace: number, atMs: number): void {
+    const slot = trace < this.slot.length ? this.slot[trace]! - 1 : -1;
+    // How far ahead it lies, once round the wheel at the most.
+    const ticks = (slot - (this.tick % TICKS) + TICKS) % TICKS;
+    if (slot === -1 || (this.tick + ticks) * TICK_MS > atMs) this.set(trace, atMs);
+  }
+
   clear(trace: number): void {
     if (trace >= this.slot.length) return;
     const slot = this.slot[trace]! - 1;

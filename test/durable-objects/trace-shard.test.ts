@@ -10,7 +10,7 @@ import { scanTraces } from '../../model/otlp/scan.ts';
 import { concatBytes, SLICE_GOODBYE } from '../../model/slice-frame.ts';
 import { storeBindings } from '../../store/bindings.ts';
 import { createD1R2Store } from '../../store/d1-r2.ts';
-import { frame, otlp, randomTraceId, spanId, type TestSpan, traceId } from '../kit/spans.ts';
+import { frame, otlp, randomTraceId, spanId, TEST_TABLE, type TestSpan, traceId } from '../kit/spans.ts';
 
 const store = createD1R2Store(storeBindings(env));
 let shards = 0;
@@ -22,7 +22,7 @@ function freshShard() {
 type Stub = ReturnType<typeof freshShard>;
 
 async function append(shard: Stub, spans: readonly TestSpan[], flags = 0): Promise<void> {
-  expect(await shard.append(frame(spans, flags))).toEqual({ accepted: true });
+  expect(await shard.append(frame(spans, flags), TEST_TABLE)).toEqual({ accepted: true });
 }
 
 async function spansOf(shard: Stub, id: string) {
@@ -46,7 +46,7 @@ describe('TraceShard', () => {
   it('answers nothing while empty', async () => {
     const shard = freshShard();
     expect(await shard.get(randomTraceId(), null)).toBeNull();
-    expect(await shard.search({ startUs: 0, endUs: Number.MAX_SAFE_INTEGER, limit: 10 })).toEqual([]);
+    expect((await shard.search({ startUs: 0, endUs: Number.MAX_SAFE_INTEGER, limit: 10 })).traces).toEqual([]);
     expect(await shard.catalog()).toEqual([]);
     await expectSumsToAgree(shard);
   });
@@ -67,7 +67,8 @@ describe('TraceShard', () => {
         [spanId(1), 'ended'],
         [spanId(2), 'open'],
       ]);
-      const [summary] = await again.search({ startUs: 0, endUs: Number.MAX_SAFE_INTEGER, limit: 10 });
+      const { traces } = await again.search({ startUs: 0, endUs: Number.MAX_SAFE_INTEGER, limit: 10 });
+      const [summary] = traces;
       expect(summary).toMatchObject({
         traceId: id,
         rootOperation: 'GET /cart',
@@ -316,7 +317,7 @@ describe('TraceShard', () => {
         const table = scanTraces(otlp(spans));
         writer.addSlice(table, table.goodRows(), 0, 10, 0);
       }
-      expect(await shard.append(writer.finish())).toEqual({ accepted: true });
+      expect(await shard.append(writer.finish(), TEST_TABLE)).toEqual({ accepted: true });
     }
     expect((await spansOf(shard, id))?.spans).toHaveLength(60_000);
     for (let alarms = 0; alarms < 5; alarms++)

@@ -1,41 +1,42 @@
 /** `/api/config`: what is in force, what is to be, and what a document would do. */
 
 import { type Config, ConfigError, parseConfig } from '../../durable-objects/config.ts';
-import { resolveConfig } from '../../durable-objects/config-source.ts';
+import { type CurrentConfig, resolveConfig } from '../../durable-objects/config-source.ts';
 import { countDecision, type DryRunCount } from '../../durable-objects/dry-run.ts';
 import type { Env } from '../../durable-objects/env.ts';
 import type { ConfigDocument, ShardDryRun } from '../../durable-objects/protocol.ts';
+import type { RoutingTable } from '../../model/routing.ts';
 import { HttpError } from '../errors.ts';
-import { allShards } from '../routing.ts';
+import { shardsWithTraces } from '../routing.ts';
 
 /** `GET /api/config`, with `version=previous` the one before. */
 export async function readConfig(env: Env, version: string | undefined): Promise<Response> {
   if (version !== undefined && version !== 'previous') {
     throw new HttpError(400, 'bad_parameter', `version is ${JSON.stringify(version)}; want previous, or nothing`);
   }
-  const { current, previous } = await control(env).history();
-  if (version === undefined) return answer(env, current);
+  const { current, previous, table } = await control(env).history();
+  if (version === undefined) return answer(env, current, table);
   if (!current) throw new HttpError(404, 'not_found', 'the configuration was never changed: there is none before');
-  return answer(env, previous);
+  return answer(env, previous, table);
 }
 
 /** `PUT /api/config`. */
 export async function putConfig(env: Env, request: Request): Promise<Response> {
   const text = await request.text();
-  const config = parseDocument(text);
-  return change(env, request, config, text);
+  parseDocument(text);
+  return change(env, request, text);
 }
 
 /** `DELETE /api/config`: the variable is in force again. */
 export function deleteConfig(env: Env, request: Request): Promise<Response> {
-  return change(env, request, parseConfig(env.TAILRACE_CONFIG), null);
+  return change(env, request, null);
 }
 
 /** `POST /api/config/dry-run`. */
-export async function dryRunConfig(env: Env, config: Config, request: Request): Promise<Response> {
+export async function dryRunConfig(env: Env, config: CurrentConfig, request: Request): Promise<Response> {
   const text = await request.text();
-  checkShards(parseDocument(text), config);
-  const shards = await Promise.all(allShards(env, config).map((shard) => shard.dryRun(text)));
+  parseDocument(text);
+  const shards = await Promise.all(shardsWithTraces(env, config).map((shard) => shard.dryRun(text)));
   const windows = shards.flatMap(({ window }) => window ?? []);
   return Response.json({
     window:
@@ -52,14 +53,13 @@ export async function dryRunConfig(env: Env, config: Config, request: Request): 
   });
 }
 
-async function change(env: Env, request: Request, config: Config, text: string | null): Promise<Response> {
-  const before = resolveConfig(await control(env).current(), env.TAILRACE_CONFIG);
-  checkShards(config, before);
+async function change(env: Env, request: Request, text: string | null): Promise<Response> {
+  const before = resolveConfig((await control(env).current()).document, env.TAILRACE_CONFIG);
   const header = expectedVersion(request);
   const named = text === null ? undefined : (JSON.parse(text || '{}') as { version?: number }).version;
   const expected = header ?? named ?? null;
   const result = await control(env).put(text, before.version, expected);
-  if (result.accepted) return answer(env, result.document);
+  if (result.accepted) return answer(env, result.document, result.table);
   throw new HttpError(
     header === null ? 409 : 412,
     'version_conflict',
@@ -87,17 +87,7 @@ function parseDocument(text: string): Config {
   }
 }
 
-/** Isolates and shards hear of a change at different times, and a trace must not be in two shards. */
-function checkShards(config: Config, before: Config): void {
-  if (config.shards === before.shards) return;
-  throw new HttpError(
-    400,
-    'bad_config',
-    `shards: is ${config.shards}, and ${before.shards} are at work: their number is changed by TAILRACE_CONFIG alone`,
-  );
-}
-
-function answer(env: Env, document: ConfigDocument | null): Response {
+function answer(env: Env, document: ConfigDocument | null, table: RoutingTable | null): Response {
   const inForce = resolveConfig(document, env.TAILRACE_CONFIG);
   const isPut = document !== null && document.text !== null;
   const text = isPut ? document.text : env.TAILRACE_CONFIG;
@@ -109,6 +99,8 @@ function answer(env: Env, document: ConfigDocument | null): Response {
       changed: document ? new Date(document.changedMs).toISOString() : null,
       document: { ...(JSON.parse(text || '{}') as object), version },
       resolved: inForce,
+      // Shards that take traces in, and how many there were before, as long as those are not drained.
+      routing: table && { version: table.version, shards: table.shards, draining: table.former },
     },
     { headers: { etag: `"${version}"`, 'cache-control': 'no-store' } },
   );

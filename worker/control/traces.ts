@@ -1,12 +1,12 @@
 /** What an operator does with single traces, and with all of a range of time. */
 
-import type { Config } from '../../durable-objects/config.ts';
+import type { CurrentConfig } from '../../durable-objects/config-source.ts';
 import type { Env } from '../../durable-objects/env.ts';
-import { isTraceId, parseHex } from '../../model/ids.ts';
+import { isTraceId } from '../../model/ids.ts';
 import type { Store } from '../../store/store.ts';
 import { HttpError } from '../errors.ts';
 import { parseTraceQuery } from '../query/params.ts';
-import { shardOf, shardStub, slotOf } from '../routing.ts';
+import { shardOfTrace } from '../routing.ts';
 
 const DAY_MS = 86_400_000;
 const MAX_HOLD_DAYS = 3_650;
@@ -20,7 +20,7 @@ export function parseTraceId(text: string): string {
 }
 
 /** `POST /api/traces/{id}/keep`. */
-export async function keepTrace(env: Env, config: Config, store: Store, traceId: string): Promise<Response> {
+export async function keepTrace(env: Env, config: CurrentConfig, store: Store, traceId: string): Promise<Response> {
   if (await shardOfTrace(env, config, traceId).keep(traceId)) return Response.json({ traceId, state: 'kept' });
   // What is stored is kept already.
   if (await store.get(traceId)) return Response.json({ traceId, state: 'kept' });
@@ -30,7 +30,7 @@ export async function keepTrace(env: Env, config: Config, store: Store, traceId:
 /** `DELETE /api/traces/{id}`; safe to repeat, and for a trace that is still to come. */
 export async function eraseTrace(
   env: Env,
-  config: Config,
+  config: CurrentConfig,
   store: Store,
   traceId: string,
   nowMs: number,
@@ -80,8 +80,4 @@ export async function exportRange(store: Store, params: Readonly<Record<string, 
   return new Response(body, {
     headers: { 'content-type': 'application/x-protobuf', 'content-disposition': 'attachment; filename="traces.otlp"' },
   });
-}
-
-function shardOfTrace(env: Env, config: Config, traceId: string) {
-  return shardStub(env, shardOf(slotOf(parseHex(traceId)!), config));
 }

@@ -1,6 +1,6 @@
 /** From scanned spans to their shards: slice by trace, route, commit. Everything that takes spans in ends here. */
 
-import type { Config } from '../../durable-objects/config.ts';
+import type { CurrentConfig } from '../../durable-objects/config-source.ts';
 import type { Env } from '../../durable-objects/env.ts';
 import type { AppendResult } from '../../durable-objects/protocol.ts';
 import { AppendFrameWriter } from '../../model/append-frame.ts';
@@ -8,9 +8,10 @@ import { MAX_SLICED_BYTES, SHARD_TIMEOUT_MS } from '../../model/limits.ts';
 import { TooManyError } from '../../model/otlp/proto-reader.ts';
 import { groupByTrace } from '../../model/otlp/slice.ts';
 import type { SpanTable } from '../../model/otlp/span-table.ts';
+import { ownerOf, type RoutingTable, slotOf } from '../../model/routing.ts';
 import { countRefused } from '../counters.ts';
 import { IngestError } from '../errors.ts';
-import { shardOf, shardStub, slotOf } from '../routing.ts';
+import { shardStub } from '../routing.ts';
 import { admit } from './admission.ts';
 
 /** A refusal asks the sender to wait this long where the shard does not say how long. */
@@ -21,10 +22,10 @@ const RETRY_SECONDS = 1;
  * or did not answer, and then the sender resends everything, which is safe. Rows whose span cannot be stored are
  * marked as rejected in the table.
  */
-export async function appendTable(env: Env, config: Config, table: SpanTable, flags: number): Promise<void> {
+export async function appendTable(env: Env, config: CurrentConfig, table: SpanTable, flags: number): Promise<void> {
   await admit(env, config, table.countGood());
   const shares = sliceByShard(table, config, flags);
-  const results = await appendShares(env, shares);
+  const results = await appendShares(env, config.table, shares);
   // What other shards have taken stays with them, and is merged when it comes again.
   const refusals = results.filter((result) => !result?.accepted);
   if (refusals.length === 0) return;
@@ -34,7 +35,12 @@ export async function appendTable(env: Env, config: Config, table: SpanTable, fl
   }
   const [first] = refusals;
   const retrySeconds = first?.accepted === false ? Math.ceil(first.retryAfterMs / 1000) : RETRY_SECONDS;
-  throw new IngestError(429, 'overloaded', 'a shard is full: send the same again later', Math.max(1, retrySeconds));
+  throw new IngestError(
+    429,
+    'overloaded',
+    'a shard is full or not ready: send the same again later',
+    Math.max(1, retrySeconds),
+  );
 }
 
 /** What one shard gets of a request. */
@@ -48,14 +54,15 @@ interface Share {
 const writers: AppendFrameWriter[] = [];
 
 /** The table's good rows as one frame for each shard. Throws IngestError 413 when they grow beyond measure. */
-function sliceByShard(table: SpanTable, config: Config, flags: number): Share[] {
-  while (writers.length < config.shards) writers.push(new AppendFrameWriter());
+function sliceByShard(table: SpanTable, config: CurrentConfig, flags: number): Share[] {
+  const { shards } = config;
+  while (writers.length < shards) writers.push(new AppendFrameWriter());
   try {
     const { count, rows, starts } = groupByTrace(table);
     let bytes = 0;
     for (let trace = 0; trace < count; trace++) {
       const from = starts[trace]!;
-      const writer = writers[shardOf(slotOf(table.bytes, table.traceIdAt[rows[from]!]), config)]!;
+      const writer = writers[ownerOf(slotOf(table.bytes, table.traceIdAt[rows[from]!]), shards)]!;
       const before = writer.length;
       addSlices(writer, table, rows, from, starts[trace + 1]!, flags);
       bytes += writer.length - before;
@@ -101,12 +108,12 @@ function addSlices(
 }
 
 /** What each shard answered; null stands for one that failed or did not answer in time. */
-async function appendShares(env: Env, shares: readonly Share[]): Promise<(AppendResult | null)[]> {
+async function appendShares(env: Env, table: RoutingTable, shares: readonly Share[]): Promise<(AppendResult | null)[]> {
   const results: (AppendResult | null)[] = shares.map(() => null);
   const pending = new Set(shares);
   const calls = shares.map(async (share, i) => {
     try {
-      results[i] = await shardStub(env, share.shard).append(share.frame);
+      results[i] = await shardStub(env, share.shard).append(share.frame, table);
     } catch (error) {
       console.error(`shard ${share.shard} failed an append: ${(error as Error).message}`);
     }

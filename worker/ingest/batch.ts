@@ -1,7 +1,7 @@
 /** `POST /v1/batch`: what pages send, beacons included (`docs/wire-format.md`). */
 
 import type { Context } from 'hono';
-import type { Config } from '../../durable-objects/config.ts';
+import type { CurrentConfig } from '../../durable-objects/config-source.ts';
 import type { Env } from '../../durable-objects/env.ts';
 import type { Batch } from '../../model/batch/batch.ts';
 import { BatchError } from '../../model/batch/batch-error.ts';
@@ -23,7 +23,7 @@ import { Rejections } from './rejections.ts';
 /** Answers `{rejected, message?}`: how many spans were not taken, and why the first of them was not. */
 export async function ingestBatch(
   c: Context<{ Bindings: Env }>,
-  config: Config,
+  config: CurrentConfig,
   inFlight: InFlight,
 ): Promise<Response> {
   const batch = readBatch(await readBody(c.req.raw, inFlight, MAX_BATCH_BYTES));

@@ -1,7 +1,7 @@
 /** `POST /v1/traces`: OTLP/HTTP in protobuf and JSON (https://opentelemetry.io/docs/specs/otlp/#otlphttp). */
 
 import type { Context } from 'hono';
-import type { Config } from '../../durable-objects/config.ts';
+import type { CurrentConfig } from '../../durable-objects/config-source.ts';
 import type { Env } from '../../durable-objects/env.ts';
 import { MAX_JSON_OBJECTS } from '../../model/limits.ts';
 import { encodeJsonTraces } from '../../model/otlp/json.ts';
@@ -23,7 +23,11 @@ const JSON_TYPE = 'application/json';
 const JSON_DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 const GRPC_CODES: Readonly<Record<number, number>> = { 400: 3, 401: 16, 413: 8, 415: 3, 429: 8, 503: 14 };
 
-export async function ingestOtlp(c: Context<{ Bindings: Env }>, config: Config, inFlight: InFlight): Promise<Response> {
+export async function ingestOtlp(
+  c: Context<{ Bindings: Env }>,
+  config: CurrentConfig,
+  inFlight: InFlight,
+): Promise<Response> {
   const type = mediaType(c.req.raw);
   if (type !== PROTOBUF && type !== JSON_TYPE) {
     throw new IngestError(

@@ -1,12 +1,12 @@
 /** Services and the operations they were seen with, from the shards' catalogs. */
 
-import type { Config } from '../../durable-objects/config.ts';
+import type { CurrentConfig } from '../../durable-objects/config-source.ts';
 import type { Env } from '../../durable-objects/env.ts';
 import type { Operation } from '../../durable-objects/protocol.ts';
 import { allShards } from '../routing.ts';
 
 /** Every operation once, by service and name; of one service where `service` is given. */
-export async function listOperations(env: Env, config: Config, service?: string): Promise<Operation[]> {
+export async function listOperations(env: Env, config: CurrentConfig, service?: string): Promise<Operation[]> {
   const catalogs = await Promise.all(allShards(env, config).map((shard) => shard.catalog()));
   const operations = new Map<string, Operation>();
   for (const operation of catalogs.flat()) {
@@ -16,7 +16,7 @@ export async function listOperations(env: Env, config: Config, service?: string)
   return [...operations.values()].sort((a, b) => compare(a.service, b.service) || compare(a.name, b.name));
 }
 
-export async function listServices(env: Env, config: Config): Promise<{ name: string }[]> {
+export async function listServices(env: Env, config: CurrentConfig): Promise<{ name: string }[]> {
   const operations = await listOperations(env, config);
   return [...new Set(operations.map(({ service }) => service))].map((name) => ({ name }));
 }

@@ -1,17 +1,16 @@
 /** Reading traces: what the shards still hold and what the store has, as one. */
 
-import type { Config } from '../../durable-objects/config.ts';
+import type { CurrentConfig } from '../../durable-objects/config-source.ts';
 import type { Env } from '../../durable-objects/env.ts';
 import type { TraceShard } from '../../durable-objects/trace-shard.ts';
 import { type CompletenessNote, completenessOf, notesOf } from '../../model/completeness.ts';
-import { parseHex } from '../../model/ids.ts';
 import { newestFirst } from '../../model/order.ts';
 import { decodeSpans } from '../../model/otlp/decode.ts';
 import { mergeTrace } from '../../model/otlp/merge.ts';
 import { concatBytes } from '../../model/slice-frame.ts';
 import type { Decision, Trace, TraceList, TraceState, TraceSummary } from '../../model/span.ts';
 import type { Store, TraceQuery } from '../../store/store.ts';
-import { allShards, shardOf, shardStub, slotOf } from '../routing.ts';
+import { shardOfTrace, shardsWithTraces } from '../routing.ts';
 import { formatCursor } from './params.ts';
 
 export interface FoundTrace {
@@ -26,10 +25,14 @@ export interface FoundTrace {
 }
 
 /** A trace by its id (32 lower-case hex digits), or null. */
-export async function findTrace(env: Env, config: Config, store: Store, traceId: string): Promise<FoundTrace | null> {
-  const shard = shardStub(env, shardOf(slotOf(parseHex(traceId)!), config));
+export async function findTrace(
+  env: Env,
+  config: CurrentConfig,
+  store: Store,
+  traceId: string,
+): Promise<FoundTrace | null> {
   // Asked in this order: a trace that leaves the log between the two is in the store by then.
-  const live = await readLive(shard, traceId);
+  const live = await readLive(shardOfTrace(env, config, traceId), traceId);
   const stored = await store.get(traceId).catch((error: unknown) => {
     // What was never kept is not in the store either.
     if (live && live.state !== 'kept') return null;
@@ -65,9 +68,21 @@ export function traceAnswer(traceId: string, { state, decision, isLive, notes, o
 }
 
 /** A page of traces, newest first: live ones from every shard, kept ones from the store, each once. */
-export async function searchTraces(env: Env, config: Config, store: Store, query: TraceQuery): Promise<TraceList> {
+export async function searchTraces(
+  env: Env,
+  config: CurrentConfig,
+  store: Store,
+  query: TraceQuery,
+): Promise<TraceList> {
   // Shards first: a trace that leaves one meanwhile is in the store by then.
-  const live = await Promise.all(allShards(env, config).map((shard) => shard.search(query)));
+  const answers = await Promise.all(shardsWithTraces(env, config).map((shard) => shard.search(query)));
+  // Where a trace is with a shard that this isolate has not heard of, the one that had its slot before knows.
+  for (const { table } of answers) {
+    if (table && table.version > config.table.version) {
+      return searchTraces(env, { ...config, shards: table.shards, table }, store, query);
+    }
+  }
+  const live = answers.map(({ traces }) => traces);
   const sources = [await store.search(query), ...live];
   const byId = new Map<string, TraceSummary>();
   for (const summary of sources.flat()) {

@@ -1,0 +1,221 @@
+/** Traces while the table of shards changes: each is taken in by one shard alone, whoever knows which table. */
+
+import { abortAllDurableObjects } from 'cloudflare:test';
+import { env } from 'cloudflare:workers';
+import { describe, expect, it } from 'vitest';
+import { parseHex } from '../../model/ids.ts';
+import { decodeSpans } from '../../model/otlp/decode.ts';
+import { mergeTrace } from '../../model/otlp/merge.ts';
+import { holdersOf, ownerOf, type RoutingTable, slotOf } from '../../model/routing.ts';
+import { pickSeed, seededRandom } from '../kit/random.ts';
+import { frame, randomTraceId, type TestSpan } from '../kit/spans.ts';
+
+let version = 100;
+
+/** A table that follows `before`; the first has no former ones. */
+function tableOf(shards: number, before?: RoutingTable): RoutingTable {
+  return {
+    version: ++version,
+    shards,
+    former: before ? [...before.former, before.shards] : [],
+    highest: Math.max(shards, before?.highest ?? 0),
+  };
+}
+
+const shard = (number: number) => env.TRACE_SHARD.getByName(`shard-${number}`);
+const ownerIn = (id: string, table: RoutingTable) => ownerOf(slotOf(parseHex(id)!), table.shards);
+
+/** A trace that belongs to other shards in each of the tables. */
+function moving(...tables: RoutingTable[]): string {
+  for (;;) {
+    const id = randomTraceId();
+    if (new Set(tables.map((table) => ownerIn(id, table))).size === tables.length) return id;
+  }
+}
+
+/** As a Worker that knows this table sends it. */
+function send(table: RoutingTable, ...spans: TestSpan[]) {
+  return shard(ownerIn(spans[0]!.traceId, table)).append(frame(spans), table);
+}
+
+/** Numbers of the shards that hold something of a trace themselves. */
+async function holders(id: string, highest: number): Promise<number[]> {
+  const found = await Promise.all(Array.from({ length: highest }, (_, i) => shard(i).get(id, null, true)));
+  return [...found.keys()].filter((i) => found[i] !== null);
+}
+
+async function spanIds(id: string, table: RoutingTable): Promise<number[]> {
+  const found = await shard(ownerIn(id, table)).get(id, null);
+  return decodeSpans(mergeTrace(found?.otlp ?? new Uint8Array()), 'live')
+    .map(({ spanId }) => Number.parseInt(spanId, 16))
+    .sort((a, b) => a - b);
+}
+
+describe('while the table changes', () => {
+  it('a trace stays with the shard that took it in first, whatever the sender knows', async () => {
+    const before = tableOf(4);
+    const after = tableOf(8, before);
+    const id = moving(before, after);
+    const old = ownerIn(id, before);
+    await send(before, { traceId: id, id: 1 });
+    await send(after, { traceId: id, id: 2, parent: 1 });
+    await send(before, { traceId: id, id: 3, parent: 1 });
+    expect(await holders(id, 8)).toEqual([old]);
+    for (const table of [before, after]) expect(await spanIds(id, table)).toEqual([1, 2, 3]);
+  });
+
+  it('a new trace goes to the new owner, whatever the sender knows', async () => {
+    const before = tableOf(4);
+    const after = tableOf(8, before);
+    const [first, second] = [moving(before, after), moving(before, after)];
+    await send(after, { traceId: first, id: 1 });
+    await send(before, { traceId: first, id: 2, parent: 1 });
+    // The one before has heard of the table by now.
+    await shard(ownerIn(second, before)).drain(after);
+    await send(before, { traceId: second, id: 1 });
+    await send(after, { traceId: second, id: 2, parent: 1 });
+    for (const id of [first, second]) {
+      expect(await holders(id, 8)).toEqual([ownerIn(id, after)]);
+      for (const table of [before, after]) expect(await spanIds(id, table)).toEqual([1, 2]);
+    }
+  });
+
+  it('one append may have spans for all of them', async () => {
+    const before = tableOf(4);
+    const after = tableOf(5, before);
+    // All of one shard's slots as the last sender sees it.
+    const ids: string[] = [];
+    while (ids.length < 40) {
+      const id = randomTraceId();
+      if (ownerIn(id, before) === 2) ids.push(id);
+    }
+    const known = ids.slice(0, 20);
+    await shard(2).append(frame(known.map((traceId) => ({ traceId, id: 1 }))), before);
+    await shard(4).drain(after);
+    await shard(3).drain(after);
+    await shard(2).drain(after);
+    await shard(2).append(frame(ids.map((traceId) => ({ traceId, id: 2, parent: 1 }))), before);
+    for (const id of ids) {
+      const isKnown = known.includes(id);
+      expect(await holders(id, 5)).toEqual([isKnown ? 2 : ownerIn(id, after)]);
+      expect(await spanIds(id, after)).toEqual(isKnown ? [1, 2] : [2]);
+    }
+    expect(new Set(ids.slice(20).map((id) => ownerIn(id, after))).size).toBeGreaterThan(1);
+  });
+
+  it('who has said that it does not know a trace takes it in no more, not even after a crash', async () => {
+    const before = tableOf(4);
+    const after = tableOf(8, before);
+    const id = moving(before, after);
+    const old = ownerIn(id, before);
+    // It knew the former table well.
+    await shard(old).drain(before);
+    expect(await shard(old).claim(parseHex(id)!, after)).toEqual({ known: [false] });
+    await abortAllDurableObjects();
+    await send(before, { traceId: id, id: 1 });
+    expect(await holders(id, 8)).toEqual([ownerIn(id, after)]);
+  });
+
+  it('who is behind is told so', async () => {
+    const before = tableOf(4);
+    const middle = tableOf(8, before);
+    const after = tableOf(6, middle);
+    const id = moving(before, middle, after);
+    await shard(ownerIn(id, before)).drain(after);
+    expect(await shard(ownerIn(id, before)).claim(parseHex(id)!, middle)).toEqual({ newer: after });
+    await send(middle, { traceId: id, id: 1 });
+    expect(await holders(id, 8)).toEqual([ownerIn(id, after)]);
+  });
+
+  it('keeping, erasing and searching find a trace wherever it is', async () => {
+    const before = tableOf(4);
+    const after = tableOf(8, before);
+    const ids = Array.from({ length: 4 }, () => moving(before, after)) as [string, string, string, string];
+    const [oldKept, newKept, oldErased, newErased] = ids;
+    for (const id of [oldKept, oldErased]) await send(before, { traceId: id, id: 1 });
+    for (const id of [newKept, newErased]) await send(after, { traceId: id, id: 1 });
+    // Asked by one who knows only the other table.
+    expect(await shard(ownerIn(oldKept, after)).keep(oldKept)).toBe(true);
+    expect(await shard(ownerIn(newKept, before)).keep(newKept)).toBe(true);
+    await shard(ownerIn(oldErased, after)).erase(oldErased);
+    await shard(ownerIn(newErased, before)).erase(newErased);
+    for (const id of [oldKept, newKept]) expect(await spanIds(id, before)).toEqual([1]);
+    for (const id of [oldErased, newErased]) {
+      expect(await holders(id, 8)).toEqual([]);
+      await send(before, { traceId: id, id: 2, error: true });
+      await send(after, { traceId: id, id: 3, error: true });
+      expect(await holders(id, 8)).toEqual([]);
+    }
+    // What a shard answers to a search says that there is a newer table.
+    const query = { startUs: 0, endUs: Number.MAX_SAFE_INTEGER, limit: 1 };
+    const { table } = await shard(ownerIn(newKept, before)).search(query);
+    expect(table).toEqual(after);
+  });
+
+  it('a shard that was never told of a table refuses a sender that knows none', async () => {
+    const table = { version: 0, shards: 4, former: [], highest: 4 };
+    const answer = await shard(200).append(frame([{ traceId: randomTraceId(), id: 1 }]), table);
+    expect(answer).toEqual({ accepted: false, retryAfterMs: expect.any(Number) });
+  });
+});
+
+it('holds in every order: changes one after the other, senders that are behind, crashes in between', async () => {
+  const seed = pickSeed(undefined);
+  const random = seededRandom(seed);
+  const pick = (count: number) => Math.floor(random() * count);
+  const tables = [tableOf(4)];
+  for (const shards of [8, 3, 5]) tables.push(tableOf(shards, tables.at(-1)));
+  // The last is that of when all are drained.
+  const last = tables.at(-1)!;
+  const traces: { id: string; acknowledged: number[] }[] = [];
+  let newest = 0;
+
+  const sender = async (lag: number, rounds: number, base: number) => {
+    for (let round = 0; round < rounds; round++) {
+      const table = tables[Math.max(0, newest - pick(lag + 1))]!;
+      if (random() < 0.7 || traces.length === 0) traces.push({ id: randomTraceId(), acknowledged: [] });
+      // Mostly what others are sending just now.
+      const chosen = new Set(
+        Array.from({ length: 6 }, () => traces[traces.length - 1 - pick(Math.min(traces.length, 12))]!),
+      );
+      const spanNumber = base + round;
+      const shares = new Map<number, typeof traces>();
+      for (const trace of chosen) {
+        const owner = ownerIn(trace.id, table);
+        shares.set(owner, [...(shares.get(owner) ?? []), trace]);
+      }
+      for (const [owner, share] of shares) {
+        const spans = share.map(({ id }) => ({ traceId: id, id: spanNumber, parent: 1 }));
+        const answer = await shard(owner)
+          .append(frame(spans), table)
+          .catch(() => ({ accepted: false }));
+        if (answer.accepted) for (const { acknowledged } of share) acknowledged.push(spanNumber);
+      }
+    }
+  };
+  const changes = async () => {
+    for (let i = 1; i < tables.length; i++) {
+      for (let turns = 40; turns > 0; turns--) await new Promise((next) => setTimeout(next, 1));
+      newest = i;
+      if (random() < 0.7) await abortAllDurableObjects();
+      // Now and then one hears of it early.
+      if (random() < 0.5)
+        await shard(pick(8))
+          .drain(tables[i]!)
+          .catch(() => {});
+    }
+  };
+  await Promise.all([...[0, 0, 1, 1, 3, 3].map((lag, i) => sender(lag, 60, 1 + i * 1_000)), changes()]);
+
+  for (const { id, acknowledged } of traces) {
+    if (acknowledged.length === 0) continue;
+    const [holder, ...more] = await holders(id, 8);
+    expect([more, `seed ${seed}`]).toEqual([[], `seed ${seed}`]);
+    expect(holdersOf(slotOf(parseHex(id)!), last)).toContain(holder);
+    expect(await spanIds(id, last)).toEqual(expect.arrayContaining(acknowledged));
+  }
+  const moved = await Promise.all(traces.map(async ({ id }) => (await holders(id, 8))[0] !== ownerIn(id, last)));
+  // Both kinds were there: those that stayed with a former owner, and those that did not.
+  expect(moved).toContain(true);
+  expect(moved).toContain(false);
+});
