@@ -25,7 +25,7 @@ const ConfigSchema = v.pipe(
   v.strictObject({
     /** Grows with every change; decisions name the version that made them. */
     version: v.optional(integer(1, Number.MAX_SAFE_INTEGER), 1),
-    /** Number of TraceShard objects. Changing it moves traces: see docs/failure-modes.md. */
+    /** Number of TraceShard objects that traces are given to. */
     shards: v.optional(integer(1, 256), 4),
     /** Share of the traces kept that no other rule keeps, 0 to 1; where there are no `rules`. */
     probability: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 0.1),

@@ -107,6 +107,17 @@ describe('TraceShard', () => {
     await expectSumsToAgree(shard);
   });
 
+  it('decides a trace soon after what was missing has come', async () => {
+    const shard = freshShard();
+    const id = traceId(shards * 100);
+    await append(shard, [{ traceId: id, id: 2, parent: 1 }]);
+    await runDurableObjectAlarm(shard);
+    expect((await shard.metrics()).liveTraces).toBe(1);
+    await append(shard, [{ traceId: id, id: 1 }]);
+    await runDurableObjectAlarm(shard);
+    expect((await spansOf(shard, id))?.state).toBe('kept');
+  });
+
   it('waits for what is missing, but not after the page has said goodbye', async () => {
     const shard = freshShard();
     const [headless, open, gone] = [randomTraceId(), randomTraceId(), randomTraceId()];

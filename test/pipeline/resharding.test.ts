@@ -100,6 +100,7 @@ it('splits no trace, loses no span and decides nothing twice', { timeout: 120_00
     expect(counted.get('tailrace_parts_stored_total')).toBe(traces.length);
     expect(counted.get('tailrace_spans_stored_total')).toBe(traces.length * SPANS);
     expect(counted.get('tailrace_spans_late_total')).toBe(0);
+    expect(counted.get('tailrace_statistics_spans{count="measured"}')).toBe(traces.length * SPANS);
     // What was sent again after a refusal is the same again.
     if (!statuses.has(429) && !statuses.has(503)) expect(counted.get('tailrace_spans_merged_total')).toBe(0);
     const all = Array.from({ length: SPANS }, (_, i) => spanId(i + 1));
