@@ -99,11 +99,16 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
       random: Math.random,
     });
     this.group = new GroupCommit((pending) => {
-      this.journal.write(
-        pending.map(({ record }) => record),
-        Date.now(),
-        pending.map(({ heads }) => heads),
-      );
+      const nowMs = Date.now();
+      // In the row of what has come: one of their own would cost as much as that.
+      const isDecideDue = nowMs - this.lastDecideMs >= DECIDE_INTERVAL_MS;
+      if (isDecideDue) this.lastDecideMs = nowMs;
+      const decisions = isDecideDue ? this.deciding.takeDue(nowMs) : [];
+      this.journal.write([...decisions, ...pending.map(({ record }) => record)], nowMs, [
+        ...decisions.map(() => null),
+        ...pending.map(({ heads }) => heads),
+      ]);
+      this.storeWhenFull();
     }, sync);
     this.armAlarm(this.nextWorkMs());
   }
@@ -115,7 +120,8 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   async append(frame: Uint8Array): Promise<AppendResult> {
     const nowMs = Date.now();
     if (this.source.isStale(nowMs)) void this.refreshConfig(nowMs);
-    if (nowMs - this.lastDecideMs >= DECIDE_INTERVAL_MS) this.decideDue(nowMs);
+    // Decisions make room.
+    if (this.isFull(frame.length) && nowMs - this.lastDecideMs >= DECIDE_INTERVAL_MS) this.decideDue(nowMs);
     if (this.isFull(frame.length)) {
       this.refusedAppends++;
       this.armAlarm(nowMs);
@@ -227,7 +233,11 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   private decideDue(nowMs: number): void {
     this.lastDecideMs = nowMs;
     this.deciding.decideDue(nowMs);
-    // Under load blocks are stored as they fill: all at once would hold everything up.
+    this.storeWhenFull();
+  }
+
+  /** Under load blocks are stored as they fill: all at once would hold everything up. */
+  private storeWhenFull(): void {
     if (this.journal.live.outbox.size >= FULL_BLOCK_TRACES) void this.storing.run();
   }
 
