@@ -10,6 +10,8 @@ import { blockParts, planBlock } from './outbox.ts';
 import { encodeJsonRecord, SEAL, type SealRecord, STORED } from './records.ts';
 
 const MAX_BLOCKS_PER_RUN = 32;
+/** Kept traces that are stored without waiting for more. */
+const FULL_BLOCK_TRACES = 500;
 /** Bounds of the wait before storing is tried again after a failure. */
 const RETRY_MIN_MS = 1_000;
 const RETRY_MAX_MS = 60_000;
@@ -31,6 +33,8 @@ export interface StoringDeps {
   readonly now: () => number;
   /** 0 to below 1. */
   readonly random: () => number;
+  /** How long kept traces may wait for others to share a block with. */
+  readonly blockMs: () => number;
 }
 
 export class Storing {
@@ -39,6 +43,8 @@ export class Storing {
   /** Failures in a row. */
   failures = 0;
   private retryAtMs = 0;
+  /** When the traces that wait now were first seen to, null where none do. */
+  private waitingSinceMs: number | null = null;
   private statisticsVersion = 0;
 
   constructor(deps: StoringDeps) {
@@ -50,24 +56,41 @@ export class Storing {
     return this.failures >= OPEN_AFTER;
   }
 
-  /** When a run makes sense, milliseconds since the epoch, given that something waits. */
-  get nextMs(): number {
-    return this.retryAtMs;
+  /**
+   * When what waits is to be stored, milliseconds since the epoch; null when nothing waits. A block and its rows cost the same
+   * whether they hold one trace or many.
+   */
+  dueMs(): number | null {
+    const { live } = this.deps.journal;
+    if (live.outbox.size === 0) {
+      this.waitingSinceMs = null;
+      return null;
+    }
+    this.waitingSinceMs ??= this.deps.now();
+    const isReady = live.sealed !== null || live.outbox.size >= FULL_BLOCK_TRACES;
+    return Math.max(this.retryAtMs, isReady ? 0 : this.waitingSinceMs + this.deps.blockMs());
   }
 
-  /** Stores all that waits, or until the first failure. */
+  get isDue(): boolean {
+    const dueMs = this.dueMs();
+    return dueMs !== null && dueMs <= this.deps.now();
+  }
+
+  /** Stores all that waits, when that is due, or until the first failure; then the minutes of the statistics that are over. */
   async run(): Promise<void> {
     const { journal, store, now } = this.deps;
     if (this.isRunning || now() < this.retryAtMs) return;
     this.isRunning = true;
     try {
-      for (let i = 0; i < MAX_BLOCKS_PER_RUN; i++) {
+      const { isDue } = this;
+      for (let i = 0; isDue && i < MAX_BLOCKS_PER_RUN; i++) {
         const seal = journal.live.sealed ?? (await this.seal());
         if (!seal) break;
         await store.write(seal.key, blockParts(journal.live, seal, journal.readSlice, journal.rememberedSinceMs));
         journal.write([encodeJsonRecord(STORED, { block: seal.block, unstorable: false })], now());
         this.failures = 0;
       }
+      if (isDue) this.waitingSinceMs = null;
       await this.writeStatistics();
     } catch (error) {
       this.failures++;

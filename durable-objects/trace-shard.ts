@@ -32,8 +32,6 @@ import { parseWords } from './trace-words.ts';
 
 /** Under load, appends look for due decisions this often; alarms alone come too seldom. */
 const DECIDE_INTERVAL_MS = 100;
-/** Kept traces that make it worth while to store a block before the next alarm. */
-const FULL_BLOCK_TRACES = 500;
 const OVERLOAD_RETRY_MS = 5_000;
 /** Appends that wait for a commit; beyond, the shard refuses. */
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
@@ -97,6 +95,8 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
       sync,
       now: Date.now,
       random: Math.random,
+      // What is stored leaves memory.
+      blockMs: () => (this.deciding.level > 0 ? 0 : this.config.storing.blockMs),
     });
     this.group = new GroupCommit((pending) => {
       const nowMs = Date.now();
@@ -108,7 +108,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
         ...decisions.map(() => null),
         ...pending.map(({ heads }) => heads),
       ]);
-      this.storeWhenFull();
+      this.storeWhenDue();
     }, sync);
     this.armAlarm(this.nextWorkMs());
   }
@@ -233,12 +233,12 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   private decideDue(nowMs: number): void {
     this.lastDecideMs = nowMs;
     this.deciding.decideDue(nowMs);
-    this.storeWhenFull();
+    this.storeWhenDue();
   }
 
   /** Under load blocks are stored as they fill: all at once would hold everything up. */
-  private storeWhenFull(): void {
-    if (this.journal.live.outbox.size >= FULL_BLOCK_TRACES) void this.storing.run();
+  private storeWhenDue(): void {
+    if (this.storing.isDue) void this.storing.run();
   }
 
   private async refreshConfig(nowMs: number): Promise<void> {
@@ -258,9 +258,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
 
   /** When there is something to do next, milliseconds since the epoch; null when nothing waits. */
   private nextWorkMs(): number | null {
-    const { live } = this.journal;
-    const times = [this.journal.nextDueMs(), live.deadlines.earliestMs()];
-    if (live.outbox.size > 0) times.push(this.storing.nextMs);
+    const times = [this.journal.nextDueMs(), this.journal.live.deadlines.earliestMs(), this.storing.dueMs()];
     const known = times.filter((time) => time !== null);
     return known.length > 0 ? Math.min(...known) : null;
   }

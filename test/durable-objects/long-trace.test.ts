@@ -58,6 +58,7 @@ class Parts {
       sync: async () => {},
       now: () => this.nowMs,
       random: () => 0.5,
+      blockMs: () => 0,
     });
   }
 
