@@ -1,13 +1,18 @@
 /** The one object that holds the configuration: the document that is in force, the one before it, and when each came. */
 
 import { DurableObject } from 'cloudflare:workers';
+import type { Costs } from '../model/costs.ts';
+import { CostMeter, meterEvents } from './cost-meter.ts';
 import type { ConfigDocument, ConfigHistory, ControlApi, PutResult } from './protocol.ts';
 
 type Row = { version: number; text: string | null; changed_ms: number };
 
 export class Control extends DurableObject implements ControlApi {
+  readonly meter = new CostMeter(() => performance.now());
+
   constructor(state: DurableObjectState, env: unknown) {
     super(state, env as never);
+    this.meter.watch(state.storage);
     state.storage.sql.exec(
       'CREATE TABLE IF NOT EXISTS documents (version INTEGER PRIMARY KEY, text TEXT, changed_ms REAL NOT NULL) STRICT',
     );
@@ -33,6 +38,10 @@ export class Control extends DurableObject implements ControlApi {
     return { accepted: true, document };
   }
 
+  async costs(): Promise<Costs> {
+    return this.meter.totals();
+  }
+
   /** Newest first: at most the current one and the one before. */
   private read(): ConfigDocument[] {
     return this.ctx.storage.sql
@@ -41,3 +50,10 @@ export class Control extends DurableObject implements ControlApi {
       .map(({ version, text, changed_ms }) => ({ version, text, changedMs: changed_ms }));
   }
 }
+
+meterEvents<ControlApi>(Control.prototype, {
+  current: 'object_calls',
+  history: 'object_calls',
+  put: 'object_calls',
+  costs: 'object_calls',
+});

@@ -1,5 +1,6 @@
 /** What Workers and Durable Objects say to each other. Types only. */
 
+import type { Costs } from '../model/costs.ts';
 import type { TraceSummary } from '../model/span.ts';
 import type { TraceQuery } from '../store/store.ts';
 import type { Lease } from './capacity.ts';
@@ -50,6 +51,8 @@ export interface ShardMetrics {
   readonly statistics: Readonly<StatisticsCounters>;
   /** Times a name had no room among the shard's operations, since it started. */
   readonly otherOperations: number;
+  /** What it has cost. */
+  readonly costs: Costs;
 }
 
 /** A span name that was seen with a service. */
@@ -97,6 +100,8 @@ export interface ControlApi {
    * one names. Refused where another version than `expected` is in force.
    */
   put(text: string | null, variableVersion: number, expected: number | null): Promise<PutResult>;
+  /** What this object has cost since it started. */
+  costs(): Promise<Costs>;
 }
 
 export interface ShardApi {

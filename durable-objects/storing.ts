@@ -22,6 +22,8 @@ const OPEN_AFTER = 3;
 
 /** A minute is written this long after it began, and again when it has changed: most of its spans have come by then. */
 const STATISTICS_DELAY_MS = 90_000;
+/** Each minute that late spans have changed is a row again. */
+const STATISTICS_INTERVAL_MS = 60_000;
 
 export interface StoringDeps {
   readonly journal: Journal;
@@ -39,13 +41,14 @@ export interface StoringDeps {
 
 export class Storing {
   private readonly deps: StoringDeps;
-  private isRunning = false;
+  private running: Promise<void> | null = null;
   /** Failures in a row. */
   failures = 0;
   private retryAtMs = 0;
   /** When the traces that wait now were first seen to, null where none do. */
   private waitingSinceMs: number | null = null;
   private statisticsVersion = 0;
+  private statisticsAtMs = 0;
 
   constructor(deps: StoringDeps) {
     this.deps = deps;
@@ -67,22 +70,31 @@ export class Storing {
       return null;
     }
     this.waitingSinceMs ??= this.deps.now();
-    const isReady = live.sealed !== null || live.outbox.size >= FULL_BLOCK_TRACES;
-    return Math.max(this.retryAtMs, isReady ? 0 : this.waitingSinceMs + this.deps.blockMs());
+    return Math.max(this.retryAtMs, live.sealed || this.isFull ? 0 : this.waitingSinceMs + this.deps.blockMs());
   }
 
-  get isDue(): boolean {
-    const dueMs = this.dueMs();
-    return dueMs !== null && dueMs <= this.deps.now();
+  /** Enough waits for a block. */
+  get isFull(): boolean {
+    return this.deps.journal.live.outbox.size >= FULL_BLOCK_TRACES;
   }
 
-  /** Stores all that waits, when that is due, or until the first failure; then the minutes of the statistics that are over. */
-  async run(): Promise<void> {
+  /**
+   * Stores all that waits, when that is due by `untilMs`, or until the first failure; then the minutes of the statistics that
+   * are over. While it is under way, further calls wait for it.
+   */
+  run(untilMs: number): Promise<void> {
+    this.running ??= this.runOnce(untilMs).finally(() => {
+      this.running = null;
+    });
+    return this.running;
+  }
+
+  private async runOnce(untilMs: number): Promise<void> {
     const { journal, store, now } = this.deps;
-    if (this.isRunning || now() < this.retryAtMs) return;
-    this.isRunning = true;
+    if (now() < this.retryAtMs) return;
     try {
-      const { isDue } = this;
+      const dueMs = this.dueMs();
+      const isDue = dueMs !== null && dueMs <= untilMs;
       for (let i = 0; isDue && i < MAX_BLOCKS_PER_RUN; i++) {
         const seal = journal.live.sealed ?? (await this.seal());
         if (!seal) break;
@@ -98,8 +110,6 @@ export class Storing {
       this.retryAtMs = now() + waitMs * (0.5 + this.deps.random() / 2);
       console.error(`storing a block failed ${this.failures} times: ${(error as Error).message}`);
       await this.replan(error);
-    } finally {
-      this.isRunning = false;
     }
   }
 
@@ -110,6 +120,8 @@ export class Storing {
   private async writeStatistics(): Promise<void> {
     const { journal, store, shardName, now } = this.deps;
     const nowMs = now();
+    if (Math.abs(nowMs - this.statisticsAtMs) < STATISTICS_INTERVAL_MS) return;
+    this.statisticsAtMs = nowMs;
     // A clock that goes back must not make a row seem older than the one before.
     this.statisticsVersion = Math.max(this.statisticsVersion + 1, nowMs);
     const rows = journal.statistics.takeDirty(nowMs - STATISTICS_DELAY_MS);
@@ -124,6 +136,7 @@ export class Storing {
       );
     } catch (error) {
       for (const row of rows) journal.statistics.putBack(row);
+      this.statisticsAtMs = 0;
       throw error;
     }
   }

@@ -10,10 +10,12 @@ import { concatBytes, splitFrame } from '../model/slice-frame.ts';
 import type { TraceSummary } from '../model/span.ts';
 import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
+import { meterBindings } from '../store/meter.ts';
 import type { TraceQuery } from '../store/store.ts';
 import { Catalog } from './catalog.ts';
 import { type Config, parseConfig } from './config.ts';
 import { ConfigSource } from './config-source.ts';
+import { CostMeter, meterEvents } from './cost-meter.ts';
 import { createSampler } from './decide.ts';
 import { Deciding } from './deciding.ts';
 import { dryRunLog } from './dry-run-log.ts';
@@ -32,6 +34,8 @@ import { parseWords } from './trace-words.ts';
 
 /** Under load, appends look for due decisions this often; alarms alone come too seldom. */
 const DECIDE_INTERVAL_MS = 100;
+/** While appends do what is due, an alarm comes after so many times `alarmMs`: only the last of it may be left to do. */
+const STEADY_ALARMS = 6;
 const OVERLOAD_RETRY_MS = 5_000;
 /** Appends that wait for a commit; beyond, the shard refuses. */
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
@@ -45,6 +49,7 @@ interface Pending {
 }
 
 export class TraceShard extends DurableObject<Env> implements ShardApi {
+  readonly meter = new CostMeter(() => performance.now());
   private readonly source: ConfigSource;
   private readonly erased: Erased;
   private readonly catalogue: Catalog;
@@ -54,11 +59,16 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   private readonly group: GroupCommit<Pending>;
   private alarmAtMs: number | null = null;
   private lastAlarmMs = 0;
+  /** At the last alarm appends did what was due. */
+  private isSteady = false;
   private lastDecideMs = 0;
+  /** When decisions last came with an append. */
+  private appendsDecidedMs = 0;
   private refusedAppends = 0;
 
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
+    this.meter.watch(state.storage);
     const { sql } = state.storage;
     const sync = () => state.storage.sync().catch((error) => this.restart(error));
     this.source = new ConfigSource(env.TAILRACE_CONFIG, readKnownConfig(sql));
@@ -69,6 +79,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
       nowMs: Date.now(),
       seed: Math.floor(Math.random() * 2 ** 32),
       maxBytes: () => this.config.log.bytes,
+      meter: this.meter,
       atomically: (work) => {
         try {
           return state.storage.transactionSync(work);
@@ -90,7 +101,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     this.deciding = new Deciding(this.journal, this.config, createSampler(this.config), this.erased);
     this.storing = new Storing({
       journal: this.journal,
-      store: createD1R2Store(storeBindings(env)),
+      store: createD1R2Store(meterBindings(storeBindings(env), this.meter.count)),
       shardName: state.id.toString().slice(0, 16),
       sync,
       now: Date.now,
@@ -104,13 +115,19 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
       const isDecideDue = nowMs - this.lastDecideMs >= DECIDE_INTERVAL_MS;
       if (isDecideDue) this.lastDecideMs = nowMs;
       const decisions = isDecideDue ? this.deciding.takeDue(nowMs) : [];
+      if (decisions.length > 0) this.appendsDecidedMs = nowMs;
       this.journal.write([...decisions, ...pending.map(({ record }) => record)], nowMs, [
         ...decisions.map(() => null),
         ...pending.map(({ heads }) => heads),
       ]);
-      this.storeWhenDue();
+      this.storeWhenFull();
     }, sync);
     this.armAlarm(this.nextWorkMs());
+  }
+
+  /** Least time from the last alarm to the next. */
+  private get alarmSpacingMs(): number {
+    return this.config.alarmMs * (this.isSteady && this.deciding.level === 0 ? STEADY_ALARMS : 1);
   }
 
   private get config(): Config {
@@ -119,7 +136,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
 
   async append(frame: Uint8Array): Promise<AppendResult> {
     const nowMs = Date.now();
-    if (this.source.isStale(nowMs)) void this.refreshConfig(nowMs);
+    if (this.source.isStale(nowMs)) void this.meter.awake(() => this.refreshConfig(nowMs));
     // Decisions make room.
     if (this.isFull(frame.length) && nowMs - this.lastDecideMs >= DECIDE_INTERVAL_MS) this.decideDue(nowMs);
     if (this.isFull(frame.length)) {
@@ -216,6 +233,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
       forgottenDecisions: decided.evicted,
       statistics: { ...this.journal.statistics.counters },
       otherOperations: live.operations.overflowed,
+      costs: this.meter.totals(),
     };
   }
 
@@ -223,9 +241,11 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     const nowMs = Date.now();
     this.alarmAtMs = null;
     this.lastAlarmMs = nowMs;
+    this.isSteady = nowMs - this.appendsDecidedMs < this.config.alarmMs;
     if (this.source.isStale(nowMs)) await this.refreshConfig(nowMs);
     this.decideDue(Date.now());
-    await this.storing.run();
+    // What would have to be stored before the next alarm may come goes with this one.
+    await this.storing.run(Date.now() + this.alarmSpacingMs);
     this.journal.maintain(Date.now());
     this.armAlarm(this.nextWorkMs());
   }
@@ -233,12 +253,12 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   private decideDue(nowMs: number): void {
     this.lastDecideMs = nowMs;
     this.deciding.decideDue(nowMs);
-    this.storeWhenDue();
+    this.storeWhenFull();
   }
 
   /** Under load blocks are stored as they fill: all at once would hold everything up. */
-  private storeWhenDue(): void {
-    if (this.storing.isDue) void this.storing.run();
+  private storeWhenFull(): void {
+    if (this.storing.isFull) void this.meter.awake(() => this.storing.run(Date.now()));
   }
 
   private async refreshConfig(nowMs: number): Promise<void> {
@@ -263,10 +283,10 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     return known.length > 0 ? Math.min(...known) : null;
   }
 
-  /** Sets the one alarm for `atMs`, no sooner than `alarmMs` after the last; a sooner one that is set stands. */
+  /** Sets the one alarm for `atMs`, not too soon after the last; a sooner one that is set stands. */
   private armAlarm(atMs: number | null): void {
     if (atMs === null) return;
-    const spacedMs = Math.max(atMs, Date.now(), this.lastAlarmMs + this.config.alarmMs);
+    const spacedMs = Math.max(atMs, Date.now(), this.lastAlarmMs + this.alarmSpacingMs);
     if (this.alarmAtMs !== null && this.alarmAtMs <= spacedMs) return;
     this.alarmAtMs = spacedMs;
     this.ctx.storage.setAlarm(spacedMs).catch((error) => this.ctx.abort(String(error)));
@@ -280,6 +300,18 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     throw error;
   }
 }
+
+meterEvents<ShardApi & Pick<TraceShard, 'alarm'>>(TraceShard.prototype, {
+  append: 'object_calls',
+  get: 'object_calls',
+  keep: 'object_calls',
+  erase: 'object_calls',
+  dryRun: 'object_calls',
+  search: 'object_calls',
+  catalog: 'object_calls',
+  metrics: 'object_calls',
+  alarm: 'object_alarms',
+});
 
 function isAfter(place: Place, after: Place | null): boolean {
   if (!after) return true;
