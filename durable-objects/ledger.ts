@@ -1,7 +1,7 @@
 /** Counters that must hold across isolates: one object sums what the Workers count. */
 
 import { DurableObject } from 'cloudflare:workers';
-import { COST_ITEMS, type CostItem, type Costs, costKey } from '../model/costs.ts';
+import { COST_ITEMS, type CostItem, costKey } from '../model/costs.ts';
 import { Capacity, type Lease } from './capacity.ts';
 import { CostMeter, meterEvents } from './cost-meter.ts';
 import type { CounterDeltas, LedgerApi } from './protocol.ts';
@@ -19,9 +19,10 @@ export class Ledger extends DurableObject implements LedgerApi {
     sql.exec('CREATE TABLE IF NOT EXISTS counters (id INTEGER PRIMARY KEY, json TEXT NOT NULL) STRICT');
     const [row] = sql.exec<{ json: string }>('SELECT json FROM counters WHERE id = 1').toArray();
     this.counters = row ? (JSON.parse(row.json) as Record<string, number>) : {};
-    this.meter.restore(
-      Object.fromEntries(COST_ITEMS.map((item) => [item, this.counters[costKey(item, 'ledger')] ?? 0])) as Costs,
-    );
+    const costs = Object.fromEntries(COST_ITEMS.map((item) => [item, this.counters[costKey(item, 'ledger')] ?? 0]));
+    this.meter.restore(costs);
+    // The row itself was written after that.
+    if (row) this.meter.count('object_rows_written');
   }
 
   async add(deltas: CounterDeltas): Promise<void> {

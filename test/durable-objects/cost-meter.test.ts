@@ -1,4 +1,4 @@
-import { runInDurableObject } from 'cloudflare:test';
+import { abortAllDurableObjects, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { CostMeter } from '../../durable-objects/cost-meter.ts';
@@ -93,4 +93,18 @@ it('a shard knows after a restart what it has cost', async () => {
     ({ meter } = start());
     expect(meter.totals()).toMatchObject({ object_calls: 3, d1_rows_written: 9 });
   });
+});
+
+it('the Ledger knows after a restart what it has cost', async () => {
+  const ledger = env.LEDGER.getByName('cost-of-a-ledger');
+  const rows = async () =>
+    (await env.LEDGER.get(ledger.id).read())['tailrace_cost_object_rows_written_total{by="ledger"}']!;
+  await ledger.add({ one: 1 });
+  const before = await rows();
+  await ledger.add({ one: 1 });
+  await ledger.add({ one: 1 });
+  expect(await rows()).toBe(before + 2);
+  await abortAllDurableObjects();
+  expect(await rows()).toBe(before + 2);
+  expect((await env.LEDGER.get(ledger.id).read()).one).toBe(3);
 });
