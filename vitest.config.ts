@@ -42,6 +42,7 @@ export default defineConfig({
                   completion: { minQuietMs: 0, maxQuietMs: 0 },
                   probability: 0.5,
                   alarmMs: 60_000,
+                  storing: { blockMs: 0 },
                 }),
               },
             },

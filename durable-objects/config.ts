@@ -58,6 +58,13 @@ const ConfigSchema = v.pipe(
     memory: v.optional(v.strictObject({ liveBytes: v.optional(integer(MIB, 96 * MIB), 64 * MIB) }), {}),
     /** What one shard's log may hold. */
     log: v.optional(v.strictObject({ bytes: v.optional(integer(64 * MIB, 8 * GIB), 2 * GIB) }), {}),
+    storing: v.optional(
+      v.strictObject({
+        /** How long kept traces wait for others to share a block with; each block costs an R2 write and a few rows. */
+        blockMs: v.optional(integer(0, 600_000), 30_000),
+      }),
+      {},
+    ),
     /** What the whole deployment is meant to take in; without it, what it can. */
     capacity: v.optional(v.strictObject({ spansPerSecond: v.optional(integer(1, 1e9)) }), {}),
     retention: v.optional(retentionSchema, {}),

@@ -5,8 +5,10 @@
  */
 
 import { DurableObject } from 'cloudflare:workers';
+import type { Costs } from '../model/costs.ts';
 import { MAX_FORMER_TABLES, shardsInUse } from '../model/routing.ts';
 import { resolveConfig } from './config-source.ts';
+import { CostMeter, meterEvents } from './cost-meter.ts';
 import type { Env } from './env.ts';
 import { KnownTable } from './known-table.ts';
 import type { ConfigDocument, ConfigHistory, ControlApi, ControlState, PutResult } from './protocol.ts';
@@ -17,10 +19,12 @@ type Row = { version: number; text: string | null; changed_ms: number };
 const DRAIN_INTERVAL_MS = 10_000;
 
 export class Control extends DurableObject<Env> implements ControlApi {
+  readonly meter = new CostMeter(() => performance.now());
   private readonly known: KnownTable;
 
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
+    this.meter.watch(state.storage);
     state.storage.sql.exec(
       'CREATE TABLE IF NOT EXISTS documents (version INTEGER PRIMARY KEY, text TEXT, changed_ms REAL NOT NULL) STRICT',
     );
@@ -110,6 +114,10 @@ export class Control extends DurableObject<Env> implements ControlApi {
     this.ctx.storage.setAlarm(Date.now() + inMs).catch((error) => this.ctx.abort(String(error)));
   }
 
+  async costs(): Promise<Costs> {
+    return this.meter.totals();
+  }
+
   /** Newest first: at most the current one and the one before. */
   private read(): ConfigDocument[] {
     return this.ctx.storage.sql
@@ -118,3 +126,11 @@ export class Control extends DurableObject<Env> implements ControlApi {
       .map(({ version, text, changed_ms }) => ({ version, text, changedMs: changed_ms }));
   }
 }
+
+meterEvents<ControlApi & Pick<Control, 'alarm'>>(Control.prototype, {
+  current: 'object_calls',
+  history: 'object_calls',
+  put: 'object_calls',
+  costs: 'object_calls',
+  alarm: 'object_alarms',
+});

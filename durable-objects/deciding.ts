@@ -68,8 +68,17 @@ export class Deciding {
     else if (traces.spanCount[trace]! <= MAX_HASTENED_SPANS) deadlines.hasten(trace, soonMs);
   }
 
-  /** Decides what is due, from what the log has now, and writes it down at once: nothing awaits between the two. */
+  /** Decides what is due, and writes it down. */
   decideDue(nowMs: number): void {
+    const records = this.takeDue(nowMs);
+    if (records.length > 0) this.journal.write(records, nowMs);
+  }
+
+  /**
+   * Decides what is due, from what the log has now. The records take effect when they are written: the caller does that at
+   * once, and nothing awaits between the two.
+   */
+  takeDue(nowMs: number): Uint8Array[] {
     const { live } = this.journal;
     const level = this.feelPressure();
     const looks: number[] = [];
@@ -107,7 +116,7 @@ export class Deciding {
       if (decision.keep && hasLeft && !isRecalled && live.state(trace) === 'dropped') this.recall(trace, nowMs);
       due.push(this.record(trace, decision, nowMs, notes));
     }
-    if (due.length > 0) this.journal.write([encodeDecisions(due)], nowMs);
+    return due.length > 0 ? [encodeDecisions(due)] : [];
   }
 
   /** It was decided before, and is not in memory from its beginning. */

@@ -13,6 +13,7 @@ import type { Place } from './log.ts';
 import {
   APPEND,
   APPEND_SLICES_AT,
+  COSTS,
   DECIDE,
   type DecideRecord,
   MOVE,
@@ -99,6 +100,8 @@ export class Fold {
         break;
       case RECALL:
         this.applyRecall(row, start, end);
+        break;
+      case COSTS:
         break;
       default:
         throw new RangeError(`log record has unknown type ${type}`);

@@ -3,9 +3,11 @@
  * memory back from the last bucket. Buckets are begun, closed and dropped here, each in one transaction.
  */
 
+import { addCosts, type Costs, emptyCosts } from '../model/costs.ts';
 import { BUCKET_MAX_AGE_MS, BUCKET_MAX_BYTES, MAX_LOG_ROW_BYTES } from '../model/limits.ts';
 import { concatBytes } from '../model/slice-frame.ts';
 import { encodeCheckpoint, restoreCheckpoint } from './checkpoint.ts';
+import type { CostMeter } from './cost-meter.ts';
 import { Decided } from './decided.ts';
 import { Fold } from './fold.ts';
 import { Gaps } from './gaps.ts';
@@ -15,11 +17,22 @@ import { Log, type Place } from './log.ts';
 import { findInIndex, IndexBuilder } from './log-index.ts';
 import { importV1 } from './log-v1.ts';
 import { moveRecords } from './move.ts';
-import { CHECKPOINT, type DecideRecord, encodeRecord, readDecisionAt, readRow } from './records.ts';
+import {
+  CHECKPOINT,
+  COSTS,
+  type DecideRecord,
+  encodeJsonRecord,
+  encodeRecord,
+  readDecisionAt,
+  readJson,
+  readRow,
+} from './records.ts';
 import { Statistics } from './statistics.ts';
 import type { TraceWords } from './trace-words.ts';
 
-const CHECKPOINT_PIECE_BYTES = MAX_LOG_ROW_BYTES - 64;
+const CHECKPOINT_PIECE_BYTES = MAX_LOG_ROW_BYTES - 1_024;
+/** What the shard has cost is written into a row that is written anyway, this often at most. */
+const COSTS_INTERVAL_MS = 1_000;
 
 export interface JournalOptions {
   readonly sql: SqlStorage;
@@ -28,6 +41,7 @@ export interface JournalOptions {
   readonly seed: number;
   /** What the log may hold now. */
   readonly maxBytes: () => number;
+  readonly meter: CostMeter;
   /** Runs the work as one transaction; when it throws, memory is not to be used any more. */
   readonly atomically: <T>(work: () => T) => T;
   /** Hears of every new pair of service and span name; true when it is a critical one. */
@@ -47,6 +61,7 @@ export class Journal {
   private readonly sliceIndex = new IndexBuilder();
   /** Rows were written since the last checkpoint. */
   private isDirty = false;
+  private costsNotedMs = 0;
   readonly readSlice = (place: Place): Uint8Array => this.log.read(place);
 
   constructor(options: JournalOptions) {
@@ -82,7 +97,10 @@ export class Journal {
     this.options.atomically(() => {
       if (!this.log.current) this.begin(nowMs);
       this.isDirty = true;
-      this.log.write(records, (row, bucket, rowId, first) => this.fold.applyRow(row, bucket, rowId, heads, first));
+      const isNoteDue = Math.abs(nowMs - this.costsNotedMs) >= COSTS_INTERVAL_MS;
+      this.log.write(isNoteDue ? [...records, this.costs(nowMs)] : records, (row, bucket, rowId, first) =>
+        this.fold.applyRow(row, bucket, rowId, heads, first),
+      );
       // Not before: places in the records must still be there.
       if (this.log.isRotationDue(nowMs)) this.rotate(nowMs);
     });
@@ -203,8 +221,9 @@ export class Journal {
     this.log.begin(nowMs);
     this.decided.begin(this.log.current!.id);
     const parts = encodeCheckpoint(this.live, this.gaps, this.statistics.encodeState());
+    const costs = this.costs(nowMs);
     // Piece by piece: all of them at once would be as large again.
-    for (const piece of piecesOf(parts)) this.log.write([encodeRecord(CHECKPOINT, [piece])], () => {});
+    for (const piece of piecesOf(parts)) this.log.write([encodeRecord(CHECKPOINT, [piece]), costs], () => {});
     this.log.endCheckpoint();
     this.isDirty = false;
   }
@@ -214,8 +233,14 @@ export class Journal {
     this.sliceIndex.clear();
   }
 
+  private costs(nowMs: number): Uint8Array {
+    this.costsNotedMs = nowMs;
+    return encodeJsonRecord(COSTS, this.options.meter.totals());
+  }
+
   private replay(): void {
     let pieces: Uint8Array[] | null = [];
+    let costs: Costs | null = null;
     const restore = () => {
       if (!pieces) return;
       restoreCheckpoint(concatBytes(pieces), this.live, this.gaps, (state) => {
@@ -224,17 +249,23 @@ export class Journal {
       pieces = null;
     };
     this.log.replay((row, bucket, rowId) => {
-      for (const { type, start, end } of readRow(row)) if (type === CHECKPOINT) pieces?.push(row.subarray(start, end));
+      for (const { type, start, end } of readRow(row)) {
+        if (type === CHECKPOINT) pieces?.push(row.subarray(start, end));
+        if (type === COSTS) costs = addCosts(emptyCosts(), readJson<Partial<Costs>>(row, start, end));
+      }
+      if (costs) costs.object_rows_written++;
       if (readRow(row)[0]?.type === CHECKPOINT) return this.log.endCheckpoint();
       restore();
       this.isDirty = true;
       this.fold.applyRow(row, bucket, rowId);
     });
     if (this.log.current) restore();
+    if (costs) this.options.meter.restore(costs);
   }
 }
 
 function* piecesOf(parts: readonly Uint8Array[]): Iterable<Uint8Array> {
+  if (parts.reduce((sum, { length }) => sum + length, 0) <= CHECKPOINT_PIECE_BYTES) return yield concatBytes(parts);
   for (const part of parts) {
     for (let at = 0; at < part.length; at += CHECKPOINT_PIECE_BYTES) {
       yield part.subarray(at, at + CHECKPOINT_PIECE_BYTES);

@@ -1,24 +1,33 @@
 /** Counters that must hold across isolates: one object sums what the Workers count. */
 
 import { DurableObject } from 'cloudflare:workers';
+import { COST_ITEMS, type CostItem, costKey } from '../model/costs.ts';
 import { Capacity, type Lease } from './capacity.ts';
+import { CostMeter, meterEvents } from './cost-meter.ts';
 import type { CounterDeltas, LedgerApi } from './protocol.ts';
 
 export class Ledger extends DurableObject implements LedgerApi {
+  readonly meter = new CostMeter(() => performance.now());
   private readonly counters: Record<string, number>;
   /** Made anew when the object starts or the configuration changes: then a burst more may come in. */
   private capacity: Capacity | null = null;
 
   constructor(state: DurableObjectState, env: unknown) {
     super(state, env as never);
+    this.meter.watch(state.storage);
     const { sql } = state.storage;
     sql.exec('CREATE TABLE IF NOT EXISTS counters (id INTEGER PRIMARY KEY, json TEXT NOT NULL) STRICT');
     const [row] = sql.exec<{ json: string }>('SELECT json FROM counters WHERE id = 1').toArray();
     this.counters = row ? (JSON.parse(row.json) as Record<string, number>) : {};
+    const costs = Object.fromEntries(COST_ITEMS.map((item) => [item, this.counters[costKey(item, 'ledger')] ?? 0]));
+    this.meter.restore(costs);
+    // The row itself was written after that.
+    if (row) this.meter.count('object_rows_written');
   }
 
   async add(deltas: CounterDeltas): Promise<void> {
     for (const [name, delta] of Object.entries(deltas)) this.counters[name] = (this.counters[name] ?? 0) + delta;
+    this.noteCosts();
     this.ctx.storage.sql.exec(
       'INSERT INTO counters (id, json) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET json = excluded.json',
       JSON.stringify(this.counters),
@@ -32,6 +41,20 @@ export class Ledger extends DurableObject implements LedgerApi {
   }
 
   async read(): Promise<CounterDeltas> {
+    this.noteCosts();
     return this.counters;
   }
+
+  /** What this object itself costs is among the counters. */
+  private noteCosts(): void {
+    for (const [item, count] of Object.entries(this.meter.totals()) as [CostItem, number][]) {
+      this.counters[costKey(item, 'ledger')] = count;
+    }
+  }
 }
+
+meterEvents<LedgerApi>(Ledger.prototype, {
+  add: 'object_calls',
+  lease: 'object_calls',
+  read: 'object_calls',
+});

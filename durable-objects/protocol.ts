@@ -1,5 +1,6 @@
 /** What Workers and Durable Objects say to each other. Types only. */
 
+import type { Costs } from '../model/costs.ts';
 import type { RoutingTable } from '../model/routing.ts';
 import type { TraceSummary } from '../model/span.ts';
 import type { TraceQuery } from '../store/store.ts';
@@ -53,6 +54,8 @@ export interface ShardMetrics {
   readonly statistics: Readonly<StatisticsCounters>;
   /** Times a name had no room among the shard's operations, since it started. */
   readonly otherOperations: number;
+  /** What it has cost. */
+  readonly costs: Costs;
 }
 
 /** A span name that was seen with a service. */
@@ -106,6 +109,8 @@ export interface ControlApi {
    * one names. Refused where another version than `expected` is in force.
    */
   put(text: string | null, variableVersion: number, expected: number | null): Promise<PutResult>;
+  /** What this object has cost since it started. */
+  costs(): Promise<Costs>;
 }
 
 /** What a shard knows of traces that another asks for, because their slots have moved there. */

@@ -7,6 +7,7 @@
  * Formats and their history are in docs/log-format.md; what only version 1 wrote is in log-v1.ts.
  */
 
+import type { Costs } from '../model/costs.ts';
 import type { DecisionReason } from '../model/reasons.ts';
 import { type Decision, RETENTION_CLASSES } from '../model/span.ts';
 import type { Place } from './log.ts';
@@ -29,6 +30,9 @@ export const MOVE = 8;
 export const RECALL = 9;
 /** A piece of the checkpoint that a bucket begins with (`checkpoint.ts`). */
 export const CHECKPOINT = 10;
+
+/** What the shard has cost before this row was written; JSON `Costs`. */
+export const COSTS = 11;
 
 /** Covers all slices of the trace that came before it in the log. */
 export interface DecideRecord {
@@ -78,7 +82,7 @@ export function encodeRecord(type: number, payload: readonly Uint8Array[]): Uint
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-export function encodeJsonRecord(type: number, payload: SealRecord | StoredRecord): Uint8Array {
+export function encodeJsonRecord(type: number, payload: SealRecord | StoredRecord | Costs): Uint8Array {
   return encodeRecord(type, [encoder.encode(JSON.stringify(payload))]);
 }
 

@@ -10,6 +10,8 @@ import { blockParts, planBlock } from './outbox.ts';
 import { encodeJsonRecord, SEAL, type SealRecord, STORED } from './records.ts';
 
 const MAX_BLOCKS_PER_RUN = 32;
+/** Kept traces that are stored without waiting for more. */
+const FULL_BLOCK_TRACES = 500;
 /** Bounds of the wait before storing is tried again after a failure. */
 const RETRY_MIN_MS = 1_000;
 const RETRY_MAX_MS = 60_000;
@@ -20,6 +22,8 @@ const OPEN_AFTER = 3;
 
 /** A minute is written this long after it began, and again when it has changed: most of its spans have come by then. */
 const STATISTICS_DELAY_MS = 90_000;
+/** Each minute that late spans have changed is a row again. */
+const STATISTICS_INTERVAL_MS = 60_000;
 
 export interface StoringDeps {
   readonly journal: Journal;
@@ -31,15 +35,20 @@ export interface StoringDeps {
   readonly now: () => number;
   /** 0 to below 1. */
   readonly random: () => number;
+  /** How long kept traces may wait for others to share a block with. */
+  readonly blockMs: () => number;
 }
 
 export class Storing {
   private readonly deps: StoringDeps;
-  private isRunning = false;
+  private running: Promise<void> | null = null;
   /** Failures in a row. */
   failures = 0;
   private retryAtMs = 0;
+  /** When the traces that wait now were first seen to, null where none do. */
+  private waitingSinceMs: number | null = null;
   private statisticsVersion = 0;
+  private statisticsAtMs = 0;
 
   constructor(deps: StoringDeps) {
     this.deps = deps;
@@ -50,24 +59,50 @@ export class Storing {
     return this.failures >= OPEN_AFTER;
   }
 
-  /** When a run makes sense, milliseconds since the epoch, given that something waits. */
-  get nextMs(): number {
-    return this.retryAtMs;
+  /**
+   * When what waits is to be stored, milliseconds since the epoch; null when nothing waits. A block and its rows cost the same
+   * whether they hold one trace or many.
+   */
+  dueMs(): number | null {
+    const { live } = this.deps.journal;
+    if (live.outbox.size === 0) {
+      this.waitingSinceMs = null;
+      return null;
+    }
+    this.waitingSinceMs ??= this.deps.now();
+    return Math.max(this.retryAtMs, live.sealed || this.isFull ? 0 : this.waitingSinceMs + this.deps.blockMs());
   }
 
-  /** Stores all that waits, or until the first failure. */
-  async run(): Promise<void> {
+  /** Enough waits for a block. */
+  get isFull(): boolean {
+    return this.deps.journal.live.outbox.size >= FULL_BLOCK_TRACES;
+  }
+
+  /**
+   * Stores all that waits, when that is due by `untilMs`, or until the first failure; then the minutes of the statistics that
+   * are over. While it is under way, further calls wait for it.
+   */
+  run(untilMs: number): Promise<void> {
+    this.running ??= this.runOnce(untilMs).finally(() => {
+      this.running = null;
+    });
+    return this.running;
+  }
+
+  private async runOnce(untilMs: number): Promise<void> {
     const { journal, store, now } = this.deps;
-    if (this.isRunning || now() < this.retryAtMs) return;
-    this.isRunning = true;
+    if (now() < this.retryAtMs) return;
     try {
-      for (let i = 0; i < MAX_BLOCKS_PER_RUN; i++) {
+      const dueMs = this.dueMs();
+      const isDue = dueMs !== null && dueMs <= untilMs;
+      for (let i = 0; isDue && i < MAX_BLOCKS_PER_RUN; i++) {
         const seal = journal.live.sealed ?? (await this.seal());
         if (!seal) break;
         await store.write(seal.key, blockParts(journal.live, seal, journal.readSlice, journal.rememberedSinceMs));
         journal.write([encodeJsonRecord(STORED, { block: seal.block, unstorable: false })], now());
         this.failures = 0;
       }
+      if (isDue) this.waitingSinceMs = null;
       await this.writeStatistics();
     } catch (error) {
       this.failures++;
@@ -75,8 +110,6 @@ export class Storing {
       this.retryAtMs = now() + waitMs * (0.5 + this.deps.random() / 2);
       console.error(`storing a block failed ${this.failures} times: ${(error as Error).message}`);
       await this.replan(error);
-    } finally {
-      this.isRunning = false;
     }
   }
 
@@ -87,6 +120,8 @@ export class Storing {
   private async writeStatistics(): Promise<void> {
     const { journal, store, shardName, now } = this.deps;
     const nowMs = now();
+    if (Math.abs(nowMs - this.statisticsAtMs) < STATISTICS_INTERVAL_MS) return;
+    this.statisticsAtMs = nowMs;
     // A clock that goes back must not make a row seem older than the one before.
     this.statisticsVersion = Math.max(this.statisticsVersion + 1, nowMs);
     const rows = journal.statistics.takeDirty(nowMs - STATISTICS_DELAY_MS);
@@ -101,6 +136,7 @@ export class Storing {
       );
     } catch (error) {
       for (const row of rows) journal.statistics.putBack(row);
+      this.statisticsAtMs = 0;
       throw error;
     }
   }

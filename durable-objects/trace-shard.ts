@@ -10,10 +10,12 @@ import type { RoutingTable } from '../model/routing.ts';
 import { concatBytes, splitFrame } from '../model/slice-frame.ts';
 import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
+import { meterBindings } from '../store/meter.ts';
 import type { TraceQuery } from '../store/store.ts';
 import { Catalog } from './catalog.ts';
 import { parseConfig } from './config.ts';
 import { ConfigSource, type CurrentConfig } from './config-source.ts';
+import { CostMeter, meterEvents } from './cost-meter.ts';
 import { createSampler } from './decide.ts';
 import { Deciding } from './deciding.ts';
 import { dryRunLog } from './dry-run-log.ts';
@@ -45,8 +47,8 @@ import { parseWords } from './trace-words.ts';
 
 /** Under load, appends look for due decisions this often; alarms alone come too seldom. */
 const DECIDE_INTERVAL_MS = 100;
-/** Kept traces that make it worth while to store a block before the next alarm. */
-const FULL_BLOCK_TRACES = 500;
+/** While appends do what is due, an alarm comes after so many times `alarmMs`: only the last of it may be left to do. */
+const STEADY_ALARMS = 6;
 const OVERLOAD_RETRY_MS = 5_000;
 /** Shards that an append may be passed on by while tables change one after the other. */
 const MAX_HOPS = 4;
@@ -71,6 +73,7 @@ interface Checked {
 }
 
 export class TraceShard extends DurableObject<Env> implements ShardApi {
+  readonly meter = new CostMeter(() => performance.now());
   private readonly source: ConfigSource;
   private readonly known: KnownTable;
   private readonly rerouting: Rerouting;
@@ -82,13 +85,18 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   private readonly group: GroupCommit<Pending>;
   private alarmAtMs: number | null = null;
   private lastAlarmMs = 0;
+  /** At the last alarm appends did what was due. */
+  private isSteady = false;
   private lastDecideMs = 0;
+  /** When decisions last came with an append. */
+  private appendsDecidedMs = 0;
   private refusedAppends = 0;
   /** When there last was anything here of a trace that belongs to another shard, as far as is known. */
   private movedMs = Date.now();
 
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
+    this.meter.watch(state.storage);
     const { sql } = state.storage;
     const sync = () => state.storage.sync().catch((error) => this.restart(error));
     this.known = new KnownTable(sql);
@@ -107,6 +115,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
       nowMs: Date.now(),
       seed: Math.floor(Math.random() * 2 ** 32),
       maxBytes: () => this.config.log.bytes,
+      meter: this.meter,
       atomically: (work) => {
         try {
           return state.storage.transactionSync(work);
@@ -128,24 +137,37 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     this.deciding = new Deciding(this.journal, this.config, createSampler(this.config), this.erased);
     this.storing = new Storing({
       journal: this.journal,
-      store: createD1R2Store(storeBindings(env)),
+      store: createD1R2Store(meterBindings(storeBindings(env), this.meter.count)),
       shardName: state.id.toString().slice(0, 16),
       sync,
       now: Date.now,
       random: Math.random,
+      // What is stored leaves memory.
+      blockMs: () => (this.deciding.level > 0 ? 0 : this.config.storing.blockMs),
     });
     this.group = new GroupCommit((waiting) => {
+      const nowMs = Date.now();
       const { version } = this.config.table;
       for (const { checked } of waiting) checked.isOutdated = checked.version !== version;
       const pending = waiting.filter(({ checked }) => !checked.isOutdated);
       if (pending.length === 0) return;
-      this.journal.write(
-        pending.map(({ record }) => record),
-        Date.now(),
-        pending.map(({ heads }) => heads),
-      );
+      // In the row of what has come: one of their own would cost as much as that.
+      const isDecideDue = nowMs - this.lastDecideMs >= DECIDE_INTERVAL_MS;
+      if (isDecideDue) this.lastDecideMs = nowMs;
+      const decisions = isDecideDue ? this.deciding.takeDue(nowMs) : [];
+      if (decisions.length > 0) this.appendsDecidedMs = nowMs;
+      this.journal.write([...decisions, ...pending.map(({ record }) => record)], nowMs, [
+        ...decisions.map(() => null),
+        ...pending.map(({ heads }) => heads),
+      ]);
+      this.storeWhenFull();
     }, sync);
     this.armAlarm(this.nextWorkMs());
+  }
+
+  /** Least time from the last alarm to the next. */
+  private get alarmSpacingMs(): number {
+    return this.config.alarmMs * (this.isSteady && this.deciding.level === 0 ? STEADY_ALARMS : 1);
   }
 
   private get config(): CurrentConfig {
@@ -154,8 +176,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
 
   async append(frame: Uint8Array, table: RoutingTable, hops = 0): Promise<AppendResult> {
     const nowMs = Date.now();
-    if (this.source.isStale(nowMs)) void this.refreshConfig(nowMs);
-    if (nowMs - this.lastDecideMs >= DECIDE_INTERVAL_MS) this.decideDue(nowMs);
+    if (this.source.isStale(nowMs)) void this.meter.awake(() => this.refreshConfig(nowMs));
     this.adopt(table);
     return this.rerouting.isSettled(table) ? this.commit(frame, table.version, hops) : this.reroute(frame, hops);
   }
@@ -163,6 +184,8 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   /** Takes in what is this shard's own by this version of the table. */
   private async commit(frame: Uint8Array, version: number, hops: number): Promise<AppendResult> {
     const nowMs = Date.now();
+    // Decisions make room.
+    if (this.isFull(frame.length) && nowMs - this.lastDecideMs >= DECIDE_INTERVAL_MS) this.decideDue(nowMs);
     if (this.isFull(frame.length)) {
       this.refusedAppends++;
       this.armAlarm(nowMs);
@@ -321,6 +344,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
       forgottenDecisions: decided.evicted,
       statistics: { ...this.journal.statistics.counters },
       otherOperations: live.operations.overflowed,
+      costs: this.meter.totals(),
     };
   }
 
@@ -328,9 +352,11 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     const nowMs = Date.now();
     this.alarmAtMs = null;
     this.lastAlarmMs = nowMs;
+    this.isSteady = nowMs - this.appendsDecidedMs < this.config.alarmMs;
     if (this.source.isStale(nowMs)) await this.refreshConfig(nowMs);
     this.decideDue(Date.now());
-    await this.storing.run();
+    // What would have to be stored before the next alarm may come goes with this one.
+    await this.storing.run(Date.now() + this.alarmSpacingMs);
     this.journal.maintain(Date.now());
     this.armAlarm(this.nextWorkMs());
   }
@@ -338,8 +364,12 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   private decideDue(nowMs: number): void {
     this.lastDecideMs = nowMs;
     this.deciding.decideDue(nowMs);
-    // Under load blocks are stored as they fill: all at once would hold everything up.
-    if (this.journal.live.outbox.size >= FULL_BLOCK_TRACES) void this.storing.run();
+    this.storeWhenFull();
+  }
+
+  /** Under load blocks are stored as they fill: all at once would hold everything up. */
+  private storeWhenFull(): void {
+    if (this.storing.isFull) void this.meter.awake(() => this.storing.run(Date.now()));
   }
 
   private async refreshConfig(nowMs: number): Promise<void> {
@@ -389,17 +419,15 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
 
   /** When there is something to do next, milliseconds since the epoch; null when nothing waits. */
   private nextWorkMs(): number | null {
-    const { live } = this.journal;
-    const times = [this.journal.nextDueMs(), live.deadlines.earliestMs()];
-    if (live.outbox.size > 0) times.push(this.storing.nextMs);
+    const times = [this.journal.nextDueMs(), this.journal.live.deadlines.earliestMs(), this.storing.dueMs()];
     const known = times.filter((time) => time !== null);
     return known.length > 0 ? Math.min(...known) : null;
   }
 
-  /** Sets the one alarm for `atMs`, no sooner than `alarmMs` after the last; a sooner one that is set stands. */
+  /** Sets the one alarm for `atMs`, not too soon after the last; a sooner one that is set stands. */
   private armAlarm(atMs: number | null): void {
     if (atMs === null) return;
-    const spacedMs = Math.max(atMs, Date.now(), this.lastAlarmMs + this.config.alarmMs);
+    const spacedMs = Math.max(atMs, Date.now(), this.lastAlarmMs + this.alarmSpacingMs);
     if (this.alarmAtMs !== null && this.alarmAtMs <= spacedMs) return;
     this.alarmAtMs = spacedMs;
     this.ctx.storage.setAlarm(spacedMs).catch((error) => this.ctx.abort(String(error)));
@@ -413,6 +441,21 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     throw error;
   }
 }
+
+meterEvents<ShardApi & Pick<TraceShard, 'alarm'>>(TraceShard.prototype, {
+  append: 'object_calls',
+  claim: 'object_calls',
+  drain: 'object_calls',
+  takeErased: 'object_calls',
+  get: 'object_calls',
+  keep: 'object_calls',
+  erase: 'object_calls',
+  dryRun: 'object_calls',
+  search: 'object_calls',
+  catalog: 'object_calls',
+  metrics: 'object_calls',
+  alarm: 'object_alarms',
+});
 
 function isAfter(place: Place, after: Place | null): boolean {
   if (!after) return true;

@@ -1,14 +1,17 @@
-/** What this isolate has counted. Deltas go to the Ledger, at most about once a second, after a response. */
+/** What this isolate has counted. Deltas go to the Ledger, those of some seconds at once. */
 
 import type { Env } from '../durable-objects/env.ts';
+import { type CostItem, costKey } from '../model/costs.ts';
 import type { ClientDropReason, RejectionReason, RequestRejectionReason, WorkerDropReason } from '../model/reasons.ts';
 
 export type Protocol = 'otlp_protobuf' | 'otlp_json' | 'batch';
 
-const FLUSH_INTERVAL_MS = 1_000;
+/** How long a count waits in the isolate; `waitUntil` allows 30 s. A flush costs a call and a row. */
+const FLUSH_AFTER_MS = 10_000;
 
 let deltas: Record<string, number> = {};
-let flushedAtMs = 0;
+/** When what is counted now goes to the Ledger. */
+let flushAtMs = 0;
 
 function count(key: string, by: number): void {
   if (by > 0) deltas[key] = (deltas[key] ?? 0) + by;
@@ -37,6 +40,11 @@ export function countDropped(reason: ClientDropReason | WorkerDropReason, spans:
   count(`tailrace_spans_dropped_total{reason="${reason}"}`, spans);
 }
 
+/** What is billed of the Worker's own work. */
+export function countCost(item: CostItem, by = 1): void {
+  count(costKey(item, 'worker'), by);
+}
+
 /** Sends the deltas to the Ledger. They come back when it does not take them. */
 export async function flushCounters(env: Env): Promise<void> {
   const sent = deltas;
@@ -49,9 +57,11 @@ export async function flushCounters(env: Env): Promise<void> {
   }
 }
 
-/** Flushes when the last flush is a while ago. */
-export async function maybeFlushCounters(env: Env, nowMs: number): Promise<void> {
-  if (nowMs - flushedAtMs < FLUSH_INTERVAL_MS) return;
-  flushedAtMs = nowMs;
+/** Sees to it that what was counted goes to the Ledger soon, whether or not another request comes. */
+export async function flushSoon(env: Env, nowMs: number): Promise<void> {
+  // The request that is to do it may have been cancelled.
+  if (nowMs < flushAtMs && flushAtMs <= nowMs + FLUSH_AFTER_MS) return;
+  flushAtMs = nowMs + FLUSH_AFTER_MS;
+  await scheduler.wait(FLUSH_AFTER_MS);
   await flushCounters(env);
 }

@@ -10,12 +10,13 @@ import type { Env } from '../durable-objects/env.ts';
 import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import { StoreError } from '../store/errors.ts';
+import { meterBindings } from '../store/meter.ts';
 import { check, READ_COOKIE, requireAdminKey, requireIngestKey, requireReadKey } from './auth.ts';
 import { currentConfig } from './config.ts';
 import { deleteConfig, dryRunConfig, putConfig, readConfig } from './control/config.ts';
 import { expireDue, expireStep } from './control/expire.ts';
 import { eraseTrace, exportRange, holdTrace, keepTrace, parseTraceId } from './control/traces.ts';
-import { countRejectedRequest, maybeFlushCounters } from './counters.ts';
+import { countCost, countRejectedRequest, flushSoon } from './counters.ts';
 import { HttpError, IngestError } from './errors.ts';
 import { ingestBatch } from './ingest/batch.ts';
 import { InFlight } from './ingest/in-flight.ts';
@@ -39,7 +40,6 @@ app.onError((error, c) => {
   const failure = toHttpError(error);
   if (c.req.path.startsWith('/v1/')) {
     countRejectedRequest(failure instanceof IngestError ? failure.code : ingestReason(failure));
-    c.executionCtx.waitUntil(maybeFlushCounters(c.env, Date.now()));
   }
   const response = c.req.path === '/v1/traces' ? otlpError(c.req.raw, failure) : Response.json(failure.body, failure);
   for (const [name, value] of Object.entries(failure.headers)) response.headers.set(name, value);
@@ -137,14 +137,13 @@ app.put('/api/config', requireAdminKey(), (c) => putConfig(c.env, c.req.raw));
 app.delete('/api/config', requireAdminKey(), (c) => deleteConfig(c.env, c.req.raw));
 app.post('/api/config/dry-run', async (c) => dryRunConfig(c.env, await config(c), c.req.raw));
 
-/** What every way in has in common: a bound on memory, and counters that are sent on after the answer. */
+/** What every way in has in common: a bound on memory, whatever becomes of the request. */
 async function ingest(c: Context<App>, handle: typeof ingestOtlp): Promise<Response> {
   const inFlight = new InFlight();
   try {
     return await handle(c, await config(c), inFlight);
   } finally {
     inFlight.release();
-    c.executionCtx.waitUntil(maybeFlushCounters(c.env, Date.now()));
   }
 }
 
@@ -153,7 +152,7 @@ function config(c: Context<App>): Promise<CurrentConfig> {
 }
 
 function store(env: Env) {
-  return createD1R2Store(storeBindings(env));
+  return createD1R2Store(meterBindings(storeBindings(env), countCost));
 }
 
 function toHttpError(error: Error): HttpError {
@@ -172,9 +171,18 @@ function ingestReason({ status }: HttpError) {
   return status === 401 ? 'unauthorized' : status === 415 ? 'unsupported_media_type' : 'unavailable';
 }
 
+function countInvocation(env: Env, ctx: ExecutionContext): void {
+  countCost('worker_requests');
+  ctx.waitUntil(flushSoon(env, Date.now()));
+}
+
 export default {
-  fetch: (request, env, ctx) => app.fetch(request, env, ctx),
+  fetch: (request, env, ctx) => {
+    countInvocation(env, ctx);
+    return app.fetch(request, env, ctx);
+  },
   scheduled: async ({ scheduledTime }, env, ctx) => {
+    countInvocation(env, ctx);
     const config = await currentConfig(env, (work) => ctx.waitUntil(work), Date.now());
     await expireDue(env, config, store(env), scheduledTime);
   },

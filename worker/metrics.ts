@@ -5,6 +5,7 @@ import { addCounters, emptyCounters } from '../durable-objects/counters.ts';
 import type { Env } from '../durable-objects/env.ts';
 import { PRESSURE_NAMES } from '../durable-objects/pressure.ts';
 import type { ShardMetrics } from '../durable-objects/protocol.ts';
+import { COST_ITEMS, type CostCause, type CostItem, costKey, dollarsOf } from '../model/costs.ts';
 import {
   CLIENT_DROP_REASONS,
   DECISION_REASONS,
@@ -25,8 +26,9 @@ interface Family {
 
 export async function renderMetrics(env: Env, config: CurrentConfig): Promise<string> {
   await flushCounters(env);
-  const [ledger, ...shards] = await Promise.all([
+  const [ledger, control, ...shards] = await Promise.all([
     env.LEDGER.getByName('ledger').read(),
+    env.CONTROL.getByName('control').costs(),
     ...allShards(env, config).map((shard) => shard.metrics()),
   ]);
   const totals = shards.reduce((sum, shard) => addCounters(sum, shard.counters), emptyCounters());
@@ -113,6 +115,10 @@ export async function renderMetrics(env: Env, config: CurrentConfig): Promise<st
       'Blocks that could not be read when they were due to expire.',
       ledger.tailrace_expire_failures_total ?? 0,
     ),
+    ...costFamilies((item, by) => {
+      if (by === 'shard') return sum((shard) => shard.costs[item]);
+      return by === 'control' ? control[item] : (ledger[costKey(item, by)] ?? 0);
+    }),
     gauge(
       'tailrace_live_traces',
       'Traces not decided yet.',
@@ -209,6 +215,36 @@ export async function renderMetrics(env: Env, config: CurrentConfig): Promise<st
     },
   ];
   return `${families.map(renderFamily).join('')}# EOF\n`;
+}
+
+/** What is billed, by who causes it, and the dollars of each item. */
+function costFamilies(count: (item: CostItem, by: CostCause) => number): Family[] {
+  const causes = (item: CostItem): readonly CostCause[] => {
+    if (item === 'worker_requests') return ['worker'];
+    return item.startsWith('object_') ? ['shard', 'ledger', 'control'] : ['worker', 'shard'];
+  };
+  const items = COST_ITEMS.map(
+    (item): Family => ({
+      name: `tailrace_cost_${item}`,
+      type: 'counter',
+      help: `Billed: ${item.replaceAll('_', ' ')} (docs/operating.md).`,
+      samples: causes(item).map((by) => [`{by="${by}"}`, count(item, by)]),
+    }),
+  );
+  const dollars = (item: CostItem) =>
+    dollarsOf(
+      item,
+      causes(item).reduce((sum, by) => sum + count(item, by), 0),
+    );
+  return [
+    ...items,
+    {
+      name: 'tailrace_cost_dollars',
+      type: 'counter',
+      help: 'The same by the price list, beyond what a plan includes; without CPU time and storage.',
+      samples: COST_ITEMS.map((item) => [`{item="${item}"}`, dollars(item)]),
+    },
+  ];
 }
 
 function counter(name: string, help: string, value: number): Family {

@@ -2,6 +2,7 @@
 
 import { DurableObject } from 'cloudflare:workers';
 import { parseConfig } from '../../durable-objects/config.ts';
+import { CostMeter } from '../../durable-objects/cost-meter.ts';
 import { createSampler } from '../../durable-objects/decide.ts';
 import { Deciding } from '../../durable-objects/deciding.ts';
 import type { Env } from '../../durable-objects/env.ts';
@@ -35,6 +36,7 @@ export class TraceShard extends DurableObject<Env> {
       nowMs: this.nowMs,
       seed: 7,
       maxBytes: () => 4 * 2 ** 30,
+      meter: new CostMeter(() => 0),
       atomically: (work) => this.ctx.storage.transactionSync(work),
       seen: () => false,
       appended: (live, trace, atMs) => live.deadlines.set(trace, atMs + 1_000),

@@ -2,6 +2,7 @@ import { runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { expect, it } from 'vitest';
 import { parseConfig } from '../../durable-objects/config.ts';
+import { CostMeter } from '../../durable-objects/cost-meter.ts';
 import { addCounters, type Counters, emptyCounters } from '../../durable-objects/counters.ts';
 import { createSampler } from '../../durable-objects/decide.ts';
 import { Deciding } from '../../durable-objects/deciding.ts';
@@ -45,6 +46,7 @@ function open(sql: SqlStorage): Journal {
     nowMs,
     seed: 7,
     maxBytes: () => 1e9,
+    meter: new CostMeter(() => 0),
     atomically: (work) => work(),
     seen: () => false,
     appended: (live, trace, atMs) => live.deadlines.set(trace, atMs),

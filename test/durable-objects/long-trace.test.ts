@@ -4,6 +4,7 @@ import { runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { expect, it } from 'vitest';
 import { parseConfig } from '../../durable-objects/config.ts';
+import { CostMeter } from '../../durable-objects/cost-meter.ts';
 import { createSampler } from '../../durable-objects/decide.ts';
 import { Deciding } from '../../durable-objects/deciding.ts';
 import { Erased } from '../../durable-objects/erased.ts';
@@ -43,6 +44,7 @@ class Parts {
       nowMs: this.nowMs,
       seed: 7,
       maxBytes: () => 2 ** 31,
+      meter: new CostMeter(() => 0),
       atomically: (work) => work(),
       seen: () => false,
       appended: (live, trace, atMs) => {
@@ -58,6 +60,7 @@ class Parts {
       sync: async () => {},
       now: () => this.nowMs,
       random: () => 0.5,
+      blockMs: () => 0,
     });
   }
 
@@ -67,7 +70,7 @@ class Parts {
 
   async alarm(): Promise<void> {
     this.deciding.decideDue(this.nowMs);
-    await this.storing.run();
+    await this.storing.run(this.nowMs);
     this.journal.maintain(this.nowMs);
   }
 

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { MERGED } from '../../durable-objects/columns/trace-columns.ts';
 import { parseConfig } from '../../durable-objects/config.ts';
+import { CostMeter } from '../../durable-objects/cost-meter.ts';
 import { createSampler } from '../../durable-objects/decide.ts';
 import { Deciding } from '../../durable-objects/deciding.ts';
 import { Erased } from '../../durable-objects/erased.ts';
@@ -30,6 +31,7 @@ class Bench {
       nowMs,
       seed: 7,
       maxBytes: () => 1e9,
+      meter: new CostMeter(() => 0),
       atomically: (work) => work(),
       seen: () => false,
       appended: (live, trace, atMs) => live.deadlines.set(trace, atMs),

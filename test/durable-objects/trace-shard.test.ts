@@ -337,6 +337,35 @@ describe('TraceShard', () => {
     await expectSumsToAgree(shard);
   });
 
+  it('decides in the row of what has come, and then needs an alarm more seldom', async () => {
+    const shard = freshShard();
+    const ALARM_MS = 60_000;
+    const alarmAt = () => runInDurableObject(shard, (_, { storage }) => storage.getAlarm());
+    const letDecide = () =>
+      runInDurableObject(shard, (instance: TraceShard) => {
+        (instance as unknown as { lastDecideMs: number }).lastDecideMs = 0;
+      });
+    const rowsOf = async (spans: readonly TestSpan[]) => {
+      const { object_rows_written: before } = (await shard.metrics()).costs;
+      await append(shard, spans);
+      return (await shard.metrics()).costs.object_rows_written - before;
+    };
+    await append(shard, [{ traceId: traceId(120), id: 1 }]);
+    await letDecide();
+    expect(await rowsOf([{ traceId: traceId(121), id: 1 }])).toBe(1);
+    expect((await shard.metrics()).counters.decidedTraces.probability).toBe(1);
+    await runDurableObjectAlarm(shard);
+    expect(await alarmAt()).toBeGreaterThan(Date.now() + 5 * ALARM_MS);
+    expect((await shard.metrics()).outboxTraces).toBe(0);
+
+    // Appends have ceased for so long that alarms must do it.
+    await runInDurableObject(shard, (instance: TraceShard) => {
+      (instance as unknown as { appendsDecidedMs: number }).appendsDecidedMs -= ALARM_MS;
+    });
+    await runDurableObjectAlarm(shard);
+    expect(await alarmAt()).toBeLessThanOrEqual(Date.now() + ALARM_MS);
+  });
+
   it('does not write again and again what it cannot settle while its log is over its budget', async () => {
     const shard = freshShard();
     await append(shard, [{ traceId: traceId(100), id: 2, parent: 1 }]);

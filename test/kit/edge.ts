@@ -41,7 +41,7 @@ export async function startEdge(options: EdgeOptions = {}): Promise<TestEdge> {
 /** No keys are asked for, every trace is kept, and decided as soon as that is allowed. */
 export const OPEN_VARS: Readonly<Record<string, string>> = {
   TAILRACE_OPEN: '1',
-  TAILRACE_CONFIG: JSON.stringify({ probability: 1, alarmMs: 100 }),
+  TAILRACE_CONFIG: JSON.stringify({ probability: 1, alarmMs: 100, storing: { blockMs: 0 } }),
 };
 
 export interface SpawnedEdge {

@@ -33,6 +33,7 @@ const VARS = {
     headlessQuietMs: 200,
     maxAgeMs: 1_000,
     alarmMs: 100,
+    storing: { blockMs: 0 },
   }),
 };
 

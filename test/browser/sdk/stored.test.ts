@@ -13,7 +13,12 @@ let edge: TestEdge;
 let pages: Pages;
 beforeAll(async () => {
   // The trace's root is a remote span that never comes: it is decided when it has been quiet.
-  const TAILRACE_CONFIG = JSON.stringify({ probability: 1, alarmMs: 100, headlessQuietMs: 500 });
+  const TAILRACE_CONFIG = JSON.stringify({
+    probability: 1,
+    alarmMs: 100,
+    storing: { blockMs: 0 },
+    headlessQuietMs: 500,
+  });
   const vars = { TAILRACE_OPEN: '1', TAILRACE_CONFIG };
   [browser, edge, pages] = await Promise.all([launchChromium(), startEdge({ vars }), startPages()]);
 });

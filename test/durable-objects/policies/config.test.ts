@@ -28,6 +28,7 @@ describe('parseConfig', () => {
       completion: { minQuietMs: 500, maxQuietMs: 10_000, maxSpans: 32_000, maxBytes: 16 * MIB },
       memory: { liveBytes: 64 * MIB },
       log: { bytes: 2_048 * MIB },
+      storing: { blockMs: 30_000 },
       capacity: {},
       retention: {
         hotDays: 7,
