@@ -1,7 +1,7 @@
 /** Decisions and completeness in words. */
 
 import type { DecisionReason, DropReason } from '../../model/reasons.ts';
-import type { Completeness, Decision, TraceState } from '../../model/span.ts';
+import type { Completeness, CompletenessReason, Decision, RetentionClass, TraceState } from '../../model/span.ts';
 
 /** What a list says of a decision, where it is more than its reason's own name. */
 const NAMES: Partial<Record<DecisionReason, string>> = {
@@ -69,15 +69,48 @@ function explainReason({ reason, rate }: Decision): string {
   }
 }
 
-/** What is missing from the trace, one phrase each; empty when nothing is. */
+const RETENTION: Record<RetentionClass, string> = {
+  hot: 'for the usual time',
+  warm: 'longer than usual',
+  cold: 'the longest',
+};
+
+/** How long a kept trace is stored; empty for any other. */
+export function explainRetention(decision: Decision | null): string {
+  if (!decision?.keep) return '';
+  const { retention = 'hot' } = decision;
+  return `Stored in class “${retention}”, ${RETENTION[retention]}.`;
+}
+
+/** What takes the score of completeness down, one phrase each; empty when the trace lacks nothing. */
 export function listMissing(completeness: Completeness): string[] {
-  const { rootEnded, missingParents, openSpans } = completeness;
-  const missing: string[] = [];
-  if (!rootEnded) missing.push('root span not ended or not received');
-  if (missingParents > 0)
-    missing.push(`${missingParents} parent ${missingParents === 1 ? 'span' : 'spans'} not received`);
-  if (openSpans > 0) missing.push(`${openSpans} ${openSpans === 1 ? 'span' : 'spans'} without an end`);
-  return missing;
+  return completeness.reasons.map((reason) => explainMissing(reason, completeness));
+}
+
+function explainMissing(reason: CompletenessReason, { missingParents, openSpans }: Completeness): string {
+  switch (reason) {
+    case 'root_missing':
+      return 'root span not ended or not received';
+    case 'parents_missing':
+      return `${formatCount(missingParents, 'parent span')} not received`;
+    case 'spans_open':
+      return `${formatCount(openSpans, 'span')} without an end`;
+    case 'decided_early':
+      return 'decided early, for want of memory';
+    case 'limit_reached':
+      return 'decided at the limit of its age or size';
+    case 'parts_forgotten':
+      return 'parts that came long before may be missing';
+  }
+}
+
+/** The score for a reader: `100 %` is a trace that lacks nothing that is known of. */
+export function formatScore({ score }: Completeness): string {
+  return `${Math.round(score * 100)} %`;
+}
+
+function formatCount(count: number, noun: string): string {
+  return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 function formatRate(rate: number): string {
