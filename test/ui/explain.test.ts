@@ -30,6 +30,16 @@ describe('explainDecision', () => {
     expect(new Set(names).size).toBe(DECISION_REASONS.length);
   });
 
+  it('says that what was dropped can still be read, and names the rule where there is one', () => {
+    const dropped = decision({ keep: false, reason: 'not_sampled', policy: 'default' });
+    const stays = 'It stays readable for some minutes, until its spans leave the log.';
+    expect(explainDecision('dropped', dropped)).toBe(`Dropped by chance. Rule “default”, configuration 3. ${stays}`);
+    expect(explainDecision('dropped', { ...dropped, policy: 'none' })).toBe(`Dropped: no rule picked it. ${stays}`);
+    expect(explainDecision('kept', decision({ reason: 'manual', policy: 'manual', rate: 0 }))).toBe(
+      'Kept by hand; it stands for no other trace.',
+    );
+  });
+
   it('does not speak of a decision while there is none', () => {
     expect(explainDecision('live', null)).toContain('Not decided yet');
     expect(nameDecision(null)).toBe('');

@@ -32,6 +32,9 @@ const BECAUSE: Record<Exclude<DecisionReason, 'probability' | 'throughput' | 'ma
   byte_limit: 'there was room below the limit on bytes',
 };
 
+/** The `policy` of a decision that no rule made. */
+const NO_RULE = 'none';
+
 /** One to four words for a list: `live`, `error`, `slow`, `1 in 10`. */
 export function nameDecision(decision: Decision | null): string {
   if (decision === null) return '';
@@ -43,10 +46,15 @@ export function nameDecision(decision: Decision | null): string {
 /** A sentence that says what became of the trace and why. */
 export function explainDecision(state: TraceState, decision: Decision | null): string {
   if (decision === null || state === 'live') return 'Not decided yet: spans are still awaited.';
-  return `${explainReason(decision)} Rule “${decision.policy}”, configuration ${decision.configVersion}.`;
+  const { reason, policy, configVersion, keep } = decision;
+  const byRule = reason !== 'manual' && reason !== 'erased' && policy !== NO_RULE;
+  const signature = byRule ? ` Rule “${policy}”, configuration ${configVersion}.` : '';
+  const stays =
+    keep || reason === 'erased' ? '' : ' It stays readable for some minutes, until its spans leave the log.';
+  return `${explainReason(decision)}${signature}${stays}`;
 }
 
-function explainReason({ reason, rate }: Decision): string {
+function explainReason({ reason, rate, policy }: Decision): string {
   switch (reason) {
     case 'probability':
       return rate === 1
@@ -55,13 +63,13 @@ function explainReason({ reason, rate }: Decision): string {
     case 'throughput':
       return `Kept by chance, 1 in ${formatRate(rate)} of its kind at the time.`;
     case 'not_sampled':
-      return 'Dropped: no rule picked it. It stays readable for some minutes, until its spans leave the log.';
+      return policy === NO_RULE ? 'Dropped: no rule picked it.' : 'Dropped by chance.';
     case 'over_limit':
-      return 'Dropped: the limit was reached. It stays readable for some minutes, until its spans leave the log.';
+      return 'Dropped: the limit was reached.';
     case 'erased':
       return 'Dropped: it was erased by hand.';
     case 'drop_rule':
-      return 'Dropped by a rule. It stays readable for some minutes, until its spans leave the log.';
+      return 'Dropped because the rule drops whatever it matches.';
     case 'manual':
       return `Kept by hand${rate === 0 ? '; it stands for no other trace' : ''}.`;
     default:

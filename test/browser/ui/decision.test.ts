@@ -24,7 +24,7 @@ it('says what kept a trace, by which rule, and how long it is stored', async () 
   const { page } = opened;
   await state(page, 'kept').waitFor();
   expect(await decision(page)).toBe(
-    'kepterror Kept because a span failed. Rule “error”, configuration 7. Stored in class “warm”, longer than usual. Complete. ',
+    'kepterror Kept because a span failed. Rule “error”, configuration 7. Stored in class “cold”, the longest. Complete. ',
   );
   expect(await keepButton(page).count()).toBe(0);
 });
@@ -34,7 +34,7 @@ it('keeps a trace that was dropped', async () => {
   await using opened = await openPage(browser, `${edge.url}/trace/${traceId}`);
   const { page } = opened;
   await state(page, 'dropped').waitFor();
-  expect(await decision(page)).toContain('Dropped: no rule picked it.');
+  expect(await decision(page)).toContain('Dropped by chance. Rule “probability”');
   await keepButton(page).click();
   await state(page, 'kept').waitFor();
   expect(await decision(page)).toContain('Kept by hand; it stands for no other trace.');
