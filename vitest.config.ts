@@ -67,8 +67,6 @@ export default defineConfig({
           fileParallelism: false,
           // By themselves: their timings are about the product, not about what else the machine does.
           sequence: { groupOrder: 1 },
-          // Real browsers on two busy cores. Property tests and those in workerd get no second try: there a failure is one.
-          retry: 1,
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
