@@ -5,6 +5,9 @@ import { defineConfig } from 'vitest/config';
 // wrangler.toml names the built site as its assets folder, and refuses to load when it is not there.
 mkdirSync('dist/site', { recursive: true });
 
+/** vitest leaves one core to itself, which of two is half. */
+const WORKERS = '100%';
+
 /**
  * Three kinds of test:
  * - `unit`: pure code, in Node;
@@ -20,6 +23,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           environment: 'node',
+          maxWorkers: WORKERS,
           include: ['test/{model,client,ui,scripts}/**/*.test.{ts,tsx}'],
           exclude: ['test/client/edge/**'],
           testTimeout: 20_000,
@@ -50,6 +54,7 @@ export default defineConfig({
         ],
         test: {
           name: 'workerd',
+          maxWorkers: WORKERS,
           include: ['test/{store,durable-objects,worker,client/edge}/**/*.test.ts'],
           testTimeout: 30_000,
         },
@@ -63,8 +68,6 @@ export default defineConfig({
           fileParallelism: false,
           // By themselves: their timings are about the product, not about what else the machine does.
           sequence: { groupOrder: 1 },
-          // Real browsers on two busy cores. Property tests and those in workerd get no second try: there a failure is one.
-          retry: 1,
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

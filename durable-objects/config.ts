@@ -102,7 +102,7 @@ const ConfigSchema = v.pipe(
 
 export type Config = v.InferOutput<typeof ConfigSchema>;
 
-/** Something in `TAILRACE_CONFIG` is not as it must be; the message names the path. */
+/** Something in the document is not as it must be; the message names the path. Whoever reports it knows where the document is from. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
@@ -110,20 +110,19 @@ export class ConfigError extends Error {
 /** Parses the document; an absent or empty one gives the defaults. Throws ConfigError. */
 export function parseConfig(text: string | undefined): Config {
   let document: unknown = {};
-  if (text && text.length > MAX_CONFIG_CHARS)
-    throw new ConfigError('TAILRACE_CONFIG: the document is larger than 256 KiB');
+  if (text && text.length > MAX_CONFIG_CHARS) throw new ConfigError('the document is larger than 256 KiB');
   try {
     if (text) document = JSON.parse(text);
   } catch (error) {
-    throw new ConfigError(`TAILRACE_CONFIG is not JSON: ${(error as Error).message}`);
+    throw new ConfigError(`the document is not JSON: ${(error as Error).message}`);
   }
   if (isDeeperThan(document, MAX_CONFIG_DEPTH)) {
-    throw new ConfigError(`TAILRACE_CONFIG: the document is nested deeper than ${MAX_CONFIG_DEPTH}`);
+    throw new ConfigError(`the document is nested deeper than ${MAX_CONFIG_DEPTH}`);
   }
   const result = v.safeParse(ConfigSchema, document);
   if (result.success) return result.output;
   const issue = result.issues[0];
-  throw new ConfigError(`TAILRACE_CONFIG: ${v.getDotPath(issue) ?? 'the document'}: ${issue.message}`);
+  throw new ConfigError(`${v.getDotPath(issue) ?? 'the document'}: ${issue.message}`);
 }
 
 function isDeeperThan(value: unknown, depth: number): boolean {

@@ -32,7 +32,7 @@ export class Decided {
     this.seed = seed | 1;
   }
 
-  /** Reads what closed buckets have, newest first, as far as there is room, and begins with the current one. */
+  /** Reads what closed buckets have, oldest first, so that for want of room the oldest is forgotten; then begins the current one. */
   load(): void {
     const closed = this.log.buckets.filter((bucket) => bucket.closedMs !== null);
     for (const { id, decisionsRow } of closed) {

@@ -16,7 +16,7 @@ import type { TraceWords } from './trace-words.ts';
 
 /** Traces looked at in one event, so that none takes long. */
 const MAX_LOOKS = 4_000;
-/** Decided traces that are read back because spans came late, in one event. */
+/** Decided traces that are read back for their verdict because spans came late, in one event. Beyond, those are that turn from drop to keep. */
 const MAX_RECALLS = 16;
 /** Larger traces wait as long as was needed when they were last looked at, whatever comes. */
 const MAX_HASTENED_SPANS = 256;

@@ -1,5 +1,5 @@
 /**
- * `npm run soak [-- FILTER ...] [--kills 20] [--aborts 200] [--seed N]`: the long forms of what `npm test` runs short, about ten
+ * `npm run soak [-- FILTER ...] [--kills 20] [--aborts 200] [--seed N]`: the long forms of what `npm test` runs short, about fifteen
  * minutes in all. Those with FILTER in their file's name, or all.
  */
 import { parseArgs } from 'node:util';
@@ -18,9 +18,9 @@ process.env.SOAK_KILLS = values.kills;
 process.env.SOAK_ABORTS = values.aborts;
 process.env.OVERLOAD_SECONDS = '60';
 process.env.SEED = values.seed;
-const names = positionals.length > 0 ? positionals : ['soak', 'overload'];
+const names = positionals.length > 0 ? positionals : ['soak', 'crash', 'overload'];
 const files = names.map((name) => `test/pipeline/${name}`);
-const { code } = await run('vitest', ['run', '--project', 'e2e', '--silent=false', '--retry=0', ...files], {
+const { code } = await run('vitest', ['run', '--project', 'e2e', '--silent=false', ...files], {
   show: true,
 });
 process.exitCode = code;

@@ -98,7 +98,7 @@ export interface StatisticsRow {
   readonly minuteMs: number;
   /** Of two rows of a shard's minute the one with the higher version stands. */
   readonly version: number;
-  /** At most 1 MB. */
+  /** `model/statistics-row.ts`: at most `MAX_STATISTICS_ROW_BYTES`. */
   readonly data: Uint8Array;
 }
 

@@ -160,7 +160,7 @@ function toHttpError(error: Error): HttpError {
   if (error instanceof StoreError && (error.fault === 'unavailable' || error.fault === 'contended')) {
     return new HttpError(503, 'store_unavailable', 'the store does not answer: try again later', 1);
   }
-  if (error instanceof ConfigError) return new HttpError(503, 'not_configured', error.message);
+  if (error instanceof ConfigError) return new HttpError(503, 'not_configured', `TAILRACE_CONFIG: ${error.message}`);
   if (error instanceof HTTPException) return new HttpError(error.status as 400, 'bad_request', error.message);
   console.error(error.stack ?? error.message);
   return new HttpError(500, 'internal', 'an internal error; the log of the Worker has more');

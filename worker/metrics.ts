@@ -57,7 +57,7 @@ export async function renderMetrics(env: Env, config: CurrentConfig): Promise<st
     },
     counter(
       'tailrace_spans_refused',
-      'Spans in requests that were answered 429 because a shard was full; the sender keeps them.',
+      'Spans that could be read in requests refused as a whole: beyond the capacity, a shard full or silent, too large when cut by trace.',
       ledger.tailrace_spans_refused_total ?? 0,
     ),
     {
@@ -98,7 +98,7 @@ export async function renderMetrics(env: Env, config: CurrentConfig): Promise<st
     counter('tailrace_spans_unstorable', 'Kept spans that the store refuses for ever.', totals.unstorableSpans),
     counter(
       'tailrace_spans_late',
-      'Spans of traces that were decided and had left memory: not in the statistics, copies among them not noticed.',
+      'Spans of traces that had been decided and had left memory when they came: they are not in the statistics.',
       totals.lateSpans,
     ),
     counter('tailrace_spans_erased', 'Kept spans that were erased before they were stored.', totals.erasedSpans),

@@ -12,6 +12,7 @@ import { formatHex } from '../../model/ids.ts';
 import { type AnyValue, type KeyValue, TracesDataSchema } from '../../model/otlp/gen/trace_pb.js';
 import type { TraceList } from '../../model/span.ts';
 import { type LocalEdge, startLocal } from '../../scripts/local.ts';
+import { inParallel } from './fixtures/edge-answers.ts';
 
 const KEYS = { TAILRACE_INGEST_KEY: 'otel-ingest', TAILRACE_READ_KEY: 'otel-read' };
 const READ = { authorization: `Bearer ${KEYS.TAILRACE_READ_KEY}` };
@@ -58,7 +59,7 @@ it.each([
   const byTrace = Map.groupBy(sent, (span) => span.spanContext().traceId);
   expect(byTrace.size).toBe(TRACES);
   let found = 0;
-  for (const [traceId, members] of byTrace) {
+  await inParallel(byTrace, async ([traceId, members]) => {
     const response = await fetch(`${edge.url}/api/traces/${traceId}`, {
       headers: { ...READ, accept: 'application/x-protobuf' },
     });
@@ -69,7 +70,7 @@ it.each([
       found++;
     }
     expect(answer.size).toBe(members.length);
-  }
+  });
   expect(found).toBe(TRACES * SPANS_PER_TRACE);
 
   const listed = new Set<string>();

@@ -8,6 +8,6 @@ const ABORTS = Number(process.env.SOAK_ABORTS ?? 10);
 
 it(
   `loses nothing, stores nothing twice and changes no decision: ${KILLS} kills, ${ABORTS} aborts, a tenth of all calls failing`,
-  { timeout: 1_800_000, retry: 0 },
+  { timeout: 1_800_000 },
   () => soak({ seed: pickSeed(process.env.SEED), kills: KILLS, aborts: ABORTS }),
 );

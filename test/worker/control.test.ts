@@ -96,8 +96,20 @@ describe('who may', () => {
 });
 
 describe('/api/config', () => {
+  it('names the variable where that is what is wrong', async () => {
+    const request = new Request('https://edge.test/api/services', {
+      headers: { authorization: 'Bearer test-read-key' },
+    });
+    const wrong = { ...env, TAILRACE_CONFIG: '{"shards":0}' };
+    const response = await worker.fetch(request as never, wrong, createExecutionContext());
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({
+      error: { code: 'not_configured', message: expect.stringMatching(/^TAILRACE_CONFIG: shards: /) },
+    });
+  });
+
   it.each([
-    ['{', 'is not JSON'],
+    ['{', 'the document is not JSON'],
     ['', 'the body is empty'],
     ['{"rules":[{"type":"latency","minMs":"1s"}]}', 'rules.0.minMs: '],
     ['{"shards":0}', 'shards: '],

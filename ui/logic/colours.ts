@@ -6,20 +6,20 @@ export const SERVICE_COLOURS = 12;
 const FIRST_COLOURS = 8;
 
 /**
- * A colour for each name. A name gets the colour its hash says; where an earlier name (in alphabetical order) has
- * that, the next free one. Beyond `SERVICE_COLOURS` names, colours repeat.
+ * A colour for each name. A name gets the colour its hash says; where earlier names (in alphabetical order) have that
+ * more often than others, the next that is used least. Beyond `SERVICE_COLOURS` names, colours repeat.
  */
 export function assignColours(names: Iterable<string>): Map<string, number> {
-  const taken = new Set<number>();
+  const uses = Array.from({ length: SERVICE_COLOURS }, () => 0);
   const colours = new Map<string, number>();
   for (const name of [...new Set(names)].sort()) {
     const wanted = hashName(name) % FIRST_COLOURS;
     let colour = wanted;
-    for (let step = 1; taken.has(colour) && step < SERVICE_COLOURS; step++) {
-      colour = step < FIRST_COLOURS ? (wanted + step) % FIRST_COLOURS : step;
+    for (let step = 1; step < SERVICE_COLOURS; step++) {
+      const other = step < FIRST_COLOURS ? (wanted + step) % FIRST_COLOURS : step;
+      if (uses[other]! < uses[colour]!) colour = other;
     }
-    if (taken.has(colour)) colour = hashName(name) % SERVICE_COLOURS;
-    taken.add(colour);
+    uses[colour]!++;
     colours.set(name, colour);
   }
   return colours;

@@ -1,7 +1,7 @@
 /** Decisions and completeness in words. */
 
 import type { DecisionReason, DropReason } from '../../model/reasons.ts';
-import type { Completeness, Decision, TraceState } from '../../model/span.ts';
+import type { Completeness, CompletenessReason, Decision, RetentionClass, TraceState } from '../../model/span.ts';
 
 /** What a list says of a decision, where it is more than its reason's own name. */
 const NAMES: Partial<Record<DecisionReason, string>> = {
@@ -32,6 +32,9 @@ const BECAUSE: Record<Exclude<DecisionReason, 'probability' | 'throughput' | 'ma
   byte_limit: 'there was room below the limit on bytes',
 };
 
+/** The `policy` of a decision that no rule made. */
+const NO_RULE = 'none';
+
 /** One to four words for a list: `live`, `error`, `slow`, `1 in 10`. */
 export function nameDecision(decision: Decision | null): string {
   if (decision === null) return '';
@@ -43,10 +46,15 @@ export function nameDecision(decision: Decision | null): string {
 /** A sentence that says what became of the trace and why. */
 export function explainDecision(state: TraceState, decision: Decision | null): string {
   if (decision === null || state === 'live') return 'Not decided yet: spans are still awaited.';
-  return `${explainReason(decision)} Rule “${decision.policy}”, configuration ${decision.configVersion}.`;
+  const { reason, policy, configVersion, keep } = decision;
+  const byRule = reason !== 'manual' && reason !== 'erased' && policy !== NO_RULE;
+  const signature = byRule ? ` Rule “${policy}”, configuration ${configVersion}.` : '';
+  const stays =
+    keep || reason === 'erased' ? '' : ' It stays readable for some minutes, until its spans leave the log.';
+  return `${explainReason(decision)}${signature}${stays}`;
 }
 
-function explainReason({ reason, rate }: Decision): string {
+function explainReason({ reason, rate, policy }: Decision): string {
   switch (reason) {
     case 'probability':
       return rate === 1
@@ -55,13 +63,13 @@ function explainReason({ reason, rate }: Decision): string {
     case 'throughput':
       return `Kept by chance, 1 in ${formatRate(rate)} of its kind at the time.`;
     case 'not_sampled':
-      return 'Dropped: no rule picked it. It stays readable for some minutes, until its spans leave the log.';
+      return policy === NO_RULE ? 'Dropped: no rule picked it.' : 'Dropped by chance.';
     case 'over_limit':
-      return 'Dropped: the limit was reached. It stays readable for some minutes, until its spans leave the log.';
+      return 'Dropped: the limit was reached.';
     case 'erased':
       return 'Dropped: it was erased by hand.';
     case 'drop_rule':
-      return 'Dropped by a rule. It stays readable for some minutes, until its spans leave the log.';
+      return 'Dropped because the rule drops whatever it matches.';
     case 'manual':
       return `Kept by hand${rate === 0 ? '; it stands for no other trace' : ''}.`;
     default:
@@ -69,15 +77,48 @@ function explainReason({ reason, rate }: Decision): string {
   }
 }
 
-/** What is missing from the trace, one phrase each; empty when nothing is. */
+const RETENTION: Record<RetentionClass, string> = {
+  hot: 'for the usual time',
+  warm: 'longer than usual',
+  cold: 'the longest',
+};
+
+/** How long a kept trace is stored; empty for any other. */
+export function explainRetention(decision: Decision | null): string {
+  if (!decision?.keep) return '';
+  const { retention = 'hot' } = decision;
+  return `Stored in class “${retention}”, ${RETENTION[retention]}.`;
+}
+
+/** What takes the score of completeness down, one phrase each; empty when the trace lacks nothing. */
 export function listMissing(completeness: Completeness): string[] {
-  const { rootEnded, missingParents, openSpans } = completeness;
-  const missing: string[] = [];
-  if (!rootEnded) missing.push('root span not ended or not received');
-  if (missingParents > 0)
-    missing.push(`${missingParents} parent ${missingParents === 1 ? 'span' : 'spans'} not received`);
-  if (openSpans > 0) missing.push(`${openSpans} ${openSpans === 1 ? 'span' : 'spans'} without an end`);
-  return missing;
+  return completeness.reasons.map((reason) => explainMissing(reason, completeness));
+}
+
+function explainMissing(reason: CompletenessReason, { missingParents, openSpans }: Completeness): string {
+  switch (reason) {
+    case 'root_missing':
+      return 'root span not ended or not received';
+    case 'parents_missing':
+      return `${formatCount(missingParents, 'parent span')} not received`;
+    case 'spans_open':
+      return `${formatCount(openSpans, 'span')} without an end`;
+    case 'decided_early':
+      return 'decided early, for want of memory';
+    case 'limit_reached':
+      return 'decided at the limit of its age or size';
+    case 'parts_forgotten':
+      return 'parts that came long before may be missing';
+  }
+}
+
+/** The score for a reader: `100 %` is a trace that lacks nothing that is known of. */
+export function formatScore({ score }: Completeness): string {
+  return `${Math.round(score * 100)} %`;
+}
+
+function formatCount(count: number, noun: string): string {
+  return `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 function formatRate(rate: number): string {

@@ -1,6 +1,7 @@
 import type { Signal } from '@preact/signals';
 import type { TraceSummary } from '../../model/span.ts';
 import { formatDuration } from '../logic/duration.ts';
+import { formatScore, listMissing } from '../logic/explain.ts';
 import { formatTracePath } from '../logic/route.ts';
 import { formatAge, formatTime, formatTimeShort } from '../logic/time.ts';
 import { Icon } from '../parts/icon.tsx';
@@ -58,6 +59,11 @@ export function ResultRow({ trace, longestUs, pointed }: Props) {
         {trace.errorCount > 0 && (
           <span class="errors">
             <Icon name="error" /> {trace.errorCount.toLocaleString('en')} {trace.errorCount === 1 ? 'error' : 'errors'}
+          </span>
+        )}
+        {trace.state !== 'live' && trace.completeness.score < 1 && (
+          <span class="incomplete" title={listMissing(trace.completeness).join(', ')}>
+            {formatScore(trace.completeness)} complete
           </span>
         )}
       </div>

@@ -27,6 +27,11 @@ export async function fetchTrace(traceId: string, signal: AbortSignal): Promise<
   return (await call(`/api/traces/${encodeURIComponent(traceId)}`, { signal })).json();
 }
 
+/** Keeps a live or dropped trace, whatever the rules say. */
+export async function keepTrace(traceId: string): Promise<void> {
+  await call(`/api/traces/${encodeURIComponent(traceId)}/keep`, { method: 'POST' });
+}
+
 /** The trace as OTLP `TracesData` bytes. */
 export async function fetchOtlp(traceId: string): Promise<Blob> {
   const headers = { accept: 'application/x-protobuf' };

@@ -1,19 +1,17 @@
-import { useSignal } from '@preact/signals';
 import { serviceOf } from '../../model/tree.ts';
 import { formatDuration } from '../logic/duration.ts';
-import { explainDecision, listMissing } from '../logic/explain.ts';
+import { explainDecision, explainRetention, formatScore, listMissing } from '../logic/explain.ts';
 import { formatAge, formatTime } from '../logic/time.ts';
 import { CopyButton } from '../parts/copy-button.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { ServiceName } from '../parts/service-name.tsx';
 import { StateBadge } from '../parts/state-badge.tsx';
-import { fetchOtlp } from '../shell/api.ts';
 import { currentUs } from '../shell/clock.ts';
-import { saveFile } from '../shell/save-file.ts';
+import { TraceActions } from './trace-actions.tsx';
 import type { TraceState } from './trace-state.ts';
 
-/** What the trace is, how long and how whole it is, why it is here, and its downloads. */
-export function TraceHeader({ state }: { state: TraceState }) {
+/** What the trace is, how long and how whole it is, why it is here, and what can be done with it. */
+export function TraceHeader({ state, onKept }: { state: TraceState; onKept: () => void }) {
   const trace = state.trace.value;
   const tree = state.tree.value;
   const root = tree.spans[0];
@@ -28,7 +26,7 @@ export function TraceHeader({ state }: { state: TraceState }) {
           <span class="root-service">{serviceOf(root)}</span> <span class="root-operation">{root.name}</span>
         </h1>
         {tree.headless && <span class="tag warn">root span not received</span>}
-        <Downloads traceId={trace.traceId} />
+        <TraceActions trace={trace} onKept={onKept} />
       </div>
       <dl class="facts">
         <Fact name="Duration" value={formatDuration(state.totalUs.value)} strong />
@@ -41,6 +39,10 @@ export function TraceHeader({ state }: { state: TraceState }) {
           </dd>
         </div>
         <Fact name="Services" value={String(counts.size)} strong />
+        <div class={missing.length > 0 ? 'lacking' : ''}>
+          <dt>Completeness</dt>
+          <dd class="strong">{formatScore(trace.completeness)}</dd>
+        </div>
         <div class="started">
           <dt>Started</dt>
           <dd>
@@ -58,6 +60,7 @@ export function TraceHeader({ state }: { state: TraceState }) {
       </dl>
       <p class="decision">
         <StateBadge state={trace.state} decision={trace.decision} /> {explainDecision(trace.state, trace.decision)}{' '}
+        {explainRetention(trace.decision)}{' '}
         {missing.length === 0 ? (
           <span class="muted">Complete.</span>
         ) : (
@@ -113,31 +116,4 @@ function countServices(state: TraceState): Map<string, number> {
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   return counts;
-}
-
-function Downloads({ traceId }: { traceId: string }) {
-  const failure = useSignal('');
-  async function saveOtlp() {
-    failure.value = '';
-    try {
-      saveFile(`trace-${traceId}.otlp.binpb`, await fetchOtlp(traceId));
-    } catch (error) {
-      failure.value = (error as Error).message;
-    }
-  }
-  return (
-    <div class="downloads">
-      {failure.value !== '' && (
-        <span class="failure" role="alert">
-          {failure.value}
-        </span>
-      )}
-      <a class="button small" href={`/api/traces/${traceId}`} download={`trace-${traceId}.json`}>
-        <Icon name="download" /> JSON
-      </a>
-      <button type="button" class="button small" onClick={() => void saveOtlp()} title="OTLP TracesData, protobuf">
-        <Icon name="download" /> OTLP
-      </button>
-    </div>
-  );
 }

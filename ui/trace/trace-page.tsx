@@ -13,7 +13,7 @@ import { TraceToolbar } from './trace-toolbar.tsx';
 import { Waterfall } from './waterfall.tsx';
 
 /** The view of a trace that is loaded: header, overview, waterfall, details; and the keyboard over all of them. */
-export function TracePage({ state }: { state: TraceState }) {
+export function TracePage({ state, onKept }: { state: TraceState; onKept: () => void }) {
   const help = useRef<HTMLDialogElement>(null);
   const findBox = useRef<HTMLInputElement>(null);
   const grid = useRef<HTMLDivElement>(null);
@@ -71,7 +71,7 @@ export function TracePage({ state }: { state: TraceState }) {
 
   return (
     <main class="trace-view">
-      <TraceHeader state={state} />
+      <TraceHeader state={state} onKept={onKept} />
       <Minimap state={state} />
       <TraceToolbar state={state} findBox={findBox} onHelp={() => help.current?.showModal()} />
       <div class={`split ${state.detailsOpen.value ? 'with-details' : ''}`}>

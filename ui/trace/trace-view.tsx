@@ -64,18 +64,18 @@ export function TraceView({ traceId }: { traceId: string }) {
     };
   }, [traceId, attempt.value]);
 
-  const retry = () => {
+  const reload = () => {
     failure.value = null;
     attempt.value++;
   };
-  if (isUnauthorized(failure.value)) return <LoginForm onDone={retry} />;
+  if (isUnauthorized(failure.value)) return <LoginForm onDone={reload} />;
   if (failure.value instanceof ApiFailure && [400, 404].includes(failure.value.status)) {
-    return <UnknownTrace failure={failure.value} onRetry={retry} />;
+    return <UnknownTrace failure={failure.value} onRetry={reload} />;
   }
-  if (failure.value) return <FailureNotice failure={failure.value} onRetry={retry} />;
+  if (failure.value) return <FailureNotice failure={failure.value} onRetry={reload} />;
   if (state.value === null) return <LoadingTrace />;
   if (state.value.trace.value.spans.length === 0) return <Notice title="This trace has no spans" />;
-  return <TracePage state={state.value} />;
+  return <TracePage state={state.value} onKept={reload} />;
 }
 
 function UnknownTrace({ failure, onRetry }: { failure: ApiFailure; onRetry: () => void }) {

@@ -83,7 +83,7 @@ function parseDocument(text: string): Config {
     return parseConfig(text);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    throw new HttpError(400, 'bad_config', error.message.replace(/^TAILRACE_CONFIG:? /, ''));
+    throw new HttpError(400, 'bad_config', error.message);
   }
 }
 
