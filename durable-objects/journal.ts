@@ -15,7 +15,15 @@ import { Log, type Place } from './log.ts';
 import { findInIndex, IndexBuilder } from './log-index.ts';
 import { importV1 } from './log-v1.ts';
 import { moveRecords } from './move.ts';
-import { CHECKPOINT, type DecideRecord, encodeRecord, readDecisionAt, readRow } from './records.ts';
+import {
+  CHECKPOINT,
+  type DecideRecord,
+  type EncodedRecord,
+  encodeRecord,
+  lengthOf,
+  readDecisionAt,
+  readRow,
+} from './records.ts';
 import { Statistics } from './statistics.ts';
 import type { TraceWords } from './trace-words.ts';
 
@@ -78,7 +86,7 @@ export class Journal {
   }
 
   /** Writes records and applies them. `heads` belong to the records that are appends, in the same places. */
-  write(records: readonly Uint8Array[], nowMs: number, heads: readonly (HeadCursor | null)[] = []): void {
+  write(records: readonly EncodedRecord[], nowMs: number, heads: readonly (HeadCursor | null)[] = []): void {
     this.options.atomically(() => {
       if (!this.log.current) this.begin(nowMs);
       this.isDirty = true;
@@ -175,7 +183,7 @@ export class Journal {
     const dropped: number[] = [];
     for (const { bucket, isExpired } of this.dueBuckets(nowMs)) {
       const moved = moveRecords(this.live, bucket.id, this.readSlice);
-      const movedBytes = moved.reduce((sum, record) => sum + record.length, 0);
+      const movedBytes = moved.reduce((sum, record) => sum + lengthOf(record), 0);
       // Where most of a bucket would only be written again, nothing is gained by making room early.
       if (!isExpired && movedBytes > bucket.bytes / 2) break;
       if (moved.length > 0 && !this.log.current) this.begin(nowMs);
