@@ -11,7 +11,7 @@ import type { LiveTraces } from './live-traces.ts';
 import type { LiveView } from './live-view.ts';
 import type { Place } from './log.ts';
 import { type PressureLevel, pressureLevel, quietShare } from './pressure.ts';
-import { type DecideRecord, encodeDecisions, encodeRecall } from './records.ts';
+import { type DecideRecord, type EncodedRecord, encodeDecisions, encodeRecall } from './records.ts';
 import type { TraceWords } from './trace-words.ts';
 
 /** Traces looked at in one event, so that none takes long. */
@@ -78,7 +78,7 @@ export class Deciding {
    * Decides what is due, from what the log has now. The records take effect when they are written: the caller does that at
    * once, and nothing awaits between the two.
    */
-  takeDue(nowMs: number): Uint8Array[] {
+  takeDue(nowMs: number): EncodedRecord[] {
     const { live } = this.journal;
     const level = this.feelPressure();
     const looks: number[] = [];

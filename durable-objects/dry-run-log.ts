@@ -141,7 +141,7 @@ function* views(
   for (const [id, { places, firstMs }] of sorted) {
     places.sort((a, b) => a.bucket - b.bucket || a.row - b.row || a.start - b.start);
     const slices = concatBytes(places.map((place) => log.read(place)));
-    row = concatBytes([Uint8Array.of(LOG_ROW_VERSION), encodeAppend(firstMs, slices)]);
+    row = concatBytes([Uint8Array.of(LOG_ROW_VERSION), ...encodeAppend(firstMs, slices)]);
     fold.applyRow(row, 0, 0);
     const trace = live.find(id);
     const view = live.look(trace);

@@ -21,8 +21,10 @@ import {
   CHECKPOINT,
   COSTS,
   type DecideRecord,
+  type EncodedRecord,
   encodeJsonRecord,
   encodeRecord,
+  lengthOf,
   readDecisionAt,
   readJson,
   readRow,
@@ -93,7 +95,7 @@ export class Journal {
   }
 
   /** Writes records and applies them. `heads` belong to the records that are appends, in the same places. */
-  write(records: readonly Uint8Array[], nowMs: number, heads: readonly (HeadCursor | null)[] = []): void {
+  write(records: readonly EncodedRecord[], nowMs: number, heads: readonly (HeadCursor | null)[] = []): void {
     this.options.atomically(() => {
       if (!this.log.current) this.begin(nowMs);
       this.isDirty = true;
@@ -193,7 +195,7 @@ export class Journal {
     const dropped: number[] = [];
     for (const { bucket, isExpired } of this.dueBuckets(nowMs)) {
       const moved = moveRecords(this.live, bucket.id, this.readSlice);
-      const movedBytes = moved.reduce((sum, record) => sum + record.length, 0);
+      const movedBytes = moved.reduce((sum, record) => sum + lengthOf(record), 0);
       // Where most of a bucket would only be written again, nothing is gained by making room early.
       if (!isExpired && movedBytes > bucket.bytes / 2) break;
       if (moved.length > 0 && !this.log.current) this.begin(nowMs);
@@ -233,7 +235,7 @@ export class Journal {
     this.sliceIndex.clear();
   }
 
-  private costs(nowMs: number): Uint8Array {
+  private costs(nowMs: number): EncodedRecord {
     this.costsNotedMs = nowMs;
     return encodeJsonRecord(COSTS, this.options.meter.totals());
   }

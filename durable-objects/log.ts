@@ -6,7 +6,7 @@
 
 import { BUCKET_KEEP_MS, BUCKET_MAX_AGE_MS, BUCKET_MAX_BYTES, MAX_LOG_ROW_BYTES } from '../model/limits.ts';
 import type { IndexBuilder, ReadRange } from './log-index.ts';
-import { LOG_ROW_VERSION } from './records.ts';
+import { type EncodedRecord, LOG_ROW_VERSION, lengthOf } from './records.ts';
 
 /** Where some bytes are in the log. */
 export interface Place {
@@ -27,7 +27,7 @@ export interface Bucket {
   slicesRow: number | null;
 }
 
-/** Called for each row: as it is written, and again when it is replayed. */
+/** Called for each row: as it is written, and again when it is replayed. The row's bytes are there only until it returns. */
 export type ApplyRow = (row: Uint8Array, bucket: number, rowId: number) => void;
 
 type BucketRow = {
@@ -156,27 +156,21 @@ export class Log {
    * records in it. Nothing is durable before the storage has synced.
    */
   write(
-    records: readonly Uint8Array[],
+    records: readonly EncodedRecord[],
     apply: (row: Uint8Array, bucket: number, rowId: number, first: number) => void,
   ): void {
     let first = 0;
     let length = 1;
     for (let i = 0; i <= records.length; i++) {
-      const next = records[i];
-      if (i > first && (!next || length + next.length > MAX_LOG_ROW_BYTES)) {
+      const nextLength = i < records.length ? lengthOf(records[i]!) : Number.POSITIVE_INFINITY;
+      if (i > first && length + nextLength > MAX_LOG_ROW_BYTES) {
         const bucket = this.current!;
-        const row = new Uint8Array(length);
-        row[0] = LOG_ROW_VERSION;
-        let at = 1;
-        for (let j = first; j < i; j++) {
-          row.set(records[j]!, at);
-          at += records[j]!.length;
-        }
+        const row = fillRow(records, first, i, length);
         apply(row, bucket.id, this.insert(bucket, row), first);
         first = i;
         length = 1;
       }
-      if (next) length += next.length;
+      length += nextLength;
     }
   }
 
@@ -276,4 +270,22 @@ export class Log {
     bucket.bytes += bytes;
     this.totalBytes += bytes;
   }
+}
+
+/** Rows are made here. Nothing awaits while one is in use, so all shards of an isolate use the same. */
+let rowBuffer = new Uint8Array(MAX_LOG_ROW_BYTES);
+
+/** The row with records `from` to `to` - 1, which has so many bytes. */
+function fillRow(records: readonly EncodedRecord[], from: number, to: number, length: number): Uint8Array {
+  if (length > rowBuffer.length) rowBuffer = new Uint8Array(length);
+  const row = rowBuffer.subarray(0, length);
+  row[0] = LOG_ROW_VERSION;
+  let at = 1;
+  for (let i = from; i < to; i++) {
+    for (const piece of records[i]!) {
+      row.set(piece, at);
+      at += piece.length;
+    }
+  }
+  return row;
 }

@@ -4,14 +4,18 @@ import { MAX_LOG_ROW_BYTES } from '../model/limits.ts';
 import { FrameWriter } from '../model/slice-frame.ts';
 import type { LiveTraces } from './live-traces.ts';
 import type { Place } from './log.ts';
-import { encodeRecord, MOVE } from './records.ts';
+import { type EncodedRecord, encodeRecord, MOVE } from './records.ts';
 import type { TraceWords } from './trace-words.ts';
 
 /** A slice of at most 1 MiB more always fits into a row. */
 const FRAME_BYTES = MAX_LOG_ROW_BYTES / 2;
 
 /** The records that move what is not settled out of `bucket`, so that it can be dropped. */
-export function moveRecords(live: LiveTraces, bucket: number, readSlice: (place: Place) => Uint8Array): Uint8Array[] {
+export function moveRecords(
+  live: LiveTraces,
+  bucket: number,
+  readSlice: (place: Place) => Uint8Array,
+): EncodedRecord[] {
   const header = new Uint8Array(Uint32Array.of(bucket).buffer);
   const frames = new Frames((frame) => encodeRecord(MOVE, [header, frame]));
   for (const trace of live.all()) {
@@ -25,11 +29,11 @@ export function moveRecords(live: LiveTraces, bucket: number, readSlice: (place:
 
 /** Slices as records that fit into rows. */
 class Frames {
-  private readonly encode: (frame: Uint8Array) => Uint8Array;
-  private readonly records: Uint8Array[] = [];
+  private readonly encode: (frame: Uint8Array) => EncodedRecord;
+  private readonly records: EncodedRecord[] = [];
   private frame = new FrameWriter();
 
-  constructor(encode: (frame: Uint8Array) => Uint8Array) {
+  constructor(encode: (frame: Uint8Array) => EncodedRecord) {
     this.encode = encode;
   }
 
@@ -38,7 +42,7 @@ class Frames {
     this.frame.add(new Uint8Array(Uint32Array.from(id).buffer), 0, otlp);
   }
 
-  finish(): Uint8Array[] {
+  finish(): EncodedRecord[] {
     if (this.frame.length > 0) this.flush();
     return this.records;
   }

@@ -11,8 +11,8 @@ import type { Place } from './log.ts';
 import type { PressureLevel } from './pressure.ts';
 import type { StatisticsCounters } from './statistics/state.ts';
 
-/** `accepted: true` means durable. */
-export type AppendResult = { readonly accepted: true } | { readonly accepted: false; readonly retryAfterMs: number };
+/** True: durable. Milliseconds: refused, and the same may come again after them. An object would cost a call a third more. */
+export type AppendResult = true | number;
 
 /** What a shard has of a trace. Parts of a kept trace that are stored may have left it. */
 export interface ShardTrace {

@@ -64,25 +64,27 @@ export interface LogRecord {
   readonly end: number;
 }
 
-/** One record's bytes, ready to stand in a row. */
-export function encodeRecord(type: number, payload: readonly Uint8Array[]): Uint8Array {
+/** One record's bytes in pieces, so that they are copied once: into their row. */
+export type EncodedRecord = readonly Uint8Array[];
+
+export function encodeRecord(type: number, payload: readonly Uint8Array[]): EncodedRecord {
+  const header = new Uint8Array(HEADER_BYTES);
+  header[0] = type;
+  new DataView(header.buffer).setUint32(1, lengthOf(payload), true);
+  return [header, ...payload];
+}
+
+/** Bytes of all pieces. */
+export function lengthOf(pieces: readonly Uint8Array[]): number {
   let length = 0;
-  for (const part of payload) length += part.length;
-  const bytes = new Uint8Array(HEADER_BYTES + length);
-  bytes[0] = type;
-  new DataView(bytes.buffer).setUint32(1, length, true);
-  let at = HEADER_BYTES;
-  for (const part of payload) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
+  for (const piece of pieces) length += piece.length;
+  return length;
 }
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-export function encodeJsonRecord(type: number, payload: SealRecord | StoredRecord | Costs): Uint8Array {
+export function encodeJsonRecord(type: number, payload: SealRecord | StoredRecord | Costs): EncodedRecord {
   return encodeRecord(type, [encoder.encode(JSON.stringify(payload))]);
 }
 
@@ -91,7 +93,7 @@ export function readJson<T>(row: Uint8Array, start: number, end: number): T {
   return JSON.parse(decoder.decode(row.subarray(start, end))) as T;
 }
 
-export function encodeAppend(receivedMs: number, slices: Uint8Array): Uint8Array {
+export function encodeAppend(receivedMs: number, slices: Uint8Array): EncodedRecord {
   const time = new Uint8Array(8);
   new DataView(time.buffer).setFloat64(0, receivedMs, true);
   return encodeRecord(APPEND, [time, slices]);
@@ -121,7 +123,7 @@ const RETENTION_SHIFT = 1;
  *     4 bytes length · JSON `DecisionsHead` · then each: 16 bytes trace id · float64 revision · float64 rate ·
  *     2 bytes index of the verdict · 1 byte flags (1 keep, 2 and 4 retention class) · 1 byte notes
  */
-export function encodeDecisions(records: readonly DecideRecord[]): Uint8Array {
+export function encodeDecisions(records: readonly DecideRecord[]): EncodedRecord {
   const { configVersion, decidedUs } = records[0]!.decision;
   const verdicts: [string, DecisionReason][] = [];
   const indexes = records.map(({ decision: { policy, reason } }) => {
@@ -190,7 +192,7 @@ function readDecision(row: Uint8Array, view: DataView, head: DecisionsHead, at: 
 }
 
 /** Brings a decided trace back into memory: its id, float64 time, and its places in the log as four words of 32 bits each. */
-export function encodeRecall(id: TraceWords, nowMs: number, places: readonly Place[]): Uint8Array {
+export function encodeRecall(id: TraceWords, nowMs: number, places: readonly Place[]): EncodedRecord {
   const time = new Uint32Array(Float64Array.of(nowMs).buffer);
   const words = places.flatMap(({ bucket, row, start, end }) => [bucket, row, start, end]);
   return encodeRecord(RECALL, [new Uint8Array(Uint32Array.from([...id, ...time, ...words]).buffer)]);

@@ -39,7 +39,7 @@ import type {
   ShardMetrics,
   ShardTrace,
 } from './protocol.ts';
-import { encodeAppend } from './records.ts';
+import { type EncodedRecord, encodeAppend } from './records.ts';
 import { knownOf, Rerouting } from './rerouting.ts';
 import { searchLive } from './search.ts';
 import { Storing } from './storing.ts';
@@ -60,7 +60,7 @@ const MAX_FRAME_BYTES = MAX_LOG_ROW_BYTES - 1_024;
 
 /** An append as it waits for its commit. */
 interface Pending {
-  readonly record: Uint8Array;
+  readonly record: EncodedRecord;
   readonly heads: HeadCursor;
   readonly checked: Checked;
 }
@@ -189,7 +189,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     if (this.isFull(frame.length)) {
       this.refusedAppends++;
       this.armAlarm(nowMs);
-      return { accepted: false, retryAfterMs: OVERLOAD_RETRY_MS };
+      return OVERLOAD_RETRY_MS;
     }
     const checked: Checked = { version, isOutdated: false };
     const { heads, slices } = splitAppendFrame(frame);
@@ -202,13 +202,13 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     if (checked.isOutdated) return this.reroute(frame, hops + 1);
     // No decision of what came now is due before it has been quiet.
     this.armAlarm(nowMs + this.config.quietMs);
-    return { accepted: true };
+    return true;
   }
 
   /** Takes in what is this shard's, and passes on what is others', while the table changes. */
   private async reroute(frame: Uint8Array, hops: number): Promise<AppendResult> {
     // Without a table nobody can say what is whose.
-    if (this.config.table.version === 0 || hops > MAX_HOPS) return { accepted: false, retryAfterMs: REROUTE_RETRY_MS };
+    if (this.config.table.version === 0 || hops > MAX_HOPS) return REROUTE_RETRY_MS;
     const { version, frames } = await this.rerouting.split(frame);
     const { table } = this.config;
     const results = await Promise.all(
@@ -218,7 +218,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
           : this.env.TRACE_SHARD.getByName(`shard-${shard}`).append(share, table, hops + 1),
       ),
     );
-    return results.find(({ accepted }) => !accepted) ?? { accepted: true };
+    return results.find((result) => result !== true) ?? true;
   }
 
   async claim(ids: Uint8Array, table: RoutingTable): Promise<ClaimResult> {

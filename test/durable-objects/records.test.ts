@@ -5,6 +5,7 @@ import type { Place } from '../../durable-objects/log.ts';
 import {
   DECIDE,
   type DecideRecord,
+  type EncodedRecord,
   encodeDecisions,
   encodeRecall,
   RECALL,
@@ -14,13 +15,14 @@ import {
   readRow,
 } from '../../durable-objects/records.ts';
 import { DECISION_REASONS } from '../../model/reasons.ts';
+import { concatBytes } from '../../model/slice-frame.ts';
 import { RETENTION_CLASSES } from '../../model/span.ts';
 
 const word = fc.integer({ min: 0, max: 2 ** 32 - 1 });
 const id = fc.tuple(word, word, word, word);
 
-function rowOf(record: Uint8Array): Uint8Array {
-  return Uint8Array.of(2, ...record);
+function rowOf(record: EncodedRecord): Uint8Array {
+  return concatBytes([Uint8Array.of(2), ...record]);
 }
 
 it('has each decision again, all at once and by its place', () => {

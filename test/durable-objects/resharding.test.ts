@@ -157,7 +157,7 @@ describe('while the table changes', () => {
   it('a shard that was never told of a table refuses a sender that knows none', async () => {
     const table = { version: 0, shards: 4, former: [], highest: 4 };
     const answer = await shard(200).append(frame([{ traceId: randomTraceId(), id: 1 }]), table);
-    expect(answer).toEqual({ accepted: false, retryAfterMs: expect.any(Number) });
+    expect(answer).toBeGreaterThan(0);
   });
 });
 
@@ -173,7 +173,7 @@ it('what waits for its commit when the table changes is looked at again', async 
     // The first is on its way to the disk; the other one is not known yet.
     const ids = concatBytes([first, waiting].map((id) => parseHex(id)!));
     expect(await instance.claim(ids, after)).toEqual({ known: [true, false] });
-    expect(await Promise.all(appends)).toEqual([{ accepted: true }, { accepted: true }]);
+    expect(await Promise.all(appends)).toEqual([true, true]);
   });
   expect(await holders(first, 8)).toEqual([old]);
   expect(await holders(waiting, 8)).toEqual([ownerIn(waiting, after)]);
@@ -215,8 +215,8 @@ it('holds in every order: changes one after the other, senders that are behind, 
           const spans = share.map(({ id }) => ({ traceId: id, id: spanNumber, parent: 1 }));
           const answer = await shard(owner)
             .append(frame(spans), table)
-            .catch(() => ({ accepted: false }));
-          if (answer.accepted) for (const { acknowledged } of share) acknowledged.push(spanNumber);
+            .catch(() => null);
+          if (answer === true) for (const { acknowledged } of share) acknowledged.push(spanNumber);
         }),
       );
     }

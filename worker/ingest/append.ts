@@ -27,14 +27,14 @@ export async function appendTable(env: Env, config: CurrentConfig, table: SpanTa
   const shares = sliceByShard(table, config, flags);
   const results = await appendShares(env, config.table, shares);
   // What other shards have taken stays with them, and is merged when it comes again.
-  const refusals = results.filter((result) => !result?.accepted);
-  if (refusals.length === 0) return;
-  for (const [i, { spans }] of shares.entries()) if (!results[i]?.accepted) countRefused(spans);
-  if (refusals.includes(null)) {
+  const refusals = results.filter((result) => result !== true);
+  const [first] = refusals;
+  if (first === undefined) return;
+  for (const [i, { spans }] of shares.entries()) if (results[i] !== true) countRefused(spans);
+  if (first === null || refusals.includes(null)) {
     throw new IngestError(503, 'unavailable', 'a shard did not answer: send the same again later', RETRY_SECONDS);
   }
-  const [first] = refusals;
-  const retrySeconds = first?.accepted === false ? Math.ceil(first.retryAfterMs / 1000) : RETRY_SECONDS;
+  const retrySeconds = Math.ceil(first / 1000);
   throw new IngestError(
     429,
     'overloaded',

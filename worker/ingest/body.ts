@@ -19,18 +19,19 @@ const DECOMPRESS: Readonly<Record<string, Decompress>> = {
 const MAX_FIRST_READ_BYTES = 256 * 1024;
 
 /**
- * The body as sent. Throws IngestError 413 as soon as it is larger than `maxBytes`, 429 when the isolate is busy. Reads
- * what the sender declared in one go: left to itself the runtime gives chunks of 4 KiB, and to await each of them costs
- * more than all else that is done to a body.
+ * The body as sent. Throws IngestError 413 as soon as it is larger than `maxBytes`, 429 when the isolate is busy. Of a body
+ * that is not small it reads in one go what the sender declared: left to itself the runtime gives chunks of 4 KiB, and to
+ * await each of them costs more than all else that is done to a body.
  */
 export async function readBody(request: Request, inFlight: InFlight, maxBytes = MAX_BODY_BYTES): Promise<Uint8Array> {
-  const declared = Number(request.headers.get('content-length') ?? MAX_FIRST_READ_BYTES);
+  const declared = Number(request.headers.get('content-length') ?? Number.NaN);
   if (declared > maxBytes) throw tooLarge(`the body has ${declared} bytes, more`, maxBytes);
+  if (declared <= MAX_FIRST_READ_BYTES) return readSmall(request, inFlight, maxBytes);
   const reader = request.body?.getReader({ mode: 'byob' });
   const chunks: Uint8Array[] = [];
   let length = 0;
   // One byte more, to see that nothing follows.
-  let size = 1 + (declared >= 0 ? Math.min(declared, MAX_FIRST_READ_BYTES, maxBytes) : 0);
+  let size = 1 + Math.min(MAX_FIRST_READ_BYTES, maxBytes);
   try {
     while (reader) {
       const { done, value } = await reader.readAtLeast(size, new Uint8Array(size));
@@ -47,6 +48,14 @@ export async function readBody(request: Request, inFlight: InFlight, maxBytes = 
     throw error;
   }
   return concatBytes(chunks);
+}
+
+/** HTTP ends a body at its declared length: the runtime may read it all by itself, which is the fastest. */
+async function readSmall(request: Request, inFlight: InFlight, maxBytes: number): Promise<Uint8Array> {
+  const body = new Uint8Array(await request.arrayBuffer());
+  if (body.length > maxBytes) throw tooLarge('the body is larger', maxBytes);
+  inFlight.take(body.length);
+  return body;
 }
 
 /** The body decompressed by its Content-Encoding. Throws IngestError 400, 413, 415 or 429. */
