@@ -250,7 +250,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   private nextWorkMs(): number | null {
     const { live } = this.journal;
     const times = [this.journal.nextDueMs(), live.deadlines.earliestMs()];
-    if (live.outbox.size > 0) times.push(this.storing.nextMs);
+    if (live.outbox.size > 0 || live.sealed) times.push(this.storing.nextMs);
     const known = times.filter((time) => time !== null);
     return known.length > 0 ? Math.min(...known) : null;
   }
