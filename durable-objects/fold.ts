@@ -200,11 +200,18 @@ export class Fold {
   }
 
   private discardErased(trace: number): void {
-    const { sealedEnd, storedEnd } = this.live.traces;
+    const { live } = this;
+    const { sealedEnd, storedEnd, lastMs } = live.traces;
     sealedEnd[trace] = storedEnd[trace]!;
-    // Copies that came while it waited are counted before they are gone.
-    this.live.look(trace);
-    this.live.discard(trace);
+    // What came while it waited is counted before it is gone: copies, and spans that nothing has decided yet.
+    const view = live.look(trace);
+    if (!live.isDecided(trace)) {
+      this.deps.measure(view, lastMs[trace]!);
+      for (let i = 0; i < view.spanCount; i++) {
+        if ((live.spans.bits[view.row(i)]! & IS_DECIDED) === 0) live.counters.decidedSpans.erased++;
+      }
+    }
+    live.discard(trace);
   }
 
   private applySeal(seal: SealRecord): void {
