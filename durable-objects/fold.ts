@@ -6,7 +6,7 @@
 import { headsOf } from '../model/append-frame.ts';
 import { SLICE_GOODBYE } from '../model/slice-frame.ts';
 import { IS_DECIDED, IS_MEASURED, IS_RECALLED, IS_STORED } from './columns/span-columns.ts';
-import { FORGOTTEN, GOODBYE, LATE } from './columns/trace-columns.ts';
+import { ERASED, FORGOTTEN, GOODBYE, LATE } from './columns/trace-columns.ts';
 import { HeadCursor } from './head-cursor.ts';
 import type { LiveTraces } from './live-traces.ts';
 import type { Place } from './log.ts';
@@ -159,6 +159,7 @@ export class Fold {
     // It can only have been decided while it was in memory.
     if (trace === -1) throw new RangeError('log decides a trace that it does not have');
     const before = traces.decision[trace];
+    const wasErased = (traces.bits[trace]! & ERASED) !== 0;
     const view = this.live.look(trace);
     this.deps.measure(view, decision.decidedUs / 1000);
     this.deps.learnGap(view.operation(view.root), traces.maxGapMs[trace]!);
@@ -167,11 +168,15 @@ export class Fold {
       const bits = spans.bits[row]!;
       if ((bits & IS_DECIDED) === 0) counters.decidedSpans[decision.reason]++;
       else if (before && !before.keep && decision.keep) counters.revisedSpans++;
-      else if (before?.keep && !decision.keep && (bits & IS_STORED) === 0) counters.erasedSpans++;
+      else if (before?.keep && !decision.keep && !wasErased && (bits & IS_STORED) === 0) counters.erasedSpans++;
       spans.bits[row] = bits | IS_DECIDED | (spans.endUs[row]! > 0 ? IS_MEASURED : 0);
     }
     if (!before) counters.decidedTraces[decision.reason]++;
     if (!this.live.isDecided(trace)) this.live.undecidedCount--;
+    if (decision.reason === 'erased') {
+      this.applyErased(trace);
+      return;
+    }
     traces.decision[trace] = decision;
     traces.revision[trace] = revision;
     traces.bits[trace]! |= notes;
@@ -183,15 +188,42 @@ export class Fold {
     traces.undecidedBytes[trace] = 0;
     this.live.deadlines.clear(trace);
     if (decision.keep) this.live.outbox.add(trace);
-    else if (decision.reason === 'erased') this.live.discard(trace);
     else this.live.settle(trace);
   }
 
+  /** An erased trace leaves memory, but for what its block is made of: however often that is written, it must be the same. */
+  private applyErased(trace: number): void {
+    const { traces } = this.live;
+    traces.decidedEnd[trace] = traces.sliceEnd[trace]!;
+    traces.undecidedBytes[trace] = 0;
+    this.live.deadlines.clear(trace);
+    this.live.outbox.delete(trace);
+    if (traces.sealedEnd[trace] === traces.storedEnd[trace]) this.discardErased(trace);
+    else traces.bits[trace]! |= ERASED;
+  }
+
+  private discardErased(trace: number): void {
+    const { live } = this;
+    const { sealedEnd, storedEnd, lastMs } = live.traces;
+    sealedEnd[trace] = storedEnd[trace]!;
+    // What came while it waited is counted before it is gone: copies, and spans that nothing has decided yet.
+    const view = live.look(trace);
+    if (!live.isDecided(trace)) {
+      this.deps.measure(view, lastMs[trace]!);
+      for (let i = 0; i < view.spanCount; i++) {
+        if ((live.spans.bits[view.row(i)]! & IS_DECIDED) === 0) live.counters.decidedSpans.erased++;
+      }
+    }
+    live.discard(trace);
+  }
+
   private applySeal(seal: SealRecord): void {
-    const { sealedEnd, sealedRevision, storedEnd, decidedEnd } = this.live.traces;
+    const { bits, sealedEnd, sealedRevision, storedEnd, decidedEnd } = this.live.traces;
     for (const [traceId] of this.live.sealed?.traces ?? []) {
       const trace = this.live.find(traceId);
-      if (trace !== -1) sealedEnd[trace] = storedEnd[trace]!;
+      if (trace === -1) continue;
+      if ((bits[trace]! & ERASED) !== 0) this.discardErased(trace);
+      else sealedEnd[trace] = storedEnd[trace]!;
     }
     this.live.sealed = seal;
     this.live.lastBlock = Math.max(this.live.lastBlock, seal.block);
@@ -209,6 +241,10 @@ export class Fold {
     for (const [traceId] of this.live.sealed.traces) {
       const trace = this.live.find(traceId);
       if (trace === -1) continue;
+      if ((traces.bits[trace]! & ERASED) !== 0) {
+        this.discardErased(trace);
+        continue;
+      }
       const end = traces.sealedEnd[trace]!;
       const view = this.live.view.load(trace, end, false);
       for (let i = 0; i < view.spanCount; i++) {

@@ -10,7 +10,7 @@ import type { TraceState } from '../model/span.ts';
 import { DEADLINE_ROW_BYTES, Deadlines } from './columns/deadlines.ts';
 import { Operations } from './columns/operations.ts';
 import { SLICE_ROW_BYTES, SliceColumns } from './columns/slice-columns.ts';
-import { IS_DECIDED, IS_STORED, SPAN_ROW_BYTES, SpanColumns } from './columns/span-columns.ts';
+import { IS_DECIDED, IS_MEASURED, IS_STORED, SPAN_ROW_BYTES, SpanColumns } from './columns/span-columns.ts';
 import {
   CRITICAL,
   FORGOTTEN,
@@ -222,7 +222,8 @@ export class LiveTraces {
       const operation = operations[view.getUint16(at + HEAD.operation, true)]!;
       spans.operation[span] = operation;
       const spanBits = view.getUint8(at + HEAD.bits);
-      spans.bits[span] = spanBits | marks;
+      // One that is open has nothing to measure yet.
+      spans.bits[span] = spanBits | (endUs > 0 ? marks : marks & ~IS_MEASURED);
       spans.weight[span] = view.getFloat32(at + HEAD.weight, true);
       spans.bytes[span] = view.getUint32(at + HEAD.bytes, true);
       spans.slice[span] = slice;

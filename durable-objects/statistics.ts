@@ -17,11 +17,18 @@ import {
   MAX_STATISTICS_AGE_MINUTES,
   MAX_STATISTICS_AHEAD_MINUTES,
   MAX_STATISTICS_BYTES,
+  MAX_UNWRITTEN_STATISTICS_BYTES,
 } from '../model/limits.ts';
 import { decodeMinute, encodeMinute } from '../model/statistics-row.ts';
 import type { BucketUse } from './statistics/buckets.ts';
 import { OpenMinute, type Overflow } from './statistics/open-minute.ts';
-import { decodeState, encodeState, type StatisticsCounters, type StatisticsState } from './statistics/state.ts';
+import {
+  decodeState,
+  encodeState,
+  noCounts,
+  type StatisticsCounters,
+  type StatisticsState,
+} from './statistics/state.ts';
 import type { TraceView } from './trace-view.ts';
 
 const MINUTE_MS = 60_000;
@@ -52,17 +59,11 @@ export class Statistics {
   readonly #minutes = new Map<number, HeldMinute>();
   /** Given up while they were dirty: they wait to be taken. */
   readonly #leaving = new Map<number, Uint8Array<ArrayBuffer>>();
+  #leavingBytes = 0;
   /** The latest minute that `add` was called in, and the first one that was not given up. */
   #now = 0;
   #oldest = 0;
-  #counters: StatisticsCounters = {
-    measuredSpans: 0,
-    clampedSpans: 0,
-    clampedEdges: 0,
-    otherSpans: 0,
-    otherEdges: 0,
-    cappedWeights: 0,
-  };
+  #counters: StatisticsCounters = noCounts();
   readonly #use: BucketUse = { buckets: 0 };
   #trace = 0;
 
@@ -81,7 +82,7 @@ export class Statistics {
         open: open && new OpenMinute(minute, statistics.#use, statistics.#counters).absorb(decodeMinute(open)),
       });
     }
-    for (const { minute, bytes } of state.leaving) statistics.#leaving.set(minute, bytes);
+    for (const { minute, bytes } of state.leaving) statistics.#leave(minute, bytes);
     return statistics;
   }
 
@@ -140,6 +141,7 @@ export class Statistics {
       if (minute * MINUTE_MS >= beforeMs) continue;
       taken.push({ minuteMs: minute * MINUTE_MS, bytes });
       this.#leaving.delete(minute);
+      this.#leavingBytes -= bytes.length;
     }
     for (const held of this.#minutes.values()) {
       if (!held.isDirty || held.minute * MINUTE_MS >= beforeMs) continue;
@@ -149,12 +151,12 @@ export class Statistics {
     return taken.sort((a, b) => a.minuteMs - b.minuteMs);
   }
 
-  /** Takes back a row that could not be written: it, or what became of it, is taken again. */
+  /** Takes back a row that could not be written: it, or what became of it, is taken again, while there is room for it. */
   putBack(row: PackedMinute): void {
     const minute = row.minuteMs / MINUTE_MS;
     const held = this.#minutes.get(minute);
     if (held) held.isDirty = true;
-    else if (!this.#leaving.has(minute)) this.#leaving.set(minute, row.bytes);
+    else if (!this.#leaving.has(minute)) this.#leave(minute, row.bytes);
   }
 
   /** The rows as they are now of the minutes held here that begin from `fromMs` up to but not including `toMs`, oldest first. */
@@ -221,8 +223,20 @@ export class Statistics {
       if (held.minute >= this.#oldest && !isTooMuch) break;
       bytes -= held.packed?.length ?? 0;
       this.#oldest = Math.max(this.#oldest, held.minute + 1);
-      if (held.isDirty) this.#leaving.set(held.minute, bytesOf(held));
+      if (held.isDirty) this.#leave(held.minute, bytesOf(held));
       this.#minutes.delete(held.minute);
+    }
+  }
+
+  /** Has a row wait to be taken, in place of the oldest ones when there is too much. */
+  #leave(minute: number, bytes: Uint8Array<ArrayBuffer>): void {
+    this.#leaving.set(minute, bytes);
+    this.#leavingBytes += bytes.length;
+    while (this.#leavingBytes > MAX_UNWRITTEN_STATISTICS_BYTES) {
+      const oldest = Math.min(...this.#leaving.keys());
+      this.#leavingBytes -= this.#leaving.get(oldest)!.length;
+      this.#leaving.delete(oldest);
+      this.#counters.lostMinutes++;
     }
   }
 

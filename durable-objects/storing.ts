@@ -65,7 +65,7 @@ export class Storing {
    */
   dueMs(): number | null {
     const { live } = this.deps.journal;
-    if (live.outbox.size === 0) {
+    if (live.outbox.size === 0 && !live.sealed) {
       this.waitingSinceMs = null;
       return null;
     }

@@ -66,6 +66,8 @@ export const MAX_STATISTICS_AGE_MINUTES = 60;
 export const MAX_STATISTICS_AHEAD_MINUTES = 5;
 /** Packed minutes a shard holds for late spans; beyond, it gives up the oldest early. */
 export const MAX_STATISTICS_BYTES = 16 * 1024 * 1024;
+/** Rows of minutes that were given up and not written yet, because the store is away; beyond, the oldest are lost. */
+export const MAX_UNWRITTEN_STATISTICS_BYTES = 8 * 1024 * 1024;
 /** Buckets in unpacked minutes, about 25 bytes each; beyond, all minutes are packed at once. */
 export const MAX_OPEN_BUCKETS = 400_000;
 /** In how many spans' stead one may count. */

@@ -213,6 +213,11 @@ export async function renderMetrics(env: Env, config: CurrentConfig): Promise<st
         ['{count="other"}', sum((shard) => shard.statistics.otherSpans)],
       ],
     },
+    gauge(
+      'tailrace_statistics_lost_minutes',
+      'Minutes of a shard whose statistics were given up because D1 was away for too long, since the shards started.',
+      sum((shard) => shard.statistics.lostMinutes),
+    ),
   ];
   return `${families.map(renderFamily).join('')}# EOF\n`;
 }

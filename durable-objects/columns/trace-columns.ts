@@ -23,6 +23,8 @@ export const AT_LIMIT = 64;
 export const LATE = 128;
 /** Some span came in several versions, of which one stands. */
 export const MERGED = 256;
+/** It was erased while it was in the sealed block, and leaves memory with that. */
+export const ERASED = 512;
 
 /** What one trace takes in memory: columns, hash table at its fullest, decision. */
 export const TRACE_ROW_BYTES = 144;

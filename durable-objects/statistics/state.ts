@@ -4,7 +4,7 @@ import { ByteReader, type ByteWriter, createByteWriter } from '../../model/bytes
 import { StatisticsRowError } from '../../model/statistics-row-error.ts';
 
 const MAGIC = 0x53535254; // TRSS, little-endian
-const VERSION = 1;
+const VERSION = 2;
 const IS_DIRTY = 1;
 const HAS_PACKED = 2;
 const HAS_OPEN = 4;
@@ -19,9 +19,11 @@ export interface StatisticsCounters {
   otherEdges: number;
   /** Spans that weigh more than `MAX_SPAN_WEIGHT` and counted as that. */
   cappedWeights: number;
+  /** Minutes whose last row was never written: the store was away for too long. */
+  lostMinutes: number;
 }
 
-const COUNTER_NAMES = [
+const COUNTER_NAMES_V1 = [
   'measuredSpans',
   'clampedSpans',
   'clampedEdges',
@@ -29,6 +31,19 @@ const COUNTER_NAMES = [
   'otherEdges',
   'cappedWeights',
 ] as const satisfies readonly (keyof StatisticsCounters)[];
+const COUNTER_NAMES = [...COUNTER_NAMES_V1, 'lostMinutes'] as const satisfies readonly (keyof StatisticsCounters)[];
+
+export function noCounts(): StatisticsCounters {
+  return {
+    measuredSpans: 0,
+    clampedSpans: 0,
+    clampedEdges: 0,
+    otherSpans: 0,
+    otherEdges: 0,
+    cappedWeights: 0,
+    lostMinutes: 0,
+  };
+}
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -79,12 +94,13 @@ export function decodeState(bytes: Uint8Array): StatisticsState {
     }
   }
   const version = reader.u8('version');
-  if (version !== VERSION) throw new StatisticsRowError('unknown_version', reader.position, `version ${version}`);
+  if (version !== VERSION && version !== 1)
+    throw new StatisticsRowError('unknown_version', reader.position, `version ${version}`);
   const now = reader.varint('now');
   const oldest = reader.varint('oldest minute');
-  const counters = Object.fromEntries(
-    COUNTER_NAMES.map((name) => [name, reader.varint(name)]),
-  ) as unknown as StatisticsCounters;
+  const names = version === 1 ? COUNTER_NAMES_V1 : COUNTER_NAMES;
+  const counters = noCounts();
+  for (const name of names) counters[name] = reader.varint(name);
   const row = () => reader.raw(reader.varint('length of a row'), 'row').slice();
   const minutes: StatisticsState['minutes'][number][] = [];
   for (let left = reader.varint('minutes'); left > 0; left--) {

@@ -16,6 +16,7 @@ import { splitAppendFrame } from '../../model/append-frame.ts';
 import { decodeSpans } from '../../model/otlp/decode.ts';
 import { mergeTrace } from '../../model/otlp/merge.ts';
 import { concatBytes } from '../../model/slice-frame.ts';
+import { mergeMinutes } from '../../model/statistics-merge.ts';
 import { storeBindings } from '../../store/bindings.ts';
 import { createD1R2Store } from '../../store/d1-r2.ts';
 import { frame, spanId, type TestSpan, traceId } from '../kit/spans.ts';
@@ -77,6 +78,17 @@ class Parts {
   get metrics() {
     const { live, log } = this.journal;
     return { liveBytes: live.bytes, logBytes: log.bytes, outbox: live.outbox.size, undecided: live.undecidedCount };
+  }
+
+  /** Spans of each service, and of each edge. */
+  get counted(): Record<string, number> {
+    const { operations, edges } = mergeMinutes(
+      this.journal.statistics.read(0, Number.POSITIVE_INFINITY).map(({ bytes }) => bytes),
+    );
+    return Object.fromEntries([
+      ...operations.map(({ service, spans }) => [service, spans]),
+      ...edges.map(({ parentService, childService, spans }) => [`${parentService} → ${childService}`, spans]),
+    ]);
   }
 
   /** As the API reads it: what is stored and what is not yet, as one. */
@@ -166,4 +178,33 @@ it(
       expect(parts.metrics.liveBytes).toBeLessThan(10_000);
       expect(summary).toMatchObject({ errorCount: 1, durationUs: 1_800_000_000, spanCount: 1 + 2 * rounds });
     }),
+);
+
+it.each([true, false])('counts a span that ends after its trace was decided, and its edges: kept %s', (isKept) =>
+  runInDurableObject(env.TRACE_SHARD.getByName(`ends-late-${isKept}`), async (_, { storage: { sql } }) => {
+    const parts = new Parts(sql);
+    const id = traceId(isKept ? 4 : 3, isKept);
+    const page = { traceId: id, id: 1, service: 'page', startUs: START_MS * 1000, durationUs: null };
+    parts.append([
+      page,
+      { traceId: id, id: 2, parent: 1, service: 'api', startUs: START_MS * 1000 },
+      { traceId: id, id: 3, parent: 2, service: 'db', startUs: START_MS * 1000 },
+    ]);
+    parts.nowMs += 50_000;
+    parts.append([page]);
+    parts.nowMs += 11_000;
+    await parts.alarm();
+    // It is decided by its age, and what has ended has left memory.
+    expect(parts.metrics).toMatchObject({ outbox: 0, undecided: 0 });
+    expect(parts.counted).toEqual({ api: 1, db: 1, 'api → db': 1 });
+    parts.restart();
+    parts.nowMs += 10_000;
+    parts.append([{ ...page, durationUs: 71_000_000 }]);
+    for (let i = 0; i < 3; i++) {
+      parts.nowMs += 61_000;
+      await parts.alarm();
+    }
+    expect(parts.metrics).toMatchObject({ outbox: 0, undecided: 0 });
+    expect(parts.counted).toEqual({ page: 1, api: 1, db: 1, 'page → api': 1, 'api → db': 1 });
+  }),
 );

@@ -15,6 +15,7 @@ import { parseWords } from '../../durable-objects/trace-words.ts';
 import { splitAppendFrame } from '../../model/append-frame.ts';
 import { decodeSpans } from '../../model/otlp/decode.ts';
 import { concatBytes } from '../../model/slice-frame.ts';
+import type { TracePart } from '../../store/store.ts';
 import { frame, type TestSpan, traceId } from '../kit/spans.ts';
 
 const CONFIG = parseConfig('{"probability": 0.5, "quietMs": 2000}');
@@ -24,8 +25,10 @@ const IDS = Array.from({ length: 4 }, (_, i) => traceId(i + 1, i % 2 === 0));
 class Bench {
   readonly journal: Journal;
   readonly deciding: Deciding;
+  readonly erased: Erased;
 
   constructor(sql: SqlStorage, nowMs: number) {
+    this.erased = new Erased(sql, nowMs);
     this.journal = new Journal({
       sql,
       nowMs,
@@ -36,7 +39,7 @@ class Bench {
       seen: () => false,
       appended: (live, trace, atMs) => live.deadlines.set(trace, atMs),
     });
-    this.deciding = new Deciding(this.journal, CONFIG, createSampler(CONFIG), new Erased(sql, nowMs));
+    this.deciding = new Deciding(this.journal, CONFIG, createSampler(CONFIG), this.erased);
   }
 
   /** Everything that must be the same after a restart. */
@@ -90,6 +93,7 @@ class Bench {
   }
 
   isKept(id: string): boolean {
+    if (this.erased.has(id)) return false;
     const trace = this.journal.live.find(id);
     if (trace !== -1) return this.journal.live.state(trace) === 'kept';
     return this.journal.findDecision(parseWords(id))?.decision.keep === true;
@@ -106,10 +110,13 @@ class Bench {
   }
 }
 
+/** What the block is written from, which must not change between two tries. */
+const bytesOf = ({ traceId, revision, otlp }: TracePart) => ({ traceId, revision, otlp });
+
 type Step =
   | { do: 'append'; trace: number; spans: { id: number; parent: number; open: boolean; error: boolean }[] }
   | { do: 'decide' | 'seal' | 'stored' | 'restart' }
-  | { do: 'keep'; trace: number }
+  | { do: 'keep' | 'erase'; trace: number }
   | { do: 'wait'; minutes: number };
 
 const trace = fc.nat(IDS.length - 1);
@@ -131,28 +138,33 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 5, arbitrary: fc.record({ do: fc.constantFrom('decide', 'seal', 'stored', 'restart' as const) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('keep' as const), trace }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('keep', 'erase' as const), trace }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('wait' as const), minutes: fc.integer({ min: 1, max: 12 }) }) },
 );
 
 it('knows after a restart what it knew before, whatever happened, and stores every kept span', async () => {
-  const met = { moved: 0, late: 0, revised: 0, kept: 0 };
+  const met = { moved: 0, late: 0, revised: 0, kept: 0, erased: 0, erasedWhileSealed: 0 };
   let runs = 0;
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), (steps) =>
       runInDurableObject(env.TRACE_SHARD.getByName(`replay-${runs++}`), (_, { storage: { sql } }) => {
         let nowMs = 1_790_000_000_000;
         let bench = new Bench(sql, nowMs);
+        /** What the sealed block was made of when it was sealed. */
+        let parts: readonly TracePart[] = [];
         const stored = new Map<string, Set<string>>(IDS.map((id) => [id, new Set()]));
         const sent = new Map<string, Set<string>>(IDS.map((id) => [id, new Set()]));
         const seal = () => {
           const plan = bench.journal.live.sealed ? null : planBlock(bench.journal.live, 'test', nowMs);
-          if (plan) bench.journal.write([encodeJsonRecord(SEAL, plan)], nowMs);
+          if (!plan) return;
+          bench.journal.write([encodeJsonRecord(SEAL, plan)], nowMs);
+          parts = bench.parts();
         };
         const store = () => {
           const { sealed } = bench.journal.live;
           if (!sealed) return;
-          for (const part of bench.parts()) {
+          expect(bench.parts().map(bytesOf)).toEqual(parts.map(bytesOf));
+          for (const part of parts) {
             for (const span of decodeSpans(part.otlp, 'kept')) stored.get(part.traceId)!.add(span.spanId);
           }
           bench.journal.write([encodeJsonRecord(STORED, { block: sealed.block, unstorable: false })], nowMs);
@@ -189,6 +201,17 @@ it('knows after a restart what it knew before, whatever happened, and stores eve
             case 'keep':
               if (bench.deciding.keep(parseWords(IDS[one.trace]!), nowMs)) met.kept++;
               break;
+            case 'erase': {
+              // Rather one that is on its way to the store.
+              seal();
+              const [sealed] = bench.journal.live.sealed?.traces[0] ?? [];
+              const id = sealed ?? IDS[one.trace]!;
+              met.erased++;
+              if (sealed) met.erasedWhileSealed++;
+              bench.erased.add(id, nowMs);
+              bench.deciding.erase(parseWords(id), nowMs);
+              break;
+            }
             case 'restart':
               bench = new Bench(sql, nowMs);
               break;
@@ -219,10 +242,10 @@ it('knows after a restart what it knew before, whatever happened, and stores eve
         }
         const { counters, gauges, undecided } = bench.state(nowMs);
         expect([gauges, undecided]).toEqual([{ liveSpans: 0, outboxSpans: 0 }, 0]);
-        const { not_sampled, ...kept } = counters.decidedSpans;
+        const { not_sampled, erased, ...kept } = counters.decidedSpans;
         const keptSpans = Object.values(kept).reduce((sum, n) => sum + n, 0);
-        expect(counters.receivedSpans).toBe(counters.mergedSpans + keptSpans + not_sampled);
-        expect(counters.storedSpans).toBe(keptSpans + counters.revisedSpans);
+        expect(counters.receivedSpans).toBe(counters.mergedSpans + keptSpans + not_sampled + erased);
+        expect(counters.storedSpans + counters.erasedSpans).toBe(keptSpans + counters.revisedSpans);
         met.late += counters.lateSpans;
         met.revised += counters.revisedSpans;
         for (const id of IDS) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Statistics } from '../../durable-objects/statistics.ts';
+import { type PackedMinute, Statistics } from '../../durable-objects/statistics.ts';
 import {
   MAX_MINUTE_EDGES,
   MAX_MINUTE_OPERATIONS,
@@ -7,6 +7,7 @@ import {
   MAX_OPERATIONS_PER_SERVICE,
   MAX_STATISTICS_BYTES,
   MAX_STATISTICS_ROW_BYTES,
+  MAX_UNWRITTEN_STATISTICS_BYTES,
 } from '../../model/limits.ts';
 import { mergeMinutes } from '../../model/statistics-merge.ts';
 import { OTHER } from '../../model/statistics-row.ts';
@@ -233,5 +234,39 @@ describe('what is beyond the limits', () => {
     statistics.add(viewOf([spanOf({})], ids), NOW_MS + (minutes - 1) * MINUTE_MS);
     expect(statistics.counters.clampedSpans).toBe(1);
     expect(statistics.takeDirty().map(({ minuteMs }) => minuteMs)).toEqual([NOW_MS + (minutes - 1) * MINUTE_MS]);
+  });
+
+  it('of rows that cannot be written costs the oldest of them, which are counted', () => {
+    const ids = new OperationIds();
+    let statistics = new Statistics();
+    const names = Array.from({ length: 2000 }, (_, i) => `GET /${'long-name/'.repeat(11)}${i}`);
+    const minutes = 150;
+    let failed: readonly PackedMinute[] = [];
+    for (let minute = 0; minute < minutes; minute++) {
+      const nowMs = NOW_MS + minute * MINUTE_MS;
+      addAll(
+        statistics,
+        names.map((name) => spanOf({ name, startUs: nowMs * 1000 })),
+        ids,
+        nowMs,
+      );
+      if (minute % 40 === 0) statistics = Statistics.restore(statistics.encodeState());
+      // As storing does while the store is away.
+      failed = statistics.takeDirty();
+      for (const row of failed) statistics.putBack(row);
+    }
+    const { lostMinutes } = statistics.counters;
+    expect(lostMinutes).toBeGreaterThan(0);
+    expect(failed.length + lostMinutes).toBe(minutes);
+    const rows = statistics.takeDirty();
+    // The newest are there, and are written when the store is back.
+    expect(rows.map(({ minuteMs }) => minuteMs)).toEqual(
+      Array.from({ length: minutes - lostMinutes }, (_, i) => NOW_MS + (lostMinutes + i) * MINUTE_MS),
+    );
+    const bytes = rows.reduce((sum, row) => sum + row.bytes.length, 0);
+    expect(bytes).toBeLessThan(MAX_UNWRITTEN_STATISTICS_BYTES + MAX_STATISTICS_BYTES);
+    expect(Statistics.restore(statistics.encodeState()).counters).toEqual(statistics.counters);
+    statistics.add(viewOf([spanOf({})], ids), NOW_MS + minutes * MINUTE_MS);
+    expect(statistics.counters.lostMinutes).toBe(lostMinutes);
   });
 });

@@ -172,6 +172,8 @@ const asText = (rows: readonly PackedMinute[]) => rows.map(({ minuteMs, bytes })
  */
 const STATE_V1 =
   '5452535301fff09c0ebef09c0e04000000000002f5f09c0e07215452533101f5f09c0e010473686f700105474554202f010002e807000251010100345452533101f5f09c0e010473686f700105474554202f010012010000000000000e400000000000000000c4130003510180800a00fff09c0e05475452533101fff09c0e020463617274010a504f5354202f636172740473686f700105474554202f020002e80700025101010102e807000251010101010000e8070002510101000000';
+/** The same, with two minutes that were lost. */
+const STATE_V2 = STATE_V1.replace('5452535301fff09c0ebef09c0e040000000000', '5452535302fff09c0ebef09c0e04000000000002');
 const ROWS_OF_STATE_V1 = [
   [0, '5452533101f5f09c0e010473686f700105474554202f010012020000000000000e400000000000000000ac1b0003510180800e00'],
   [
@@ -379,12 +381,15 @@ describe('an edge', () => {
   });
 });
 
-describe('a state of version 1', () => {
-  it('is read for ever', () => {
-    const restored = Statistics.restore(parseHex(STATE_V1)!);
+describe('a state', () => {
+  it.each([
+    [1, STATE_V1, 0],
+    [2, STATE_V2, 2],
+  ])('of version %i is read for ever', (_, state, lostMinutes) => {
+    const restored = Statistics.restore(parseHex(state)!);
     const rows = restored.takeDirty().map(({ minuteMs, bytes }) => [minuteMs - NOW_MS, formatHex(bytes)]);
     expect(rows).toEqual(ROWS_OF_STATE_V1);
-    expect(restored.counters).toMatchObject({ measuredSpans: 4, clampedSpans: 0 });
+    expect(restored.counters).toMatchObject({ measuredSpans: 4, clampedSpans: 0, lostMinutes });
   });
 });
 

@@ -2,16 +2,21 @@ import {
   createExecutionContext,
   createScheduledController,
   runDurableObjectAlarm,
+  runInDurableObject,
   waitOnExecutionContext,
 } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { describe, expect, it, vi } from 'vitest';
+import { parseConfig } from '../../durable-objects/config.ts';
+import { type DryRunBounds, dryRunLog } from '../../durable-objects/dry-run-log.ts';
+import type { Journal } from '../../durable-objects/journal.ts';
+import type { TraceShard } from '../../durable-objects/trace-shard.ts';
 import { parseHex } from '../../model/ids.ts';
 import { decodeSpans } from '../../model/otlp/decode.ts';
 import { ownerOf, slotOf } from '../../model/routing.ts';
 import type { ApiError, Trace } from '../../model/span.ts';
 import worker from '../../worker/index.ts';
-import { otlp, randomTraceId, TEST_START_US, type TestSpan, traceId } from '../kit/spans.ts';
+import { frame, otlp, randomTraceId, TEST_START_US, TEST_TABLE, type TestSpan, traceId } from '../kit/spans.ts';
 
 const SHARDS = 4;
 const BASE = JSON.parse(env.TAILRACE_CONFIG!) as object;
@@ -63,20 +68,40 @@ const failure = async (response: Response) => [response.status, (await response.
 
 const ID = traceId(9, true);
 
+const ADMINS_ONLY = [
+  ['PUT', '/api/config'],
+  ['DELETE', '/api/config'],
+  ['DELETE', `/api/traces/${ID}`],
+  ['PUT', `/api/traces/${ID}/hold`],
+  ['DELETE', `/api/traces/${ID}/hold`],
+  ['POST', '/api/expire'],
+] as const;
+
 describe('who may', () => {
-  it.each([
-    ['PUT', '/api/config'],
-    ['DELETE', '/api/config'],
-    ['DELETE', `/api/traces/${ID}`],
-    ['PUT', `/api/traces/${ID}/hold`],
-    ['DELETE', `/api/traces/${ID}/hold`],
-    ['POST', '/api/expire'],
-  ])('%s %s only with the admin key', async (method, path) => {
+  it.each(ADMINS_ONLY)('%s %s only with the admin key', async (method, path) => {
     for (const key of ['', 'read', 'ingest', 'wrong']) {
       expect(await failure(await call(method, path, method === 'DELETE' ? undefined : '{}', key))).toEqual([
         401,
         'unauthorized',
       ]);
+    }
+  });
+
+  it.each(ADMINS_ONLY)('%s %s nobody where no admin key is configured', async (method, path) => {
+    const { TAILRACE_ADMIN_KEY: _, ...without } = env;
+    for (const key of ['read', 'admin', 'undefined', '']) {
+      const request = new Request(`https://edge.test${path}`, {
+        method,
+        headers: { authorization: `Bearer ${key === '' ? '' : `test-${key}-key`}` },
+        ...(method === 'DELETE' ? {} : { body: '{}' }),
+      });
+      const response = await worker.fetch(
+        request as Parameters<typeof worker.fetch>[0],
+        without,
+        createExecutionContext(),
+      );
+      // Who may not even read is told that first.
+      expect(await failure(response)).toEqual(key === 'read' ? [503, 'not_configured'] : [401, 'unauthorized']);
     }
   });
 
@@ -203,6 +228,30 @@ describe('/api/config', () => {
     const dropped = (answer: Answer) => answer.did.find(({ reason }) => reason === 'not_sampled')?.traces ?? 0;
     expect([after.traces - before.traces, of(after), dropped(after) - dropped(before)]).toEqual([30, 13, 30]);
     expect(after).toMatchObject({ isCut: false, window: { start: expect.any(String), end: expect.any(String) } });
+  });
+
+  it('dry-run: says that it was cut where the log has more than it looks at, and looks at the newest', async () => {
+    const shard = env.TRACE_SHARD.getByName('dry-run-cut');
+    const ids = Array.from({ length: 12 }, () => traceId(next++, false));
+    for (const [i, id] of ids.entries()) {
+      const late = { traceId: id, id: 1, name: i < 8 ? 'older' : 'newer' };
+      expect(await shard.append(frame([late]), TEST_TABLE)).toBe(true);
+    }
+    const config = parseConfig(
+      JSON.stringify({ rules: [{ type: 'operation', name: 'newer', names: ['newer'] }], probability: 0 }),
+    );
+    const cutAt = (bounds: DryRunBounds) =>
+      runInDurableObject(shard, (instance: TraceShard) => {
+        const { journal } = instance as unknown as { journal: Journal };
+        return dryRunLog(journal.log, config, Date.now(), bounds);
+      });
+    const whole = await cutAt({ maxTraces: 12, maxLogBytes: 1e9 });
+    expect(whole).toMatchObject({ isCut: false, traces: 12 });
+    const few = await cutAt({ maxTraces: 4, maxLogBytes: 1e9 });
+    expect(few).toMatchObject({ isCut: true, traces: 4, would: [{ policy: 'newer', traces: 4 }] });
+    expect(few.window!.startMs).toBeGreaterThanOrEqual(whole.window!.startMs);
+    const short = await cutAt({ maxTraces: 12, maxLogBytes: 1_000 });
+    expect([short.isCut, short.traces < 12]).toEqual([true, true]);
   });
 });
 
