@@ -5,14 +5,15 @@
  */
 
 import { joinAppendFrame, splitAppendFrame } from '../model/append-frame.ts';
+import { MAX_SHARDS } from '../model/limits.ts';
 import { holdersOf, ownerOf, type RoutingTable, slotOf, slotOfWords } from '../model/routing.ts';
 import { concatBytes, readFrame } from '../model/slice-frame.ts';
 import type { ShardApi } from './protocol.ts';
 import { parseWords, type TraceWords } from './trace-words.ts';
 
 export interface ReroutingDeps {
-  /** `shard-` and its number; an object of another name has no part in the table. */
-  readonly name: string | undefined;
+  /** This shard's number; -1 for an object that has no part in the table. */
+  readonly self: number;
   readonly table: () => RoutingTable;
   /** Puts a newer table in force. */
   readonly adopt: (table: RoutingTable) => void;
@@ -35,12 +36,11 @@ interface Shares {
 
 export class Rerouting {
   private readonly deps: ReroutingDeps;
-  /** This shard's number, -1 for none. */
   readonly self: number;
 
   constructor(deps: ReroutingDeps) {
     this.deps = deps;
-    this.self = Number(/^shard-(\d+)$/.exec(deps.name ?? '')?.[1] ?? -1);
+    this.self = deps.self;
   }
 
   /** Every slot belongs to where the sender has sent it: there is one table, and both know it. */
@@ -102,6 +102,16 @@ export class Rerouting {
     );
     return isNewer ? null : holders;
   }
+}
+
+/**
+ * The number in the name `shard-…` that an object's id was made of; -1 for another name. An object that an alarm has woken may
+ * not be told its name (https://github.com/cloudflare/workerd/issues/6850): then it is the number whose id this is.
+ */
+export function shardNumberOf(id: DurableObjectId, idFromName: (name: string) => DurableObjectId): number {
+  if (id.name !== undefined) return Number(/^shard-(\d+)$/.exec(id.name)?.[1] ?? -1);
+  for (let number = 0; number < MAX_SHARDS; number++) if (idFromName(`shard-${number}`).equals(id)) return number;
+  return -1;
 }
 
 /** What `knows` says to each of the ids, 16 bytes each. */

@@ -38,7 +38,7 @@ import type {
   ShardTrace,
 } from './protocol.ts';
 import { encodeAppend } from './records.ts';
-import { knownOf, Rerouting } from './rerouting.ts';
+import { knownOf, Rerouting, shardNumberOf } from './rerouting.ts';
 import { searchLive } from './search.ts';
 import { Storing } from './storing.ts';
 import { parseWords } from './trace-words.ts';
@@ -94,7 +94,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     this.known = new KnownTable(sql);
     this.source = new ConfigSource(env.TAILRACE_CONFIG, readKnownConfig(sql), this.known.table);
     this.rerouting = new Rerouting({
-      name: state.id.name,
+      self: shardNumberOf(state.id, (name) => env.TRACE_SHARD.idFromName(name)),
       table: () => this.config.table,
       adopt: (table) => this.adopt(table),
       knows: (id) => this.erased.hasWords(id) || this.journal.knows(id),

@@ -154,6 +154,21 @@ describe('while the table changes', () => {
     expect(table).toEqual(after);
   });
 
+  it('a shard that an alarm has woken, of which the platform does not say the name, has its part in it', async () => {
+    const before = tableOf(4);
+    const after = tableOf(8, before);
+    const [known, unknown] = [moving(before, after), moving(before, after)];
+    const old = ownerIn(known, before);
+    await send(before, { traceId: known, id: 1 });
+    await abortAllDurableObjects();
+    const nameless = env.TRACE_SHARD.get(env.TRACE_SHARD.idFromString(`${env.TRACE_SHARD.idFromName(`shard-${old}`)}`));
+    expect((await nameless.drain(after)).isDrained).toBe(false);
+    expect((await nameless.metrics()).movedTraces).toBeGreaterThan(0);
+    await nameless.append(frame([{ traceId: unknown, id: 1 }]), before);
+    expect(await holders(unknown, 8)).toEqual([ownerIn(unknown, after)]);
+    expect(await holders(known, 8)).toEqual([old]);
+  });
+
   it('a shard that was never told of a table refuses a sender that knows none', async () => {
     const table = { version: 0, shards: 4, former: [], highest: 4 };
     const answer = await shard(200).append(frame([{ traceId: randomTraceId(), id: 1 }]), table);
