@@ -66,7 +66,11 @@ export class Rerouting {
   async split(frame: Uint8Array): Promise<Shares> {
     const { slices } = splitAppendFrame(frame);
     const shares = new Map<number, Uint8Array[]>();
-    const give = (shard: number, slice: Uint8Array) => shares.set(shard, [...(shares.get(shard) ?? []), slice]);
+    const give = (shard: number, slice: Uint8Array) => {
+      const share = shares.get(shard);
+      if (share) share.push(slice);
+      else shares.set(shard, [slice]);
+    };
     const unknown: Unknown[] = [];
     const table = this.deps.table();
     for (const { traceIdAt, end } of readFrame(slices)) {
@@ -80,6 +84,8 @@ export class Rerouting {
     // Somebody knows better: all of it once more.
     if (!holders) return this.split(frame);
     for (const [i, { bytes }] of unknown.entries()) give(holders[i]!, bytes);
+    // The usual case: what is new and this shard's own.
+    if (shares.size === 1) return { version: table.version, frames: new Map([[[...shares.keys()][0]!, frame]]) };
     const frames = [...shares].map(([shard, parts]) => [shard, joinAppendFrame(concatBytes(parts))] as const);
     return { version: table.version, frames: new Map(frames) };
   }
@@ -92,7 +98,8 @@ export class Rerouting {
     await Promise.all(
       [...formers].map(async (shard) => {
         const asked = [...unknown.keys()].filter((i) => unknown[i]!.former.includes(shard));
-        const ids = concatBytes(asked.map((i) => unknown[i]!.bytes.subarray(0, 16)));
+        // Copies: a call carries all of the buffer that a view is of.
+        const ids = concatBytes(asked.map((i) => unknown[i]!.bytes.slice(0, 16)));
         const answer = await this.deps.shard(shard).claim(ids, table);
         if ('newer' in answer) {
           this.deps.adopt(answer.newer);
