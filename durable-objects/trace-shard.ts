@@ -51,7 +51,7 @@ const OVERLOAD_RETRY_MS = 5_000;
 /** Shards that an append may be passed on by while tables change one after the other. */
 const MAX_HOPS = 4;
 const REROUTE_RETRY_MS = 1_000;
-/** Appends that wait for a commit; beyond, the shard refuses. */
+/** Appends that wait for a commit, and those that wait for other shards; beyond, the shard refuses. */
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 /** Largest frame in one log record. */
 const MAX_FRAME_BYTES = MAX_LOG_ROW_BYTES - 1_024;
@@ -84,6 +84,8 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   private lastAlarmMs = 0;
   private lastDecideMs = 0;
   private refusedAppends = 0;
+  /** Of appends that wait for other shards. */
+  private reroutedBytes = 0;
   /** When there last was anything here of a trace that belongs to another shard, as far as is known. */
   private movedMs = Date.now();
 
@@ -164,9 +166,8 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   private async commit(frame: Uint8Array, version: number, hops: number): Promise<AppendResult> {
     const nowMs = Date.now();
     if (this.isFull(frame.length)) {
-      this.refusedAppends++;
       this.armAlarm(nowMs);
-      return { accepted: false, retryAfterMs: OVERLOAD_RETRY_MS };
+      return this.refuse(OVERLOAD_RETRY_MS);
     }
     const checked: Checked = { version, isOutdated: false };
     const { heads, slices } = splitAppendFrame(frame);
@@ -185,17 +186,28 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   /** Takes in what is this shard's, and passes on what is others', while the table changes. */
   private async reroute(frame: Uint8Array, hops: number): Promise<AppendResult> {
     // Without a table nobody can say what is whose.
-    if (this.config.table.version === 0 || hops > MAX_HOPS) return { accepted: false, retryAfterMs: REROUTE_RETRY_MS };
-    const { version, frames } = await this.rerouting.split(frame);
-    const { table } = this.config;
-    const results = await Promise.all(
-      [...frames].map(([shard, share]) =>
-        shard === this.rerouting.self
-          ? this.commit(share, version, hops)
-          : this.env.TRACE_SHARD.getByName(`shard-${shard}`).append(share, table, hops + 1),
-      ),
-    );
-    return results.find(({ accepted }) => !accepted) ?? { accepted: true };
+    if (this.config.table.version === 0 || hops > MAX_HOPS) return this.refuse(REROUTE_RETRY_MS);
+    if (this.reroutedBytes + frame.length > MAX_WAITING_BYTES) return this.refuse(REROUTE_RETRY_MS);
+    this.reroutedBytes += frame.length;
+    try {
+      const { version, frames } = await this.rerouting.split(frame);
+      const { table } = this.config;
+      const results = await Promise.all(
+        [...frames].map(([shard, share]) =>
+          shard === this.rerouting.self
+            ? this.commit(share, version, hops)
+            : this.env.TRACE_SHARD.getByName(`shard-${shard}`).append(share, table, hops + 1),
+        ),
+      );
+      return results.find(({ accepted }) => !accepted) ?? { accepted: true };
+    } finally {
+      this.reroutedBytes -= frame.length;
+    }
+  }
+
+  private refuse(retryAfterMs: number): AppendResult {
+    this.refusedAppends++;
+    return { accepted: false, retryAfterMs };
   }
 
   async claim(ids: Uint8Array, table: RoutingTable): Promise<ClaimResult> {
