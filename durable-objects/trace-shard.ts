@@ -241,11 +241,17 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   async get(traceId: string, after: Place | null, isForwarded = false): Promise<ShardTrace | null> {
     const found = this.read(traceId, after);
     if (found || isForwarded || this.erased.has(traceId)) return found;
-    for (const other of this.rerouting.others(traceId)) {
+    for (const other of await this.others(traceId)) {
       const elsewhere = await other.get(traceId, after, true);
       if (elsewhere) return elsewhere;
     }
     return null;
+  }
+
+  /** Other shards that may hold a trace. Who was never told of a table asks for it: it may be a new owner. */
+  private async others(traceId: string) {
+    if (this.config.table.version === 0) await this.refreshConfig(Date.now());
+    return this.rerouting.others(traceId);
   }
 
   private read(traceId: string, after: Place | null): ShardTrace | null {
@@ -285,7 +291,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     if (this.erased.has(traceId)) return false;
     if (!this.deciding.keep(parseWords(traceId), nowMs)) {
       if (isForwarded) return false;
-      for (const other of this.rerouting.others(traceId)) if (await other.keep(traceId, true)) return true;
+      for (const other of await this.others(traceId)) if (await other.keep(traceId, true)) return true;
       return false;
     }
     await this.ctx.storage.sync().catch((error) => this.restart(error));
@@ -299,7 +305,9 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     this.erased.add(traceId, nowMs);
     this.deciding.erase(parseWords(traceId), nowMs);
     await this.ctx.storage.sync().catch((error) => this.restart(error));
-    if (!isForwarded) await Promise.all(this.rerouting.others(traceId).map((other) => other.erase(traceId, true)));
+    if (isForwarded) return;
+    const others = await this.others(traceId);
+    await Promise.all(others.map((other) => other.erase(traceId, true)));
   }
 
   async dryRun(text: string): Promise<ShardDryRun> {
