@@ -4,7 +4,7 @@
  */
 
 import * as v from 'valibot';
-import { MAX_TRACE_AGE_MS, MAX_TRACE_BYTES } from '../model/limits.ts';
+import { MAX_SHARDS, MAX_TRACE_AGE_MS, MAX_TRACE_BYTES } from '../model/limits.ts';
 import { retentionSchema } from './config/retention.ts';
 import { countLearning, defaultRules, rulesSchema } from './config/rules.ts';
 import { MAX_LEARNING_POLICIES, MAX_TEXT_CHARS, MAX_VALUES } from './policies/bounds.ts';
@@ -26,7 +26,7 @@ const ConfigSchema = v.pipe(
     /** Grows with every change; decisions name the version that made them. */
     version: v.optional(integer(1, Number.MAX_SAFE_INTEGER), 1),
     /** Number of TraceShard objects that traces are given to. */
-    shards: v.optional(integer(1, 256), 4),
+    shards: v.optional(integer(1, MAX_SHARDS), 4),
     /** Share of the traces kept that no other rule keeps, 0 to 1; where there are no `rules`. */
     probability: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 0.1),
     /** A trace that lasts this long or longer is slow: kept where there are no `rules`, and stored longer. */

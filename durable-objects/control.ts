@@ -76,7 +76,8 @@ export class Control extends DurableObject<Env> implements ControlApi {
     } catch (error) {
       console.error(`the shards are asked again whether they are drained: ${(error as Error).message}`);
     }
-    if (this.isDraining) this.armAlarm(DRAIN_INTERVAL_MS);
+    // One that was made meanwhile is told at once.
+    if (this.isDraining) this.armAlarm(this.known.table === table ? DRAIN_INTERVAL_MS : 0);
   }
 
   private get isDraining(): boolean {

@@ -5,14 +5,15 @@
  */
 
 import { joinAppendFrame, splitAppendFrame } from '../model/append-frame.ts';
+import { MAX_SHARDS } from '../model/limits.ts';
 import { holdersOf, ownerOf, type RoutingTable, slotOf, slotOfWords } from '../model/routing.ts';
 import { concatBytes, readFrame } from '../model/slice-frame.ts';
 import type { ShardApi } from './protocol.ts';
 import { parseWords, type TraceWords } from './trace-words.ts';
 
 export interface ReroutingDeps {
-  /** `shard-` and its number; an object of another name has no part in the table. */
-  readonly name: string | undefined;
+  /** This shard's number; -1 for an object that has no part in the table. */
+  readonly self: number;
   readonly table: () => RoutingTable;
   /** Puts a newer table in force. */
   readonly adopt: (table: RoutingTable) => void;
@@ -35,12 +36,11 @@ interface Shares {
 
 export class Rerouting {
   private readonly deps: ReroutingDeps;
-  /** This shard's number, -1 for none. */
   readonly self: number;
 
   constructor(deps: ReroutingDeps) {
     this.deps = deps;
-    this.self = Number(/^shard-(\d+)$/.exec(deps.name ?? '')?.[1] ?? -1);
+    this.self = deps.self;
   }
 
   /** Every slot belongs to where the sender has sent it: there is one table, and both know it. */
@@ -66,7 +66,11 @@ export class Rerouting {
   async split(frame: Uint8Array): Promise<Shares> {
     const { slices } = splitAppendFrame(frame);
     const shares = new Map<number, Uint8Array[]>();
-    const give = (shard: number, slice: Uint8Array) => shares.set(shard, [...(shares.get(shard) ?? []), slice]);
+    const give = (shard: number, slice: Uint8Array) => {
+      const share = shares.get(shard);
+      if (share) share.push(slice);
+      else shares.set(shard, [slice]);
+    };
     const unknown: Unknown[] = [];
     const table = this.deps.table();
     for (const { traceIdAt, end } of readFrame(slices)) {
@@ -80,6 +84,8 @@ export class Rerouting {
     // Somebody knows better: all of it once more.
     if (!holders) return this.split(frame);
     for (const [i, { bytes }] of unknown.entries()) give(holders[i]!, bytes);
+    // The usual case: what is new and this shard's own.
+    if (shares.size === 1) return { version: table.version, frames: new Map([[[...shares.keys()][0]!, frame]]) };
     const frames = [...shares].map(([shard, parts]) => [shard, joinAppendFrame(concatBytes(parts))] as const);
     return { version: table.version, frames: new Map(frames) };
   }
@@ -92,7 +98,8 @@ export class Rerouting {
     await Promise.all(
       [...formers].map(async (shard) => {
         const asked = [...unknown.keys()].filter((i) => unknown[i]!.former.includes(shard));
-        const ids = concatBytes(asked.map((i) => unknown[i]!.bytes.subarray(0, 16)));
+        // Copies: a call carries all of the buffer that a view is of.
+        const ids = concatBytes(asked.map((i) => unknown[i]!.bytes.slice(0, 16)));
         const answer = await this.deps.shard(shard).claim(ids, table);
         if ('newer' in answer) {
           this.deps.adopt(answer.newer);
@@ -102,6 +109,16 @@ export class Rerouting {
     );
     return isNewer ? null : holders;
   }
+}
+
+/**
+ * The number in the name `shard-…` that an object's id was made of; -1 for another name. An object that an alarm has woken may
+ * not be told its name (https://github.com/cloudflare/workerd/issues/6850): then it is the number whose id this is.
+ */
+export function shardNumberOf(id: DurableObjectId, idFromName: (name: string) => DurableObjectId): number {
+  if (id.name !== undefined) return Number(/^shard-(\d+)$/.exec(id.name)?.[1] ?? -1);
+  for (let number = 0; number < MAX_SHARDS; number++) if (idFromName(`shard-${number}`).equals(id)) return number;
+  return -1;
 }
 
 /** What `knows` says to each of the ids, 16 bytes each. */

@@ -40,7 +40,7 @@ import type {
   ShardTrace,
 } from './protocol.ts';
 import { type EncodedRecord, encodeAppend } from './records.ts';
-import { knownOf, Rerouting } from './rerouting.ts';
+import { knownOf, Rerouting, shardNumberOf } from './rerouting.ts';
 import { searchLive } from './search.ts';
 import { Storing } from './storing.ts';
 import { parseWords } from './trace-words.ts';
@@ -53,7 +53,7 @@ const OVERLOAD_RETRY_MS = 5_000;
 /** Shards that an append may be passed on by while tables change one after the other. */
 const MAX_HOPS = 4;
 const REROUTE_RETRY_MS = 1_000;
-/** Appends that wait for a commit; beyond, the shard refuses. */
+/** Appends that wait for a commit, and those that wait for other shards; beyond, the shard refuses. */
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 /** Largest frame in one log record. */
 const MAX_FRAME_BYTES = MAX_LOG_ROW_BYTES - 1_024;
@@ -91,6 +91,8 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   /** When decisions last came with an append. */
   private appendsDecidedMs = 0;
   private refusedAppends = 0;
+  /** Of appends that wait for other shards. */
+  private reroutedBytes = 0;
   /** When there last was anything here of a trace that belongs to another shard, as far as is known. */
   private movedMs = Date.now();
 
@@ -102,7 +104,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     this.known = new KnownTable(sql);
     this.source = new ConfigSource(env.TAILRACE_CONFIG, readKnownConfig(sql), this.known.table);
     this.rerouting = new Rerouting({
-      name: state.id.name,
+      self: shardNumberOf(state.id, (name) => env.TRACE_SHARD.idFromName(name)),
       table: () => this.config.table,
       adopt: (table) => this.adopt(table),
       knows: (id) => this.erased.hasWords(id) || this.journal.knows(id),
@@ -187,9 +189,8 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     // Decisions make room.
     if (this.isFull(frame.length) && nowMs - this.lastDecideMs >= DECIDE_INTERVAL_MS) this.decideDue(nowMs);
     if (this.isFull(frame.length)) {
-      this.refusedAppends++;
       this.armAlarm(nowMs);
-      return OVERLOAD_RETRY_MS;
+      return this.refuse(OVERLOAD_RETRY_MS);
     }
     const checked: Checked = { version, isOutdated: false };
     const { heads, slices } = splitAppendFrame(frame);
@@ -208,17 +209,28 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   /** Takes in what is this shard's, and passes on what is others', while the table changes. */
   private async reroute(frame: Uint8Array, hops: number): Promise<AppendResult> {
     // Without a table nobody can say what is whose.
-    if (this.config.table.version === 0 || hops > MAX_HOPS) return REROUTE_RETRY_MS;
-    const { version, frames } = await this.rerouting.split(frame);
-    const { table } = this.config;
-    const results = await Promise.all(
-      [...frames].map(([shard, share]) =>
-        shard === this.rerouting.self
-          ? this.commit(share, version, hops)
-          : this.env.TRACE_SHARD.getByName(`shard-${shard}`).append(share, table, hops + 1),
-      ),
-    );
-    return results.find((result) => result !== true) ?? true;
+    if (this.config.table.version === 0 || hops > MAX_HOPS) return this.refuse(REROUTE_RETRY_MS);
+    if (this.reroutedBytes + frame.length > MAX_WAITING_BYTES) return this.refuse(REROUTE_RETRY_MS);
+    this.reroutedBytes += frame.length;
+    try {
+      const { version, frames } = await this.rerouting.split(frame);
+      const { table } = this.config;
+      const results = await Promise.all(
+        [...frames].map(([shard, share]) =>
+          shard === this.rerouting.self
+            ? this.commit(share, version, hops)
+            : this.env.TRACE_SHARD.getByName(`shard-${shard}`).append(share, table, hops + 1),
+        ),
+      );
+      return results.find((result) => result !== true) ?? true;
+    } finally {
+      this.reroutedBytes -= frame.length;
+    }
+  }
+
+  private refuse(retryAfterMs: number): AppendResult {
+    this.refusedAppends++;
+    return retryAfterMs;
   }
 
   async claim(ids: Uint8Array, table: RoutingTable): Promise<ClaimResult> {
@@ -252,11 +264,17 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   async get(traceId: string, after: Place | null, isForwarded = false): Promise<ShardTrace | null> {
     const found = this.read(traceId, after);
     if (found || isForwarded || this.erased.has(traceId)) return found;
-    for (const other of this.rerouting.others(traceId)) {
+    for (const other of await this.others(traceId)) {
       const elsewhere = await other.get(traceId, after, true);
       if (elsewhere) return elsewhere;
     }
     return null;
+  }
+
+  /** Other shards that may hold a trace. Who was never told of a table asks for it: it may be a new owner. */
+  private async others(traceId: string) {
+    if (this.config.table.version === 0) await this.refreshConfig(Date.now());
+    return this.rerouting.others(traceId);
   }
 
   private read(traceId: string, after: Place | null): ShardTrace | null {
@@ -296,7 +314,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     if (this.erased.has(traceId)) return false;
     if (!this.deciding.keep(parseWords(traceId), nowMs)) {
       if (isForwarded) return false;
-      for (const other of this.rerouting.others(traceId)) if (await other.keep(traceId, true)) return true;
+      for (const other of await this.others(traceId)) if (await other.keep(traceId, true)) return true;
       return false;
     }
     await this.ctx.storage.sync().catch((error) => this.restart(error));
@@ -310,7 +328,9 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     this.erased.add(traceId, nowMs);
     this.deciding.erase(parseWords(traceId), nowMs);
     await this.ctx.storage.sync().catch((error) => this.restart(error));
-    if (!isForwarded) await Promise.all(this.rerouting.others(traceId).map((other) => other.erase(traceId, true)));
+    if (isForwarded) return;
+    const others = await this.others(traceId);
+    await Promise.all(others.map((other) => other.erase(traceId, true)));
   }
 
   async dryRun(text: string): Promise<ShardDryRun> {

@@ -52,8 +52,9 @@ export const MAX_SEARCH_LIMIT = 1_000;
 export const DEFAULT_SEARCH_LIMIT = 20;
 /** A shard that has not answered by then makes the whole request fail with 503. */
 export const SHARD_TIMEOUT_MS = 2_000;
-/** Slots of the routing table. */
+/** Slots of the routing table, and shards to give them to. */
 export const ROUTING_SLOTS = 4_096;
+export const MAX_SHARDS = 256;
 /** What one shard counts of one minute apart from `other`; a minute's packed row with all of it is below MAX_STATISTICS_ROW_BYTES. */
 export const MAX_MINUTE_OPERATIONS = 8_000;
 export const MAX_MINUTE_EDGES = 4_000;

@@ -1,6 +1,6 @@
 /** The table of shards as Control makes it, with time in the test's hands. */
 
-import { runDurableObjectAlarm } from 'cloudflare:test';
+import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { parseHex } from '../../model/ids.ts';
@@ -107,4 +107,41 @@ it('goes from three tables that drain to a fourth only when they are drained', a
   expect([after.shards, after.version > during.version]).toEqual([4, true]);
   for (let minutes = 0; minutes < 24; minutes++) await pass(60);
   expect(await table()).toMatchObject({ shards: 4, former: [] });
+});
+
+it('tells of a table at once that is made while shards are asked about the one before', async () => {
+  const before = await table();
+  await put(5);
+  let isHeld = true;
+  const held = runInDurableObject(shard(0), (_, state) =>
+    state.blockConcurrencyWhile(async () => {
+      while (isHeld) await scheduler.wait(10);
+    }),
+  );
+  const alarm = runDurableObjectAlarm(control);
+  await put(6);
+  isHeld = false;
+  await Promise.all([held, alarm]);
+  expect(await table()).toMatchObject({ version: before.version + 2, former: [4, 5] });
+  expect(await runInDurableObject(control, (_, state) => state.storage.getAlarm())).toBe(Date.now());
+});
+
+it('a shard that was not told yet finds what the others have', async () => {
+  const before = await table();
+  const ids: string[] = [];
+  while (ids.length < 3) {
+    const id = randomTraceId();
+    // A new owner that nobody has called before, and a former one that the variable does not lead to.
+    const isMoved = ownerIn(id, before) !== ownerIn(id, { ...before, shards: 4 });
+    if (isMoved && ownerIn(id, { ...before, shards: 12 }) === SHARDS + ids.length) ids.push(id);
+  }
+  const [read, kept, erased] = ids as [string, string, string];
+  for (const id of ids) await send(before, { traceId: id, id: 1 });
+  await put(12);
+  const after = await table();
+  const owner = (id: string) => shard(ownerIn(id, after));
+  expect(await owner(read).get(read, null)).toMatchObject({ state: 'live' });
+  expect(await owner(kept).keep(kept)).toBe(true);
+  await owner(erased).erase(erased);
+  expect(await shard(ownerIn(erased, before)).get(erased, null, true)).toBeNull();
 });

@@ -3,12 +3,16 @@
 import { abortAllDurableObjects, runInDurableObject } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
+import type { ShardApi } from '../../durable-objects/protocol.ts';
+import { Rerouting } from '../../durable-objects/rerouting.ts';
 import type { TraceShard } from '../../durable-objects/trace-shard.ts';
+import { joinAppendFrame } from '../../model/append-frame.ts';
 import { parseHex } from '../../model/ids.ts';
+import { MAX_SPANS_PER_REQUEST } from '../../model/limits.ts';
 import { decodeSpans } from '../../model/otlp/decode.ts';
 import { mergeTrace } from '../../model/otlp/merge.ts';
 import { holdersOf, ownerOf, type RoutingTable, slotOf } from '../../model/routing.ts';
-import { concatBytes } from '../../model/slice-frame.ts';
+import { concatBytes, SLICE_HEADER_BYTES } from '../../model/slice-frame.ts';
 import { pickSeed, seededRandom } from '../kit/random.ts';
 import { frame, randomTraceId, type TestSpan } from '../kit/spans.ts';
 
@@ -154,11 +158,103 @@ describe('while the table changes', () => {
     expect(table).toEqual(after);
   });
 
+  it('a shard that an alarm has woken, of which the platform does not say the name, has its part in it', async () => {
+    const before = tableOf(4);
+    const after = tableOf(8, before);
+    const [known, unknown] = [moving(before, after), moving(before, after)];
+    const old = ownerIn(known, before);
+    await send(before, { traceId: known, id: 1 });
+    await abortAllDurableObjects();
+    const nameless = env.TRACE_SHARD.get(env.TRACE_SHARD.idFromString(`${env.TRACE_SHARD.idFromName(`shard-${old}`)}`));
+    expect((await nameless.drain(after)).isDrained).toBe(false);
+    expect((await nameless.metrics()).movedTraces).toBeGreaterThan(0);
+    await nameless.append(frame([{ traceId: unknown, id: 1 }]), before);
+    expect(await holders(unknown, 8)).toEqual([ownerIn(unknown, after)]);
+    expect(await holders(known, 8)).toEqual([old]);
+  });
+
   it('a shard that was never told of a table refuses a sender that knows none', async () => {
     const table = { version: 0, shards: 4, former: [], highest: 4 };
     const answer = await shard(200).append(frame([{ traceId: randomTraceId(), id: 1 }]), table);
     expect(answer).toBeGreaterThan(0);
+    expect((await shard(200).metrics()).refusedAppends).toBe(1);
   });
+});
+
+describe('cutting a frame by shard', () => {
+  const before = tableOf(4);
+  const after = tableOf(8, before);
+
+  /** Of shard 2 in the last table; it asks others with `claim`. */
+  const rerouting = (knows: boolean, claim: ShardApi['claim']) =>
+    new Rerouting({
+      self: 2,
+      table: () => after,
+      adopt: () => {},
+      knows: () => knows,
+      shard: (number) => ({ ...shard(number), claim }),
+    });
+
+  const frameOf = (ids: readonly string[]) =>
+    joinAppendFrame(
+      concatBytes(
+        ids.map((id) => {
+          const slice = new Uint8Array(SLICE_HEADER_BYTES);
+          slice.set(parseHex(id)!);
+          return slice;
+        }),
+      ),
+    );
+
+  it('takes no longer for each trace where there are many', { timeout: 10_000 }, async () => {
+    const whole = frameOf(Array.from({ length: MAX_SPANS_PER_REQUEST }, randomTraceId));
+    const { frames } = await rerouting(true, shard(0).claim).split(whole);
+    expect(frames).toEqual(new Map([[2, whole]]));
+  });
+
+  it('asks with nothing but the ids', async () => {
+    const asked: number[] = [];
+    const claim = async (ids: Uint8Array) => {
+      // A call carries all of the buffer that a view is of.
+      asked.push(ids.buffer.byteLength);
+      return { known: [false] };
+    };
+    const ids = Array.from({ length: 1_000 }, randomTraceId);
+    const others = ids.filter((id) => ownerIn(id, after) !== 2);
+    const moved = ids.find((id) => ownerIn(id, after) === 2 && ownerIn(id, before) !== 2)!;
+    const { frames } = await rerouting(false, claim).split(frameOf([...others, moved]));
+    expect(frames.get(2)).toEqual(frameOf([moved]));
+    expect(asked).toEqual([16]);
+  });
+});
+
+it('holds no more appends than it has room for while a former owner does not answer', async () => {
+  const before = tableOf(4);
+  const after = tableOf(8, before);
+  // All of them belonged to one shard, and belong to another one.
+  const first = moving(before, after);
+  const [old, owner] = [ownerIn(first, before), ownerIn(first, after)];
+  const ids: string[] = [];
+  while (ids.length < 60) {
+    const id = randomTraceId();
+    if (ownerIn(id, before) === old && ownerIn(id, after) === owner) ids.push(id);
+  }
+  await shard(owner).drain(after);
+  let isHeld = true;
+  const held = runInDurableObject(shard(old), (_, state) =>
+    state.blockConcurrencyWhile(async () => {
+      while (isHeld) await scheduler.wait(10);
+    }),
+  );
+  const name = 'a'.repeat(900_000);
+  const results = ids.map((traceId) => send(after, { traceId, id: 1, name }));
+  // It says so at once.
+  expect(await Promise.race(results)).toEqual(expect.any(Number));
+  isHeld = false;
+  await held;
+  const accepted = (await Promise.all(results)).filter((result) => result === true).length;
+  expect(accepted).toBeGreaterThan(30);
+  expect(accepted).toBeLessThan(ids.length);
 });
 
 it('what waits for its commit when the table changes is looked at again', async () => {

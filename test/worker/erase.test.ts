@@ -2,18 +2,18 @@
 import { runDurableObjectAlarm, runInDurableObject } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { expect, it } from 'vitest';
-import { parseConfig } from '../../durable-objects/config.ts';
+import { ConfigSource } from '../../durable-objects/config-source.ts';
 import type { TraceShard } from '../../durable-objects/trace-shard.ts';
 import { parseHex } from '../../model/ids.ts';
+import { ownerOf, slotOf } from '../../model/routing.ts';
 import { createD1R2Store } from '../../store/d1-r2.ts';
 import { readIndex } from '../../store/r2-sections.ts';
 import { eraseTrace } from '../../worker/control/traces.ts';
-import { shardOf, slotOf } from '../../worker/routing.ts';
 import { otlp, type TestSpan, traceId } from '../kit/spans.ts';
 import { bindings } from '../store/bindings.ts';
 import { wrapBindings } from '../store/wrapped-bindings.ts';
 
-const CONFIG = parseConfig(env.TAILRACE_CONFIG);
+const { config: CONFIG } = new ConfigSource(env.TAILRACE_CONFIG, null, null);
 const HOUR_MS = 3_600_000;
 const shard = env.TRACE_SHARD.getByName('shard-0');
 const store = createD1R2Store(bindings);
@@ -28,7 +28,7 @@ let next = 1;
 function nextId(): string {
   for (;;) {
     const id = traceId(next++, true);
-    if (shardOf(slotOf(parseHex(id)!), CONFIG) === 0) return id;
+    if (ownerOf(slotOf(parseHex(id)!), CONFIG.shards) === 0) return id;
   }
 }
 

@@ -4,8 +4,8 @@ import { env, exports } from 'cloudflare:workers';
 import { expect, it, vi } from 'vitest';
 import { parseConfig } from '../../durable-objects/config.ts';
 import { parseHex } from '../../model/ids.ts';
+import { ownerOf, slotOf } from '../../model/routing.ts';
 import type { Trace } from '../../model/span.ts';
-import { shardOf, slotOf } from '../../worker/routing.ts';
 import { otlp, traceId } from '../kit/spans.ts';
 
 const SPANS = 8_000;
@@ -16,7 +16,7 @@ let next = 1;
 function idOf(shard: number): string {
   for (;;) {
     const id = traceId(next++);
-    if (shardOf(slotOf(parseHex(id)!), CONFIG) === shard) return id;
+    if (ownerOf(slotOf(parseHex(id)!), CONFIG.shards) === shard) return id;
   }
 }
 
