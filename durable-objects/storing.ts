@@ -61,7 +61,7 @@ export class Storing {
 
   /**
    * When what waits is to be stored, milliseconds since the epoch; null when nothing waits. A block and its rows cost the same
-   * whether they hold one trace or many.
+   * whether they hold one trace or many; how long traces have waited counts from the first call that finds some.
    */
   dueMs(): number | null {
     const { live } = this.deps.journal;
