@@ -50,9 +50,10 @@ export class Storing {
     return this.failures >= OPEN_AFTER;
   }
 
-  /** When a run makes sense, milliseconds since the epoch, given that something waits. */
-  get nextMs(): number {
-    return this.retryAtMs;
+  /** When a run makes sense, milliseconds since the epoch; null when nothing waits. */
+  get nextMs(): number | null {
+    // Statistics wait for the next alarm, which they are not worth by themselves; unless a write has failed: there may be none.
+    return this.deps.journal.live.outbox.size > 0 || this.failures > 0 ? this.retryAtMs : null;
   }
 
   /** Stores all that waits, or until the first failure. */
@@ -69,6 +70,7 @@ export class Storing {
         this.failures = 0;
       }
       await this.writeStatistics();
+      this.failures = 0;
     } catch (error) {
       this.failures++;
       const waitMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** this.failures);

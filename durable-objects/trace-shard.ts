@@ -409,9 +409,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
 
   /** When there is something to do next, milliseconds since the epoch; null when nothing waits. */
   private nextWorkMs(): number | null {
-    const { live } = this.journal;
-    const times = [this.journal.nextDueMs(), live.deadlines.earliestMs()];
-    if (live.outbox.size > 0) times.push(this.storing.nextMs);
+    const times = [this.journal.nextDueMs(), this.journal.live.deadlines.earliestMs(), this.storing.nextMs];
     const known = times.filter((time) => time !== null);
     return known.length > 0 ? Math.min(...known) : null;
   }
