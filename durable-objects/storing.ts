@@ -67,7 +67,8 @@ export class Storing {
     const { live } = this.deps.journal;
     if (live.outbox.size === 0 && !live.sealed) {
       this.waitingSinceMs = null;
-      return null;
+      // Statistics wait for the next alarm, which they are not worth by themselves; unless a write has failed: there may be none.
+      return this.failures > 0 ? this.retryAtMs : null;
     }
     this.waitingSinceMs ??= this.deps.now();
     return Math.max(this.retryAtMs, live.sealed || this.isFull ? 0 : this.waitingSinceMs + this.deps.blockMs());
@@ -104,6 +105,7 @@ export class Storing {
       }
       if (isDue) this.waitingSinceMs = null;
       await this.writeStatistics();
+      this.failures = 0;
     } catch (error) {
       this.failures++;
       const waitMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** this.failures);

@@ -334,7 +334,8 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   }
 
   async dryRun(text: string): Promise<ShardDryRun> {
-    return dryRunLog(this.journal.log, parseConfig(text), Date.now());
+    const { shards } = this.config;
+    return dryRunLog(this.journal.log, { ...parseConfig(text), shards }, Date.now());
   }
 
   async catalog(): Promise<Operation[]> {

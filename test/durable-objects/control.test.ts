@@ -5,7 +5,7 @@ import { env } from 'cloudflare:workers';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { parseHex } from '../../model/ids.ts';
 import { ownerOf, type RoutingTable, slotOf } from '../../model/routing.ts';
-import { frame, randomTraceId, type TestSpan } from '../kit/spans.ts';
+import { frame, randomTraceId, type TestSpan, traceId } from '../kit/spans.ts';
 
 const control = env.CONTROL.getByName('control');
 const SHARDS = 6;
@@ -144,4 +144,27 @@ it('a shard that was not told yet finds what the others have', async () => {
   expect(await owner(kept).keep(kept)).toBe(true);
   await owner(erased).erase(erased);
   expect(await shard(ownerIn(erased, before)).get(erased, null, true)).toBeNull();
+});
+
+it('a shard that gets nothing more writes what it has counted, though the store fails when its log has become empty', async () => {
+  const lonely = env.TRACE_SHARD.getByName('lonely');
+  vi.setSystemTime(Math.ceil(Date.now() / 60_000) * 60_000);
+  await lonely.append(frame([{ traceId: traceId(1, false), id: 1 }]), await table());
+  /** Runs every alarm, up to a number of them, when it is due. */
+  const alarms = async (most: number): Promise<number> => {
+    for (let count = 0; count < most; count++) {
+      const atMs = await runInDurableObject(lonely, (_, state) => state.storage.getAlarm());
+      if (atMs === null) return count;
+      vi.setSystemTime(atMs);
+      await runDurableObjectAlarm(lonely);
+    }
+    return most;
+  };
+  await env.DB.exec('ALTER TABLE statistics RENAME TO away');
+  await alarms(6);
+  await env.DB.exec('ALTER TABLE away RENAME TO statistics');
+  expect(await alarms(6)).toBeLessThan(6);
+  const shardName = env.TRACE_SHARD.idFromName('lonely').toString().slice(0, 16);
+  const rows = await env.DB.prepare('SELECT * FROM statistics WHERE shard = ?').bind(shardName).all();
+  expect(rows.results.length).toBe(1);
 });

@@ -257,6 +257,16 @@ it('holds no more appends than it has room for while a former owner does not ans
   expect(accepted).toBeLessThan(ids.length);
 });
 
+it('a dry run shares limits out among the shards that there are, whatever the document says', async () => {
+  const table = tableOf(1);
+  await shard(0).append(frame(Array.from({ length: 8 }, () => ({ traceId: randomTraceId(), id: 1 }))), table);
+  const would = async (shards: number) => {
+    const rules = [{ type: 'rate_limit', tracesPerSecond: 8 }];
+    return (await shard(0).dryRun(JSON.stringify({ shards, rules }))).would;
+  };
+  expect(await would(8)).toEqual(await would(1));
+});
+
 it('what waits for its commit when the table changes is looked at again', async () => {
   const before = tableOf(4);
   const after = tableOf(8, before);
