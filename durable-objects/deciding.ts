@@ -141,7 +141,8 @@ export class Deciding {
       if (earlier.length > 0) this.journal.write([encodeRecall(id, nowMs, earlier)], nowMs);
     }
     const trace = live.traces.find(...id);
-    if (trace === -1) return false;
+    // An open span may still be known when nothing of it is left in the log.
+    if (trace === -1 || live.places(trace).length === 0) return false;
     const decision: Decision = {
       keep: true,
       rate: 0,
