@@ -6,6 +6,7 @@
 import { StoreError } from '../store/errors.ts';
 import type { Store } from '../store/store.ts';
 import type { Journal } from './journal.ts';
+import type { Place } from './log.ts';
 import { blockParts, planBlock } from './outbox.ts';
 import { encodeJsonRecord, SEAL, type SealRecord, STORED } from './records.ts';
 
@@ -99,7 +100,8 @@ export class Storing {
       for (let i = 0; isDue && i < MAX_BLOCKS_PER_RUN; i++) {
         const seal = journal.live.sealed ?? (await this.seal());
         if (!seal) break;
-        await store.write(seal.key, blockParts(journal.live, seal, journal.readSlice, journal.rememberedSinceMs));
+        const readSlice = (place: Place) => this.readSlice(seal, place);
+        await store.write(seal.key, blockParts(journal.live, seal, readSlice, journal.rememberedSinceMs));
         journal.write([encodeJsonRecord(STORED, { block: seal.block, unstorable: false })], now());
         this.failures = 0;
       }
@@ -154,6 +156,15 @@ export class Storing {
     else if (this.failures < MAX_TRIES) return;
     else if (sealed.traces.length > 1) await this.seal(sealed.traces.length >> 1);
     else journal.write([encodeJsonRecord(STORED, { block: sealed.block, unstorable: true })], now());
+  }
+
+  /** That the log cannot be read says nothing against the trace, which must not be given up for it. */
+  private readSlice({ key }: SealRecord, place: Place): Uint8Array {
+    try {
+      return this.deps.journal.readSlice(place);
+    } catch (cause) {
+      throw new StoreError('unavailable', key, `the log could not be read: ${(cause as Error).message}`, { cause });
+    }
   }
 
   /** Writes down what the next block will hold, before anything of it is written elsewhere; null when nothing waits. */
