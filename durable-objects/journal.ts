@@ -73,7 +73,7 @@ export class Journal {
     this.fold = new Fold({
       live: this.live,
       readSlice: this.readSlice,
-      decided: (id, row, start, end) => this.decided.add(...id, row, start, end),
+      decided: (id, row, start, end) => this.decided.add(id[0], id[1], id[2], id[3], row, start, end),
       measure: (view, atMs) => this.statistics.add(view, atMs),
       learnGap: (operation, gapMs) => this.gaps.learn(operation, gapMs),
       appended: (trace, atMs) => options.appended(this.live, trace, atMs),
@@ -98,7 +98,7 @@ export class Journal {
 
   /** The last decision of a trace that has left memory, or null. */
   findDecision(id: TraceWords): DecideRecord | null {
-    const place = this.decided.find(...id);
+    const place = this.decided.find(id[0], id[1], id[2], id[3]);
     if (!place) return null;
     return readDecisionAt(this.log.row(place), place.start, place.end);
   }
