@@ -3,7 +3,7 @@
  * memory back from the last bucket. Buckets are begun, closed and dropped here, each in one transaction.
  */
 
-import { BUCKET_MAX_AGE_MS, BUCKET_MAX_BYTES, MAX_LOG_ROW_BYTES } from '../model/limits.ts';
+import { BUCKET_MAX_AGE_MS, BUCKET_MAX_BYTES, BUCKET_SPREAD_BYTES, MAX_LOG_ROW_BYTES } from '../model/limits.ts';
 import { concatBytes } from '../model/slice-frame.ts';
 import { encodeCheckpoint, restoreCheckpoint } from './checkpoint.ts';
 import { Decided } from './decided.ts';
@@ -60,7 +60,8 @@ export class Journal {
   constructor(options: JournalOptions) {
     this.options = options;
     const { sql, nowMs, seed } = options;
-    this.log = new Log(sql);
+    // Shards with the same load must not close their buckets all at the same time.
+    this.log = new Log(sql, BUCKET_MAX_BYTES - (seed % BUCKET_SPREAD_BYTES));
     this.decided = new Decided(this.log, seed);
     this.live = new LiveTraces({
       seed,
