@@ -155,7 +155,7 @@ export class Fold {
 
   applyDecide({ id, decision, revision, notes }: DecideRecord): void {
     const { traces, spans, counters } = this.live;
-    const trace = traces.find(...id);
+    const trace = traces.find(id[0], id[1], id[2], id[3]);
     // It can only have been decided while it was in memory.
     if (trace === -1) throw new RangeError('log decides a trace that it does not have');
     const before = traces.decision[trace];
@@ -163,14 +163,16 @@ export class Fold {
     const view = this.live.look(trace);
     this.deps.measure(view, decision.decidedUs / 1000);
     this.deps.learnGap(view.operation(view.root), traces.maxGapMs[trace]!);
+    let decidedSpans = 0;
     for (let i = 0; i < view.spanCount; i++) {
       const row = view.row(i);
       const bits = spans.bits[row]!;
-      if ((bits & IS_DECIDED) === 0) counters.decidedSpans[decision.reason]++;
+      if ((bits & IS_DECIDED) === 0) decidedSpans++;
       else if (before && !before.keep && decision.keep) counters.revisedSpans++;
       else if (before?.keep && !decision.keep && !wasErased && (bits & IS_STORED) === 0) counters.erasedSpans++;
       spans.bits[row] = bits | IS_DECIDED | (spans.endUs[row]! > 0 ? IS_MEASURED : 0);
     }
+    counters.decidedSpans[decision.reason] += decidedSpans;
     if (!before) counters.decidedTraces[decision.reason]++;
     if (!this.live.isDecided(trace)) this.live.undecidedCount--;
     if (decision.reason === 'erased') {

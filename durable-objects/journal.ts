@@ -4,7 +4,7 @@
  */
 
 import { addCosts, type Costs, emptyCosts } from '../model/costs.ts';
-import { BUCKET_MAX_AGE_MS, BUCKET_MAX_BYTES, MAX_LOG_ROW_BYTES } from '../model/limits.ts';
+import { BUCKET_MAX_AGE_MS, BUCKET_MAX_BYTES, BUCKET_SPREAD_BYTES, MAX_LOG_ROW_BYTES } from '../model/limits.ts';
 import { concatBytes } from '../model/slice-frame.ts';
 import { encodeCheckpoint, restoreCheckpoint } from './checkpoint.ts';
 import type { CostMeter } from './cost-meter.ts';
@@ -69,7 +69,8 @@ export class Journal {
   constructor(options: JournalOptions) {
     this.options = options;
     const { sql, nowMs, seed } = options;
-    this.log = new Log(sql);
+    // Shards with the same load must not close their buckets all at the same time.
+    this.log = new Log(sql, BUCKET_MAX_BYTES - (seed % BUCKET_SPREAD_BYTES));
     this.decided = new Decided(this.log, seed);
     this.live = new LiveTraces({
       seed,
@@ -82,7 +83,7 @@ export class Journal {
     this.fold = new Fold({
       live: this.live,
       readSlice: this.readSlice,
-      decided: (id, row, start, end) => this.decided.add(...id, row, start, end),
+      decided: (id, row, start, end) => this.decided.add(id[0], id[1], id[2], id[3], row, start, end),
       measure: (view, atMs) => this.statistics.add(view, atMs),
       learnGap: (operation, gapMs) => this.gaps.learn(operation, gapMs),
       appended: (trace, atMs) => options.appended(this.live, trace, atMs),
@@ -110,7 +111,7 @@ export class Journal {
 
   /** The last decision of a trace that has left memory, or null. */
   findDecision(id: TraceWords): DecideRecord | null {
-    const place = this.decided.find(...id);
+    const place = this.decided.find(id[0], id[1], id[2], id[3]);
     if (!place) return null;
     return readDecisionAt(this.log.row(place), place.start, place.end);
   }

@@ -33,6 +33,8 @@ export class LiveView implements TraceView {
   private parents = new Int32Array(64);
   /** Spans of the same span id: index of the next, -1 at the end. */
   private twin = new Int32Array(64);
+  /** Some spans share an id. */
+  private hasTwins = false;
   /** Index + 1 of the first span by hash of its id; less than 0 for a missing parent; 0 for none. */
   private table = new Int32Array(256);
   private mask = 0;
@@ -152,6 +154,7 @@ export class LiveView implements TraceView {
     const { traces, spans } = this.deps;
     this.prepare(traces.spanCount[this.trace]!);
     const { mask } = this;
+    this.hasTwins = false;
     let count = 0;
     let previous = -1;
     for (let row = traces.spanHead[this.trace]!; row !== -1; ) {
@@ -170,6 +173,7 @@ export class LiveView implements TraceView {
       } else if (same === -1) {
         this.rows[count] = row;
         this.twin[count] = first;
+        this.hasTwins ||= first !== -1;
         this.table[at] = count + 1;
         count++;
         previous = row;
@@ -224,7 +228,7 @@ export class LiveView implements TraceView {
       const parent1 = spans.parent1[row]!;
       this.parents[i] = -1;
       // A server half of a shared span is the child of its client half.
-      let twin = this.halfOf(i);
+      let twin = this.hasTwins ? this.halfOf(i) : -1;
       if (twin === -1 && (parent0 !== 0 || parent1 !== 0)) {
         let at = this.hash(parent0, parent1) & mask;
         for (let entry = this.table[at]!; entry !== 0; entry = this.table[at]!) {

@@ -4,7 +4,7 @@
  * minutes after it was closed it is dropped whole, which costs no row written. Reads are by place: bucket, row, range.
  */
 
-import { BUCKET_KEEP_MS, BUCKET_MAX_AGE_MS, BUCKET_MAX_BYTES, MAX_LOG_ROW_BYTES } from '../model/limits.ts';
+import { BUCKET_KEEP_MS, BUCKET_MAX_AGE_MS, MAX_LOG_ROW_BYTES } from '../model/limits.ts';
 import type { IndexBuilder, ReadRange } from './log-index.ts';
 import { type EncodedRecord, LOG_ROW_VERSION, lengthOf } from './records.ts';
 
@@ -44,6 +44,7 @@ const MAX_CACHED_ROWS = 8;
 
 export class Log {
   private readonly sql: SqlStorage;
+  private readonly bucketBytes: number;
   /** Oldest first; only the last one may be open. */
   readonly buckets: Bucket[] = [];
   private nextRow = 1;
@@ -52,9 +53,13 @@ export class Log {
   private checkpointBytes = 0;
   private readonly cache = new Map<string, Uint8Array>();
 
-  /** Opens the log, creating its tables on first use; `replay` must come before anything is written. */
-  constructor(sql: SqlStorage) {
+  /**
+   * Opens the log, creating its tables on first use; `replay` must come before anything is written. A bucket is large enough
+   * to be closed with so many bytes.
+   */
+  constructor(sql: SqlStorage, bucketBytes: number) {
     this.sql = sql;
+    this.bucketBytes = bucketBytes;
     sql.exec(
       `CREATE TABLE IF NOT EXISTS log_buckets (id INTEGER PRIMARY KEY, opened_ms REAL NOT NULL, closed_ms REAL,
        bytes INTEGER NOT NULL DEFAULT 0, decisions_row INTEGER, slices_row INTEGER) STRICT`,
@@ -210,7 +215,7 @@ export class Log {
   isRotationDue(nowMs: number): boolean {
     const { current } = this;
     if (!current) return false;
-    return nowMs - current.openedMs >= BUCKET_MAX_AGE_MS || current.bytes - this.checkpointBytes >= BUCKET_MAX_BYTES;
+    return nowMs - current.openedMs >= BUCKET_MAX_AGE_MS || current.bytes - this.checkpointBytes >= this.bucketBytes;
   }
 
   /** To be called when the rows of the current bucket so far are its checkpoint. */

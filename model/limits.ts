@@ -26,6 +26,8 @@ export const MAX_LOG_ROW_BYTES = 1_900_000;
 /** A log bucket closes at this age or this size, whichever comes first. */
 export const BUCKET_MAX_AGE_MS = 60_000;
 export const BUCKET_MAX_BYTES = 64 * 1024 * 1024;
+/** A shard's buckets are smaller by less than this. */
+export const BUCKET_SPREAD_BYTES = BUCKET_MAX_BYTES / 4;
 /** How long a closed bucket stays readable; what is unsettled in it then moves to the current one. */
 export const BUCKET_KEEP_MS = 600_000;
 /** A span that was open when its trace was decided is waited for as long as it is heard of this often. */

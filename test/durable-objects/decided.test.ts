@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { Decided } from '../../durable-objects/decided.ts';
 import { Log } from '../../durable-objects/log.ts';
 import { IndexBuilder } from '../../durable-objects/log-index.ts';
-import { MAX_REMEMBERED_DECISIONS } from '../../model/limits.ts';
+import { BUCKET_MAX_BYTES, MAX_REMEMBERED_DECISIONS } from '../../model/limits.ts';
 
 const NOW_MS = 1_790_000_000_000;
 const SEED = 7;
@@ -18,7 +18,7 @@ function use(name: string, test: (sql: SqlStorage) => void): Promise<void> {
 
 it('finds the last decision of a trace in its bucket, after a start too, until the bucket goes', () =>
   use('buckets', (sql) => {
-    const log = new Log(sql);
+    const log = new Log(sql, BUCKET_MAX_BYTES);
     const decided = new Decided(log, SEED);
     const last = new Map<number, { bucket: number; row: number }>();
     for (let bucket = 1; bucket <= 3; bucket++) {
@@ -44,14 +44,14 @@ it('finds the last decision of a trace in its bucket, after a start too, until t
     decided.drop(1);
     check(decided, 2, 3);
     log.close(NOW_MS, decided.current, new IndexBuilder());
-    const again = new Decided(new Log(sql), SEED);
+    const again = new Decided(new Log(sql, BUCKET_MAX_BYTES), SEED);
     again.load();
     check(again, 2, 3);
   }));
 
 it('forgets the oldest half when there is no more room, and says how many', () =>
   use('cap', (sql) => {
-    const log = new Log(sql);
+    const log = new Log(sql, BUCKET_MAX_BYTES);
     const decided = new Decided(log, SEED);
     log.begin(NOW_MS);
     decided.begin(1);
