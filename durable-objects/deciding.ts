@@ -87,16 +87,16 @@ export class Deciding {
     const dueCount = looks.length;
     if (level >= 2) this.takeEarly(looks);
     const due: DecideRecord[] = [];
-    let recalls = 0;
+    const isWaiting = (trace: number) => live.traces.has(trace) && !live.isDecided(trace);
+    // With what they had before, copies are recognized and the verdict is about all of it; but not for many at once.
+    const recalled = looks.filter((trace) => isWaiting(trace) && this.isForgotten(trace)).slice(0, MAX_RECALLS);
+    this.recall(recalled, nowMs);
     for (const [i, trace] of looks.entries()) {
       if (!live.traces.has(trace)) continue;
       if (live.isDecided(trace)) {
         live.endSilence(trace, nowMs);
         continue;
       }
-      // With what it had before, copies are recognized and the verdict is about all of it; but not for many at once.
-      const isRecalled = this.isForgotten(trace) && recalls++ < MAX_RECALLS;
-      if (isRecalled) this.recall(trace, nowMs);
       const view = live.look(trace);
       const isEarly = i >= dueCount && view.durationUs < this.config.slowMs * 1000;
       const isForced = level >= 3 || isEarly;
@@ -113,7 +113,9 @@ export class Deciding {
       const decision = this.verdict(trace, view, nowMs);
       // What is kept after all is kept whole.
       const hasLeft = (live.traces.bits[trace]! & FORGOTTEN) !== 0 || live.traces.sliceStart[trace]! > 0;
-      if (decision.keep && hasLeft && !isRecalled && live.state(trace) === 'dropped') this.recall(trace, nowMs);
+      if (decision.keep && hasLeft && !recalled.includes(trace) && live.state(trace) === 'dropped') {
+        this.recall([trace], nowMs);
+      }
       due.push(this.record(trace, decision, nowMs, notes));
     }
     return due.length > 0 ? [encodeDecisions(due)] : [];
@@ -125,9 +127,13 @@ export class Deciding {
     return (bits[trace]! & FORGOTTEN) !== 0 && decision[trace] !== null;
   }
 
-  private recall(trace: number, nowMs: number): void {
-    const id = this.journal.live.words(trace);
-    this.journal.write([encodeRecall(id, nowMs, this.findEarlier(id, trace))], nowMs);
+  /** In one row, so that a step that fails has not half happened. */
+  private recall(traces: readonly number[], nowMs: number): void {
+    const records = traces.map((trace) => {
+      const id = this.journal.live.words(trace);
+      return encodeRecall(id, nowMs, this.findEarlier(id, trace));
+    });
+    if (records.length > 0) this.journal.write(records, nowMs);
   }
 
   /** Keeps a live or dropped trace by hand; it stands for none but itself. False when the shard has nothing of it. */

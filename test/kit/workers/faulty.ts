@@ -1,14 +1,14 @@
 /**
- * The edge as it is deployed, over bindings that fail: calls to R2, D1 and the shards' storage, before they take effect
- * or after, and shards that crash in the middle of anything. What to do is in the variable `FAULTS` and can be changed
- * while it runs.
+ * The edge as it is deployed, over bindings that fail: calls to R2, D1 and the shards' storage, before, while and after
+ * they take effect, and shards that crash in the middle of anything. What to do is in the variable `FAULTS` and can be
+ * changed while it runs.
  */
 
 import { Buffer } from 'node:buffer';
 import type { Env } from '../../../durable-objects/env.ts';
 import type { Journal } from '../../../durable-objects/journal.ts';
 import edge, { TraceShard as Shard } from '../../../worker/index.ts';
-import type { FaultReport, Faults } from '../faults.ts';
+import type { FaultKind, FaultReport, Faults, FaultTime } from '../faults.ts';
 import { seededRandom } from '../random.ts';
 import { type Around, aroundCalls } from './around.ts';
 
@@ -20,30 +20,48 @@ interface FaultyEnv extends Env {
 
 let faults: Faults | undefined;
 let random: () => number = Math.random;
-/** Reads of a shard's storage, of which it makes many at a time, fail as much more seldom than the other calls. */
-const READS = 100;
-/** A start that fails does so in one of so many of its calls. */
-const START_CALLS = 12;
+const TIMES = ['before', 'during', 'after'] as const;
+/** Of what is done at once: a statement, or a read. */
+const TIMES_AT_ONCE = ['before', 'after'] as const;
+/** Of a run of reads that fails, it is one of the first so many; of a shorter one the next run's. */
+const FAILING_READS = 12;
 let isStarting = false;
-/** Calls until the start fails. */
-let startFailsIn = 0;
-let calls = 0;
+/** Within a run of reads. */
+let isReading = false;
+/** Reads until one fails; 0 for none. */
+let readsLeft = 0;
 let aborts = 0;
+const calls: Record<FaultKind, number> = { R2: 0, D1: 0, storage: 0, reads: 0 };
 const failed: Record<string, number> = {};
 
 function begin(given: Faults): void {
   faults = given;
   random = seededRandom(given.seed);
+  readsLeft = 0;
 }
 
-/** What becomes of the next call. */
-function fate(what: string): 'works' | 'before' | 'after' {
-  calls++;
-  // Of the starts as many fail as of the calls, however many calls they make.
-  if (isStarting ? --startFailsIn !== 0 : random() >= faults!.failing / (what === 'sql SELECT' ? READS : 1))
-    return 'works';
-  const when = random() < 0.5 ? 'before' : 'after';
-  const name = `${what} ${when}`;
+/** When the next call fails; null when it works. */
+function fate(kind: FaultKind, what: string, times: readonly FaultTime[] = TIMES): FaultTime | null {
+  calls[kind]++;
+  return random() < faults!.failing ? note(kind, what, times) : null;
+}
+
+function fateOfRead(): FaultTime | null {
+  if (!isReading) {
+    isReading = true;
+    queueMicrotask(() => {
+      isReading = false;
+    });
+    calls.reads++;
+    if (readsLeft === 0 && random() < faults!.failing) readsLeft = Math.ceil(random() * FAILING_READS);
+  }
+  if (readsLeft === 0 || --readsLeft > 0) return null;
+  return note('reads', 'SELECT', TIMES_AT_ONCE);
+}
+
+function note(kind: FaultKind, what: string, times: readonly FaultTime[]): FaultTime {
+  const when = times[Math.floor(random() * times.length)]!;
+  const name = `${kind} ${what} ${when}`;
   failed[name] = (failed[name] ?? 0) + 1;
   return when;
 }
@@ -51,11 +69,16 @@ function fate(what: string): 'works' | 'before' | 'after' {
 const lost = (what: string) => new Error(`${what}: lost on purpose`);
 
 const failingAround =
-  (binding: string): Around =>
+  (kind: FaultKind): Around =>
   async (call, what) => {
-    const when = fate(`${binding} ${what}`);
+    const when = fate(kind, what);
     if (when === 'before') throw lost(what);
-    const answer = await call();
+    const answer = call();
+    if (when === 'during') {
+      answer.catch(() => {});
+      throw lost(what);
+    }
+    await answer;
     if (when === 'after') throw lost(what);
     return answer;
   };
@@ -79,14 +102,26 @@ function breakStorage(state: DurableObjectState): DurableObjectState {
   };
   const exec = sql.exec.bind(sql);
   sql.exec = ((query: string, ...values: unknown[]) => {
-    const what = `sql ${query.trimStart().split(' ', 1)[0]}`;
-    if (what !== 'sql SELECT') maybeAbort();
-    const when = fate(what);
+    const what = query.trimStart().split(' ', 1)[0]!;
+    if (what !== 'SELECT') maybeAbort();
+    const when = what === 'SELECT' ? fateOfRead() : fate('storage', what, TIMES_AT_ONCE);
     if (when === 'before') throw lost(what);
     const cursor = exec(query, ...values);
-    if (when === 'after') throw lost(what);
+    if (when !== null) throw lost(what);
     return cursor;
   }) as SqlStorage['exec'];
+  const transactionSync = storage.transactionSync.bind(storage);
+  storage.transactionSync = (work) => {
+    const when = fate('storage', 'transaction');
+    if (when === 'before') throw lost('transaction');
+    const result = transactionSync(() => {
+      const done = work();
+      if (when === 'during') throw lost('transaction');
+      return done;
+    });
+    if (when === 'after') throw lost('transaction');
+    return result;
+  };
   const sync = storage.sync.bind(storage);
   const setAlarm = storage.setAlarm.bind(storage);
   storage.sync = async () => {
@@ -104,7 +139,8 @@ export class TraceShard extends Shard {
   constructor(state: DurableObjectState, env: FaultyEnv) {
     if (!faults) begin(JSON.parse(env.FAULTS) as Faults);
     isStarting = true;
-    startFailsIn = random() < faults!.failing ? Math.ceil(random() * START_CALLS) : 0;
+    // Of one that was aborted nothing runs any more.
+    isReading = false;
     try {
       super(breakStorage(state), overFaults(env));
     } finally {
