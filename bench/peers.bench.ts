@@ -139,7 +139,7 @@ async function main(): Promise<void> {
   console.log(
     `${SPANS_PER_REQUEST} spans over ${TRACES_PER_REQUEST} traces a request, ${IN_FLIGHT} in flight; ${ROUNDS} rounds of ${SECONDS} s after ${WARM_SECONDS} s, in turn: median (least to most).\n` +
       'Both keep errors, what lasts a second, and 10 % of the rest, two seconds after a trace begins (Collector) or falls quiet (Tailrace).\n' +
-      `Collector 0.161: tail_sampling with 4 shards and num_traces ${whole(NUM_TRACES)}, kept traces to a file as protobuf. Its queues are file_storage with fsync.\n` +
+      `Collector 0.161: tail_sampling with num_traces ${whole(NUM_TRACES)}, batch, kept traces to a file as protobuf. Its queues are file_storage with fsync.\n` +
       'Load and server share the machine. CPU and memory are those of workerd and of the Collector.\n',
   );
   const rounds = peers.map((): Measured[] => []);

@@ -47,7 +47,8 @@ export const collector = (name: string, queue: Queue): Peer => ({
 
 function configuration(queue: Queue, ports: { ingest: number; inner: number }, file: string, directory: string) {
   const receiver = (port: number) => ({ protocols: { http: { endpoint: `127.0.0.1:${port}` } } });
-  const all = { receivers: ['otlp'], processors: ['tail_sampling'], exporters: ['file'] };
+  // Without batches every kept trace would be a write of its own.
+  const all = { receivers: ['otlp'], processors: ['tail_sampling', 'batch'], exporters: ['file'] };
   const pipelines = {
     none: { traces: all },
     before: {
@@ -63,10 +64,10 @@ function configuration(queue: Queue, ports: { ingest: number; inner: number }, f
   return {
     receivers: { otlp: receiver(ports.ingest), ...(hasQueue && { 'otlp/inner': receiver(ports.inner) }) },
     processors: {
+      batch: {},
       tail_sampling: {
         decision_wait: `${DECISION_WAIT}s`,
         num_traces: NUM_TRACES,
-        num_shards: 4,
         policies: [
           { name: 'error', type: 'status_code', status_code: { status_codes: ['ERROR'] } },
           { name: 'slow', type: 'latency', latency: { threshold_ms: 1000 } },
@@ -100,7 +101,10 @@ async function startCollector(config: string, url: string, file: string): Promis
     output = (output + text).slice(-4_000);
   });
   const ended = once(child, 'exit');
-  const release = await guardChildren(PROGRAM);
+  const fault = () => new Error(`the Collector did not start:\n${output}`);
+  const release = await guardChildren(PROGRAM).catch(() => {
+    throw fault();
+  });
   const end = async (signal: NodeJS.Signals) => {
     child.kill(signal);
     await ended;
@@ -112,7 +116,7 @@ async function startCollector(config: string, url: string, file: string): Promis
     if (answer?.ok) break;
     if (child.exitCode !== null || attempt === 200) {
       await end('SIGKILL');
-      throw new Error(`the Collector did not start:\n${output}`);
+      throw fault();
     }
     await setTimeout(50);
   }
