@@ -77,7 +77,7 @@ class Sender {
   }
 }
 
-function post(url: string, agent: Agent, body: Uint8Array): Promise<number> {
+export function post(url: string, agent: Agent, body: Uint8Array): Promise<number> {
   return new Promise((resolve, reject) => {
     const outgoing = request(
       url,

@@ -10,7 +10,13 @@ import { pickSeed, seededRandom } from '../kit/random.ts';
 import { otlp, randomTraceId, spanId } from '../kit/spans.ts';
 import { inParallel, metrics, sum } from './fixtures/edge-answers.ts';
 
-const CONFIG = { probability: 1, alarmMs: 100, quietMs: 200, completion: { minQuietMs: 200, maxQuietMs: 1_000 } };
+const CONFIG = {
+  probability: 1,
+  alarmMs: 100,
+  quietMs: 200,
+  completion: { minQuietMs: 200, maxQuietMs: 1_000 },
+  storing: { blockMs: 0 },
+};
 const SPANS = 6;
 const SENDERS = 8;
 /** More and fewer: each is in force for so long before the next comes. */
