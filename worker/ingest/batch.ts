@@ -8,17 +8,15 @@ import { BatchError } from '../../model/batch/batch-error.ts';
 import { decodeBatch, parseBatchHeader } from '../../model/batch/decode.ts';
 import { MAX_BATCH_BYTES } from '../../model/batch/format.ts';
 import { encodeTracesData } from '../../model/otlp/encode.ts';
-import { TooManyError } from '../../model/otlp/proto-reader.ts';
-import { scanTraces } from '../../model/otlp/scan.ts';
-import { KEY_CLASS, REQUEST_LIMITS, type SpanTable } from '../../model/otlp/span-table.ts';
+import { KEY_CLASS } from '../../model/otlp/span-table.ts';
 import type { ClientDropReason } from '../../model/reasons.ts';
 import { SLICE_GOODBYE } from '../../model/slice-frame.ts';
-import { countDropped, countReceived } from '../counters.ts';
+import { countDropped } from '../counters.ts';
 import { IngestError } from '../errors.ts';
-import { appendTable } from './append.ts';
 import { inflateBatch, readBody } from './body.ts';
 import type { InFlight } from './in-flight.ts';
 import { Rejections } from './rejections.ts';
+import { takeTraces } from './take.ts';
 
 /** Answers `{rejected, message?}`: how many spans were not taken, and why the first of them was not. */
 export async function ingestBatch(
@@ -29,28 +27,13 @@ export async function ingestBatch(
   const batch = readBatch(await readBody(c.req.raw, inFlight, MAX_BATCH_BYTES));
   // Everybody has a page's key: what came under it is marked, whatever the page says of itself.
   const resource = [...batch.resource.filter(([key]) => key !== KEY_CLASS), [KEY_CLASS, 'page'] as const];
-  const table = readTable(encodeTracesData(resource, batch.spans));
-  countReceived('batch', table.count);
   const rejections = new Rejections();
-  try {
-    await appendTable(c.env, config, table, batch.goodbye ? SLICE_GOODBYE : 0);
-  } finally {
-    rejections.addTable(table);
-    rejections.report();
-  }
+  const arrival = { protocol: 'batch', what: 'a Tailrace batch', flags: batch.goodbye ? SLICE_GOODBYE : 0 } as const;
+  await takeTraces(c.env, config, encodeTracesData(resource, batch.spans), arrival, rejections);
   // Counted once the batch is in: one that is refused comes again with the same numbers.
   for (const [reason, spans] of Object.entries(batch.dropped)) countDropped(reason as ClientDropReason, spans);
   const { count, firstMessage } = rejections;
   return Response.json({ rejected: count, ...(firstMessage === null ? {} : { message: firstMessage }) });
-}
-
-function readTable(otlp: Uint8Array): SpanTable {
-  try {
-    return scanTraces(otlp, REQUEST_LIMITS);
-  } catch (error) {
-    if (error instanceof TooManyError) throw new IngestError(413, 'body_too_large', `the batch has ${error.message}`);
-    throw error;
-  }
 }
 
 function readBatch(bytes: Uint8Array): Batch {

@@ -6,17 +6,15 @@ import type { Env } from '../../durable-objects/env.ts';
 import { MAX_JSON_OBJECTS } from '../../model/limits.ts';
 import { encodeJsonTraces } from '../../model/otlp/json.ts';
 import { JsonError } from '../../model/otlp/json-access.ts';
-import { ProtoError, TooManyError } from '../../model/otlp/proto-reader.ts';
+import { TooManyError } from '../../model/otlp/proto-reader.ts';
 import { ProtoWriter } from '../../model/otlp/proto-writer.ts';
-import { scanTraces } from '../../model/otlp/scan.ts';
-import { REQUEST_LIMITS, type SpanTable } from '../../model/otlp/span-table.ts';
 import { WORKER_DROP_REASONS } from '../../model/reasons.ts';
-import { countDropped, countReceived } from '../counters.ts';
+import { countDropped } from '../counters.ts';
 import { type HttpError, IngestError } from '../errors.ts';
-import { appendTable } from './append.ts';
 import { readDecompressedBody } from './body.ts';
 import type { InFlight } from './in-flight.ts';
 import { Rejections } from './rejections.ts';
+import { takeTraces, toIngestError } from './take.ts';
 
 const PROTOBUF = 'application/x-protobuf';
 const JSON_TYPE = 'application/json';
@@ -38,14 +36,18 @@ export async function ingestOtlp(
   }
   const body = await readDecompressedBody(c.req.raw, inFlight);
   const rejections = new Rejections();
-  const table = type === JSON_TYPE ? readJson(body, rejections) : readProtobuf(body);
-  countReceived(type === JSON_TYPE ? 'otlp_json' : 'otlp_protobuf', table.count + rejections.count);
-  try {
-    await appendTable(c.env, config, table, 0);
-  } finally {
-    rejections.addTable(table);
-    rejections.report();
-  }
+  const isJson = type === JSON_TYPE;
+  await takeTraces(
+    c.env,
+    config,
+    isJson ? fromJson(body, rejections) : body,
+    {
+      protocol: isJson ? 'otlp_json' : 'otlp_protobuf',
+      what: isJson ? 'OTLP/JSON' : 'an OTLP trace request',
+      flags: 0,
+    },
+    rejections,
+  );
   countLosses(c.req.header('tailrace-lost-spans'));
   return answer(type, rejections);
 }
@@ -74,20 +76,13 @@ export function otlpError(request: Request, error: HttpError): Response {
   });
 }
 
-function readProtobuf(body: Uint8Array): SpanTable {
-  try {
-    return scanTraces(body, REQUEST_LIMITS);
-  } catch (error) {
-    throw toIngestError(error, error instanceof ProtoError, 'an OTLP trace request');
-  }
-}
-
-function readJson(body: Uint8Array, rejections: Rejections): SpanTable {
+/** The same as protobuf. */
+function fromJson(body: Uint8Array, rejections: Rejections): Uint8Array {
   try {
     checkObjectCount(body);
     const { otlp, rejections: rejected } = encodeJsonTraces(JSON.parse(JSON_DECODER.decode(body)));
     for (const { reason, message } of rejected) rejections.add(reason, () => message);
-    return scanTraces(otlp, REQUEST_LIMITS);
+    return otlp;
   } catch (error) {
     // What JSON.parse, TextDecoder and the encoder throw is about the body.
     const isFault = error instanceof SyntaxError || error instanceof TypeError || error instanceof JsonError;
@@ -100,14 +95,6 @@ function checkObjectCount(body: Uint8Array): void {
   let count = 0;
   for (const byte of body) if (byte === 0x7b || byte === 0x5b) count++;
   if (count > MAX_JSON_OBJECTS) throw new TooManyError(`more than ${MAX_JSON_OBJECTS} objects and arrays`);
-}
-
-function toIngestError(error: unknown, isFault: boolean, what: string): unknown {
-  if (error instanceof TooManyError) {
-    return new IngestError(413, 'body_too_large', `the request has ${error.message}: send smaller batches`);
-  }
-  if (!isFault) return error;
-  return new IngestError(400, 'malformed_body', `the body is not ${what}: ${(error as Error).message}`);
 }
 
 /** ExportTraceServiceResponse: empty when everything was taken, else a partial success. */
