@@ -66,9 +66,21 @@ export class Deciding {
   /** Decides what is due, from what the log has now, and writes it down at once: nothing awaits between the two. */
   decideDue(nowMs: number): void {
     const { live } = this.journal;
-    const level = this.feelPressure();
     const looks: number[] = [];
     live.deadlines.takeDue(nowMs, MAX_LOOKS, looks);
+    try {
+      this.decide(looks, nowMs);
+    } catch (error) {
+      // A read that failed: they are looked at again.
+      for (const trace of looks) if (live.traces.has(trace)) live.deadlines.set(trace, nowMs);
+      throw error;
+    }
+  }
+
+  /** `looks`: traces whose time has come; more are added under pressure. */
+  private decide(looks: number[], nowMs: number): void {
+    const { live } = this.journal;
+    const level = this.feelPressure();
     // Those behind these are taken though their time has not come.
     const dueCount = looks.length;
     if (level >= 2) this.takeEarly(looks);

@@ -67,3 +67,32 @@ it('gives no trace up because the log cannot be read for a while', () =>
     expect(journal.live.counters).toMatchObject({ storedSpans: ids.length, unstorableSpans: 0 });
     for (const id of ids) expect((await store.get(id))?.summary.spanCount).toBe(1);
   }));
+
+it('decides late what could not be looked at because the log could not be read', () =>
+  runInDurableObject(env.TRACE_SHARD.getByName('deciding'), async (_, { storage: { sql } }) => {
+    let nowMs = 1_790_000_000_000;
+    const journal: Journal = new Journal({
+      sql,
+      nowMs,
+      seed: 7,
+      maxBytes: () => 1e9,
+      atomically: (work) => work(),
+      seen: () => false,
+      appended: (live, trace, atMs) => live.deadlines.set(trace, atMs),
+    });
+    const config = parseConfig('{"rules": [{"type": "number_attribute", "key": "test.id", "min": 1}]}');
+    const deciding = new Deciding(journal, config, createSampler(config), new Erased(sql, nowMs));
+    const id = traceId(1);
+    journal.write([encodeAppend(nowMs, splitAppendFrame(frame([{ traceId: id, id: 1 }])).slices)], nowMs);
+    nowMs += 2 * MINUTE_MS;
+    const { exec } = sql;
+    sql.exec = () => {
+      throw new Error('failed on purpose');
+    };
+    expect(() => deciding.decideDue(nowMs)).toThrow('failed on purpose');
+    sql.exec = exec;
+    expect([journal.live.undecidedCount, journal.live.deadlines.earliestMs() !== null]).toEqual([1, true]);
+    nowMs += MINUTE_MS;
+    deciding.decideDue(nowMs);
+    expect([journal.live.undecidedCount, journal.live.state(journal.live.find(id))]).toEqual([0, 'kept']);
+  }));
