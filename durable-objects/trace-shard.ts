@@ -217,11 +217,15 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     const nowMs = Date.now();
     this.alarmAtMs = null;
     this.lastAlarmMs = nowMs;
-    if (this.source.isStale(nowMs)) await this.refreshConfig(nowMs);
-    this.decideDue(Date.now());
-    await this.storing.run();
-    this.journal.maintain(Date.now());
-    this.armAlarm(this.nextWorkMs());
+    try {
+      if (this.source.isStale(nowMs)) await this.refreshConfig(nowMs);
+      this.decideDue(Date.now());
+      await this.storing.run();
+      this.journal.maintain(Date.now());
+    } finally {
+      // Whatever failed: the platform repeats an alarm a few times, and then never again.
+      this.armAlarm(this.nextWorkMs());
+    }
   }
 
   private decideDue(nowMs: number): void {
