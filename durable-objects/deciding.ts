@@ -95,6 +95,11 @@ export class Deciding {
         live.endSilence(trace, nowMs);
         continue;
       }
+      // The others wait for their turn, as long as there is room for them.
+      if (this.isForgotten(trace) && level < 3) {
+        live.deadlines.set(trace, nowMs);
+        continue;
+      }
       const view = live.look(trace);
       const isEarly = i >= dueCount && view.durationUs < this.config.slowMs * 1000;
       const isForced = level >= 3 || isEarly;

@@ -96,3 +96,36 @@ it('decides late what could not be looked at because the log could not be read',
     deciding.decideDue(nowMs);
     expect([journal.live.undecidedCount, journal.live.state(journal.live.find(id))]).toEqual([0, 'kept']);
   }));
+
+it('recognizes copies of more stored traces than are recalled in one event', () =>
+  runInDurableObject(env.TRACE_SHARD.getByName('recalls'), async (_, { storage: { sql } }) => {
+    let nowMs = 1_790_000_000_000;
+    const journal: Journal = new Journal({
+      sql,
+      nowMs,
+      seed: 7,
+      maxBytes: () => 1e9,
+      atomically: (work) => work(),
+      seen: () => false,
+      appended: (live, trace, atMs) => live.deadlines.set(trace, atMs),
+    });
+    const deciding = new Deciding(journal, CONFIG, createSampler(CONFIG), new Erased(sql, nowMs));
+    const storing = new Storing({
+      journal,
+      store,
+      shardName: 'recalls',
+      sync: async () => {},
+      now: () => nowMs,
+      random: () => 0.5,
+    });
+    const ids = Array.from({ length: 50 }, (__, i) => traceId(100 + i));
+    for (let copy = 0; copy < 3; copy++) {
+      const spans = ids.map((id) => ({ traceId: id, id: 1 }));
+      journal.write([encodeAppend(nowMs, splitAppendFrame(frame(spans)).slices)], nowMs);
+      nowMs += MINUTE_MS;
+      for (let events = 0; events < 4; events++) deciding.decideDue(nowMs);
+      await storing.run();
+    }
+    expect(journal.live.counters).toMatchObject({ receivedSpans: 150, mergedSpans: 100, storedSpans: 50 });
+    for (const id of ids) expect((await store.get(id))?.summary.spanCount).toBe(1);
+  }));
