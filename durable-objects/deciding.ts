@@ -80,9 +80,21 @@ export class Deciding {
    */
   takeDue(nowMs: number): EncodedRecord[] {
     const { live } = this.journal;
-    const level = this.feelPressure();
     const looks: number[] = [];
     live.deadlines.takeDue(nowMs, MAX_LOOKS, looks);
+    try {
+      this.decide(looks, nowMs);
+    } catch (error) {
+      // A read that failed: they are looked at again.
+      for (const trace of looks) if (live.traces.has(trace)) live.deadlines.set(trace, nowMs);
+      throw error;
+    }
+  }
+
+  /** `looks`: traces whose time has come; more are added under pressure. */
+  private decide(looks: number[], nowMs: number): void {
+    const { live } = this.journal;
+    const level = this.feelPressure();
     // Those behind these are taken though their time has not come.
     const dueCount = looks.length;
     if (level >= 2) this.takeEarly(looks);
@@ -95,6 +107,11 @@ export class Deciding {
       if (!live.traces.has(trace)) continue;
       if (live.isDecided(trace)) {
         live.endSilence(trace, nowMs);
+        continue;
+      }
+      // The others wait for their turn, as long as there is room for them.
+      if (this.isForgotten(trace) && level < 3) {
+        live.deadlines.set(trace, nowMs);
         continue;
       }
       const view = live.look(trace);

@@ -374,12 +374,16 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     this.alarmAtMs = null;
     this.lastAlarmMs = nowMs;
     this.isSteady = nowMs - this.appendsDecidedMs < this.config.alarmMs;
-    if (this.source.isStale(nowMs)) await this.refreshConfig(nowMs);
-    this.decideDue(Date.now());
-    // What would have to be stored before the next alarm may come goes with this one.
-    await this.storing.run(Date.now() + this.alarmSpacingMs);
-    this.journal.maintain(Date.now());
-    this.armAlarm(this.nextWorkMs());
+    try {
+      if (this.source.isStale(nowMs)) await this.refreshConfig(nowMs);
+      this.decideDue(Date.now());
+      // What would have to be stored before the next alarm may come goes with this one.
+      await this.storing.run(Date.now() + this.alarmSpacingMs);
+      this.journal.maintain(Date.now());
+    } finally {
+      // Whatever failed: the platform repeats an alarm a few times, and then never again.
+      this.armAlarm(this.nextWorkMs());
+    }
   }
 
   private decideDue(nowMs: number): void {
