@@ -83,7 +83,7 @@ export class Deciding {
     const looks: number[] = [];
     live.deadlines.takeDue(nowMs, MAX_LOOKS, looks);
     try {
-      this.decide(looks, nowMs);
+      return this.decide(looks, nowMs);
     } catch (error) {
       // A read that failed: they are looked at again.
       for (const trace of looks) if (live.traces.has(trace)) live.deadlines.set(trace, nowMs);
@@ -92,7 +92,7 @@ export class Deciding {
   }
 
   /** `looks`: traces whose time has come; more are added under pressure. */
-  private decide(looks: number[], nowMs: number): void {
+  private decide(looks: number[], nowMs: number): EncodedRecord[] {
     const { live } = this.journal;
     const level = this.feelPressure();
     // Those behind these are taken though their time has not come.

@@ -156,7 +156,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
       // In the row of what has come: one of their own would cost as much as that.
       const isDecideDue = nowMs - this.lastDecideMs >= DECIDE_INTERVAL_MS;
       if (isDecideDue) this.lastDecideMs = nowMs;
-      const decisions = isDecideDue ? this.deciding.takeDue(nowMs) : [];
+      const decisions = isDecideDue ? this.takeDue(nowMs) : [];
       if (decisions.length > 0) this.appendsDecidedMs = nowMs;
       this.journal.write([...decisions, ...pending.map(({ record }) => record)], nowMs, [
         ...decisions.map(() => null),
@@ -383,6 +383,16 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     } finally {
       // Whatever failed: the platform repeats an alarm a few times, and then never again.
       this.armAlarm(this.nextWorkMs());
+    }
+  }
+
+  /** What has come is written, though a look at what came before fails. */
+  private takeDue(nowMs: number): EncodedRecord[] {
+    try {
+      return this.deciding.takeDue(nowMs);
+    } catch (error) {
+      console.error(`decisions wait: ${(error as Error).message}`);
+      return [];
     }
   }
 

@@ -70,3 +70,68 @@ it('gives no trace up because the log cannot be read for a while', () =>
     expect(journal.live.counters).toMatchObject({ storedSpans: ids.length, unstorableSpans: 0 });
     for (const id of ids) expect((await store.get(id))?.summary.spanCount).toBe(1);
   }));
+
+it('decides late what could not be looked at because the log could not be read', () =>
+  runInDurableObject(env.TRACE_SHARD.getByName('deciding'), async (_, { storage: { sql } }) => {
+    let nowMs = 1_790_000_000_000;
+    const journal: Journal = new Journal({
+      sql,
+      nowMs,
+      seed: 7,
+      maxBytes: () => 1e9,
+      meter: new CostMeter(() => nowMs),
+      atomically: (work) => work(),
+      seen: () => false,
+      appended: (live, trace, atMs) => live.deadlines.set(trace, atMs),
+    });
+    const config = parseConfig('{"rules": [{"type": "number_attribute", "key": "test.id", "min": 1}]}');
+    const deciding = new Deciding(journal, config, createSampler(config), new Erased(sql, nowMs));
+    const id = traceId(1);
+    journal.write([encodeAppend(nowMs, splitAppendFrame(frame([{ traceId: id, id: 1 }])).slices)], nowMs);
+    nowMs += 2 * MINUTE_MS;
+    const { exec } = sql;
+    sql.exec = () => {
+      throw new Error('failed on purpose');
+    };
+    expect(() => deciding.decideDue(nowMs)).toThrow('failed on purpose');
+    sql.exec = exec;
+    expect([journal.live.undecidedCount, journal.live.deadlines.earliestMs() !== null]).toEqual([1, true]);
+    nowMs += MINUTE_MS;
+    deciding.decideDue(nowMs);
+    expect([journal.live.undecidedCount, journal.live.state(journal.live.find(id))]).toEqual([0, 'kept']);
+  }));
+
+it('recognizes copies of more stored traces than are recalled in one event', () =>
+  runInDurableObject(env.TRACE_SHARD.getByName('recalls'), async (_, { storage: { sql } }) => {
+    let nowMs = 1_790_000_000_000;
+    const journal: Journal = new Journal({
+      sql,
+      nowMs,
+      seed: 7,
+      maxBytes: () => 1e9,
+      meter: new CostMeter(() => nowMs),
+      atomically: (work) => work(),
+      seen: () => false,
+      appended: (live, trace, atMs) => live.deadlines.set(trace, atMs),
+    });
+    const deciding = new Deciding(journal, CONFIG, createSampler(CONFIG), new Erased(sql, nowMs));
+    const storing = new Storing({
+      journal,
+      store,
+      shardName: 'recalls',
+      sync: async () => {},
+      now: () => nowMs,
+      random: () => 0.5,
+      blockMs: () => 0,
+    });
+    const ids = Array.from({ length: 50 }, (__, i) => traceId(100 + i));
+    for (let copy = 0; copy < 3; copy++) {
+      const spans = ids.map((id) => ({ traceId: id, id: 1 }));
+      journal.write([encodeAppend(nowMs, splitAppendFrame(frame(spans)).slices)], nowMs);
+      nowMs += MINUTE_MS;
+      for (let events = 0; events < 4; events++) deciding.decideDue(nowMs);
+      await storing.run(nowMs);
+    }
+    expect(journal.live.counters).toMatchObject({ receivedSpans: 150, mergedSpans: 100, storedSpans: 50 });
+    for (const id of ids) expect((await store.get(id))?.summary.spanCount).toBe(1);
+  }));
