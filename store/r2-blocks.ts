@@ -1,11 +1,14 @@
 /** Blocks in R2: written once, read by range. */
 
 import { crc32 } from 'node:zlib';
-import { type BlockEntry, decodeBlockIndex, encodeBlock } from './block.ts';
-import { decodeBlockEntry } from './block-entry.ts';
+import { assembleBlock, type BlockEntry, decodeBlockIndex, type EncodedBlock } from './block.ts';
+import { type BlockTrace, decodeBlockEntry, type EncodedEntry, encodeBlockEntry } from './block-entry.ts';
+import { collectTerms } from './collect-terms.ts';
 import { BlockError, StoreError } from './errors.ts';
 import type { TracePart } from './store.ts';
 import type { PartPlace } from './trace-row.ts';
+
+const TRACES_PER_TURN = 32;
 
 /** A block that is in R2. */
 export interface StoredBlock {
@@ -30,7 +33,7 @@ export async function putBlock(
   blockKey: string,
   traces: readonly Pick<TracePart, 'traceId' | 'otlp'>[],
 ): Promise<StoredBlock> {
-  const { bytes, entries, bloom } = encodeBlock(traces);
+  const { bytes, entries, bloom } = await encodeInTurns(traces);
   const byTrace = new Map(entries.map((entry) => [entry.traceId, entry]));
   const content = contentOf(entries);
   const put = bucket.put(blockKey, bytes, { onlyIf: { etagDoesNotMatch: '*' } });
@@ -52,6 +55,17 @@ export async function putBlock(
   }
   // The same traces have the same terms.
   return { blockKey, suffix: '', content, bytes: earlier.length, entries: index.entries, bloom };
+}
+
+/** As `encodeBlock`, with a pause after every few traces: what else the isolate has to do does not wait for all of them. */
+async function encodeInTurns(traces: readonly BlockTrace[]): Promise<EncodedBlock> {
+  const encoded: EncodedEntry[] = [];
+  for (const [i, trace] of traces.entries()) {
+    encoded.push(encodeBlockEntry(trace));
+    if (i % TRACES_PER_TURN === TRACES_PER_TURN - 1) await scheduler.wait(0);
+  }
+  const sorted = traces.toSorted((a, b) => (a.traceId < b.traceId ? -1 : 1));
+  return assembleBlock(encoded, collectTerms(sorted.map((trace) => trace.otlp)));
 }
 
 /** A number that tells whether two writes were of the same traces. */
