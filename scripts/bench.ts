@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- NAME ...] [--record]`: runs the benchmarks (all, or those whose file name contains a NAME) one
- * after the other. With --record what each printed becomes its section of bench/RESULTS.md.
+ * `npm run bench [-- NAME ...] [--record]`: runs the benchmarks (all, or those of a NAME, or else whose file name contains one)
+ * one after the other. With --record what each printed becomes its section of bench/RESULTS.md.
  */
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
@@ -31,9 +31,16 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { record: { type: 'boolean', default: false } },
 });
-const files = globSync('bench/*.bench.ts', { cwd: ROOT })
-  .sort()
-  .filter((file) => positionals.length === 0 || positionals.some((name) => basename(file).includes(name)));
+const all = globSync('bench/*.bench.ts', { cwd: ROOT }).sort();
+const isNamed = (file: string, name: string) => basename(file, '.bench.ts') === name;
+const files = all.filter(
+  (file) =>
+    positionals.length === 0 ||
+    positionals.some((name) =>
+      // `ingest` is one of them, not all that begin so.
+      all.some((other) => isNamed(other, name)) ? isNamed(file, name) : basename(file).includes(name),
+    ),
+);
 if (files.length === 0) {
   console.error(`No benchmark in bench/ is named like: ${positionals.join(', ')}`);
   process.exit(1);
