@@ -95,6 +95,8 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   private reroutedBytes = 0;
   /** When there last was anything here of a trace that belongs to another shard, as far as is known. */
   private movedMs = Date.now();
+  /** Version of the table under which nothing of that is left. */
+  private drainedVersion = 0;
 
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
@@ -245,15 +247,18 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
 
   async drain(table: RoutingTable): Promise<Drained> {
     this.adopt(table);
-    if (this.countMoved() > 0) this.movedMs = Date.now();
-    let isDrained = this.journal.isClearOf(this.movedMs);
-    // Only now, because it reads all of the log's decisions.
-    if (isDrained && this.remembersMoved()) {
-      this.movedMs = Date.now();
-      isDrained = false;
+    const { version } = this.config.table;
+    // Nothing that belongs to another comes in any more once nothing is known of it.
+    if (this.drainedVersion !== version) {
+      if (this.countMoved() > 0) this.movedMs = Date.now();
+      // Seldom, because it reads all of the log's decisions.
+      else if (this.journal.isClearOf(this.movedMs)) {
+        if (this.remembersMoved()) this.movedMs = Date.now();
+        else this.drainedVersion = version;
+      }
     }
     await this.ctx.storage.sync().catch((error) => this.restart(error));
-    return { isDrained, erased: this.erased.list() };
+    return { isDrained: this.drainedVersion === version, erased: this.erased.list() };
   }
 
   async takeErased(traces: readonly ErasedTrace[]): Promise<void> {
