@@ -5,9 +5,9 @@
 
 import { DurableObject } from 'cloudflare:workers';
 import { splitAppendFrame } from '../model/append-frame.ts';
-import { MAX_LOG_ROW_BYTES, MAX_READ_BYTES } from '../model/limits.ts';
+import { MAX_LOG_ROW_BYTES } from '../model/limits.ts';
 import type { RoutingTable } from '../model/routing.ts';
-import { concatBytes, splitFrame } from '../model/slice-frame.ts';
+import { splitFrame } from '../model/slice-frame.ts';
 import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import { meterBindings } from '../store/meter.ts';
@@ -18,6 +18,7 @@ import { ConfigSource, type CurrentConfig } from './config-source.ts';
 import { CostMeter, meterEvents } from './cost-meter.ts';
 import { createSampler } from './decide.ts';
 import { Deciding } from './deciding.ts';
+import { Drainage } from './drainage.ts';
 import { dryRunLog } from './dry-run-log.ts';
 import type { Env } from './env.ts';
 import { Erased } from './erased.ts';
@@ -39,6 +40,7 @@ import type {
   ShardMetrics,
   ShardTrace,
 } from './protocol.ts';
+import { readTrace } from './read-trace.ts';
 import { type EncodedRecord, encodeAppend } from './records.ts';
 import { knownOf, Rerouting, shardNumberOf } from './rerouting.ts';
 import { searchLive } from './search.ts';
@@ -77,6 +79,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   private readonly source: ConfigSource;
   private readonly known: KnownTable;
   private readonly rerouting: Rerouting;
+  private readonly drainage: Drainage;
   private readonly erased: Erased;
   private readonly catalogue: Catalog;
   private readonly journal: Journal;
@@ -93,10 +96,6 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   private refusedAppends = 0;
   /** Of appends that wait for other shards. */
   private reroutedBytes = 0;
-  /** When there last was anything here of a trace that belongs to another shard, as far as is known. */
-  private movedMs = Date.now();
-  /** Version of the table under which nothing of that is left. */
-  private drainedVersion = 0;
 
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
@@ -138,6 +137,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
         else live.deadlines.set(trace, nowMs);
       },
     });
+    this.drainage = new Drainage(this.journal, (id) => this.rerouting.isMoved(...id), Date.now());
     this.deciding = new Deciding(this.journal, this.config, createSampler(this.config), this.erased);
     this.storing = new Storing({
       journal: this.journal,
@@ -247,18 +247,9 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
 
   async drain(table: RoutingTable): Promise<Drained> {
     this.adopt(table);
-    const { version } = this.config.table;
-    // Nothing that belongs to another comes in any more once nothing is known of it.
-    if (this.drainedVersion !== version) {
-      if (this.countMoved() > 0) this.movedMs = Date.now();
-      // Seldom, because it reads all of the log's decisions.
-      else if (this.journal.isClearOf(this.movedMs)) {
-        if (this.remembersMoved()) this.movedMs = Date.now();
-        else this.drainedVersion = version;
-      }
-    }
+    const isDrained = this.drainage.look(this.config.table.version, Date.now());
     await this.ctx.storage.sync().catch((error) => this.restart(error));
-    return { isDrained: this.drainedVersion === version, erased: this.erased.list() };
+    return { isDrained, erased: this.erased.list() };
   }
 
   async takeErased(traces: readonly ErasedTrace[]): Promise<void> {
@@ -283,30 +274,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   }
 
   private read(traceId: string, after: Place | null): ShardTrace | null {
-    if (this.erased.has(traceId)) return null;
-    const { live } = this.journal;
-    const id = parseWords(traceId);
-    const trace = live.find(traceId);
-    const decision = trace === -1 ? this.journal.findDecision(id)?.decision : live.traces.decision[trace];
-    if (trace === -1 && !decision) return null;
-    const state = decision ? (decision.keep ? 'kept' : 'dropped') : 'live';
-    // What of a kept trace is settled is in the store.
-    const unsettled = trace === -1 ? [] : live.places(trace);
-    const places = (state === 'kept' ? unsettled : this.journal.findSlices(id))
-      .filter((place) => isAfter(place, after))
-      .sort((a, b) => (isAfter(a, b) ? 1 : -1));
-    let bytes = 0;
-    const page = places.filter(({ start, end }, i) => {
-      bytes += end - start;
-      return i === 0 || bytes <= MAX_READ_BYTES;
-    });
-    return {
-      state,
-      decision: decision ?? null,
-      isLive: trace !== -1,
-      otlp: concatBytes(page.map(this.journal.readSlice)),
-      next: page.length < places.length ? page.at(-1)! : null,
-    };
+    return this.erased.has(traceId) ? null : readTrace(this.journal, traceId, after);
   }
 
   async search(query: TraceQuery): Promise<FoundLive> {
@@ -354,7 +322,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     return {
       counters: { ...live.counters, mergedSpans: live.counters.mergedSpans + copies },
       liveTraces: live.undecidedCount,
-      movedTraces: this.countMoved(),
+      movedTraces: this.drainage.countMoved(),
       liveSpans,
       liveBytes: live.bytes,
       outboxTraces: live.outbox.size,
@@ -427,26 +395,9 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     if (table.version <= this.config.table.version) return;
     this.known.set(table);
     this.source.adopt(table);
-    this.movedMs = Date.now();
+    this.drainage.changed(Date.now());
     // The rules share their limits out among the shards.
     if (table.shards !== shards) this.deciding.reconfigure(this.config, createSampler(this.config));
-  }
-
-  /** Traces in memory that belong to other shards. */
-  private countMoved(): number {
-    const { live } = this.journal;
-    let count = 0;
-    for (const trace of live.all()) if (this.rerouting.isMoved(...live.words(trace))) count++;
-    return count;
-  }
-
-  /** There is a decision in the log about a trace that belongs to another shard. */
-  private remembersMoved(): boolean {
-    let isFound = false;
-    this.journal.decided.forEachId((...id) => {
-      isFound ||= this.rerouting.isMoved(...id);
-    });
-    return isFound;
   }
 
   private isFull(frameBytes: number): boolean {
@@ -496,9 +447,3 @@ meterEvents<ShardApi & Pick<TraceShard, 'alarm'>>(TraceShard.prototype, {
   metrics: 'object_calls',
   alarm: 'object_alarms',
 });
-
-function isAfter(place: Place, after: Place | null): boolean {
-  if (!after) return true;
-  if (place.bucket !== after.bucket) return place.bucket > after.bucket;
-  return place.row !== after.row ? place.row > after.row : place.start > after.start;
-}
