@@ -1,9 +1,7 @@
 /** Every limit of the edge and the wire, in one place, with the unit in the name. All are checked before acting. */
 
-/** A request's body as it arrives. */
+/** A request's body, as it arrives and after decompression, where nothing else is configured. */
 export const MAX_BODY_BYTES = 16 * 1024 * 1024;
-/** A request's body after decompression. */
-export const MAX_DECOMPRESSED_BYTES = 16 * 1024 * 1024;
 /** One span's OTLP bytes; a log row and a block hold at most 2 MB in one value. */
 export const MAX_SPAN_BYTES = 1024 * 1024;
 /** Spans, and resources and scopes together, in one request. A few bytes of each are enough to fill an isolate. */

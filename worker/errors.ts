@@ -4,22 +4,31 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { RequestRejectionReason } from '../model/reasons.ts';
 import type { ApiError } from '../model/span.ts';
 
+/** What is not there may come back, but nobody knows when. */
+const UNKNOWN_RETRY_SECONDS = 30;
+
 export class HttpError extends Error {
   override readonly name = 'HttpError';
   readonly status: ContentfulStatusCode;
   readonly code: string;
   /** Set where trying again later makes sense. */
   readonly retryAfterSeconds: number | undefined;
+  /** Where in the request it is, for example `spans[3].traceId`. */
+  readonly field: string | undefined;
 
-  constructor(status: ContentfulStatusCode, code: string, message: string, retryAfterSeconds?: number) {
+  constructor(status: ContentfulStatusCode, code: string, message: string, retryAfterSeconds?: number, field?: string) {
     super(message);
     this.status = status;
     this.code = code;
-    this.retryAfterSeconds = retryAfterSeconds;
+    this.retryAfterSeconds = retryAfterSeconds ?? (status === 503 ? UNKNOWN_RETRY_SECONDS : undefined);
+    this.field = field;
   }
 
   get headers(): Record<string, string> {
-    return this.retryAfterSeconds === undefined ? {} : { 'retry-after': String(this.retryAfterSeconds) };
+    return {
+      ...(this.retryAfterSeconds === undefined ? {} : { 'retry-after': String(this.retryAfterSeconds) }),
+      ...(this.status === 405 ? { allow: 'POST' } : {}),
+    };
   }
 
   get body(): ApiError {
@@ -31,7 +40,13 @@ export class HttpError extends Error {
 export class IngestError extends HttpError {
   declare readonly code: RequestRejectionReason;
 
-  constructor(status: ContentfulStatusCode, code: RequestRejectionReason, message: string, retryAfterSeconds?: number) {
-    super(status, code, message, retryAfterSeconds);
+  constructor(
+    status: ContentfulStatusCode,
+    code: RequestRejectionReason,
+    message: string,
+    retryAfterSeconds?: number,
+    field?: string,
+  ) {
+    super(status, code, message, retryAfterSeconds, field);
   }
 }

@@ -19,8 +19,11 @@ import { eraseTrace, exportRange, holdTrace, keepTrace, parseTraceId } from './c
 import { countCost, countRejectedRequest, flushSoon } from './counters.ts';
 import { HttpError, IngestError } from './errors.ts';
 import { ingestBatch } from './ingest/batch.ts';
+import { EXPORT_PATH, ingestRpc, RPC_EXPOSED_HEADERS, RPC_HEADERS, rpcError } from './ingest/grpc-web.ts';
 import { InFlight } from './ingest/in-flight.ts';
 import { ingestOtlp, otlpError } from './ingest/otlp.ts';
+import { ingestSpans, spansError } from './ingest/spans.ts';
+import { ingestZipkin } from './ingest/zipkin.ts';
 import { renderMetrics } from './metrics.ts';
 import { parseTraceQuery } from './query/params.ts';
 import { listOperations, listServices } from './query/services.ts';
@@ -36,12 +39,21 @@ const READ_COOKIE_SECONDS = 30 * 24 * 3600;
 
 const app = new Hono<App>();
 
+/** Where spans come in, and with what. */
+const INGEST: Readonly<Record<string, typeof ingestOtlp>> = {
+  '/v1/traces': ingestOtlp,
+  [EXPORT_PATH]: ingestRpc,
+  '/v1/batch': ingestBatch,
+  '/v1/spans': ingestSpans,
+  '/api/v2/spans': ingestZipkin,
+};
+
 app.onError((error, c) => {
   const failure = toHttpError(error);
-  if (c.req.path.startsWith('/v1/')) {
+  if (c.req.path.startsWith('/v1/') || c.req.path in INGEST) {
     countRejectedRequest(failure instanceof IngestError ? failure.code : ingestReason(failure));
   }
-  const response = c.req.path === '/v1/traces' ? otlpError(c.req.raw, failure) : Response.json(failure.body, failure);
+  const response = errorResponse(c.req.raw, c.req.path, failure);
   for (const [name, value] of Object.entries(failure.headers)) response.headers.set(name, value);
   // What earlier middleware has set, CORS above all: a page has to be able to read why it was refused.
   c.res.headers.forEach((value, name) => {
@@ -50,25 +62,39 @@ app.onError((error, c) => {
   return response;
 });
 
+/** Each protocol has errors of its own. */
+function errorResponse(request: Request, path: string, failure: HttpError): Response {
+  if (path === '/v1/traces' || path.startsWith('/v1/traces/')) return otlpError(request, failure);
+  if (path === EXPORT_PATH) return rpcError(request, failure);
+  if (path === '/v1/spans') return spansError(failure);
+  return Response.json(failure.body, failure);
+}
+
 app.notFound((c) =>
-  Response.json(new HttpError(404, 'not_found', `there is no ${c.req.method} ${c.req.path}`).body, { status: 404 }),
+  errorResponse(c.req.raw, c.req.path, new HttpError(404, 'not_found', `there is no ${c.req.method} ${c.req.path}`)),
 );
 
 app.get('/health', (c) => c.json({ status: 'ok' }));
 
-app.use(
-  '/v1/*',
-  cors({
-    origin: '*',
-    allowMethods: ['POST'],
-    allowHeaders: ['content-type', 'content-encoding', 'authorization'],
-    exposeHeaders: ['retry-after'],
-    maxAge: 86_400,
-  }),
-);
-app.use('/v1/*', requireIngestKey());
-app.post('/v1/traces', (c) => ingest(c, ingestOtlp));
-app.post('/v1/batch', (c) => ingest(c, ingestBatch));
+for (const path of ['/v1/*', EXPORT_PATH, '/api/v2/spans']) {
+  app.use(
+    path,
+    cors({
+      origin: '*',
+      allowMethods: ['POST'],
+      allowHeaders: ['content-type', 'content-encoding', 'authorization', ...RPC_HEADERS],
+      exposeHeaders: ['retry-after', ...RPC_EXPOSED_HEADERS],
+      maxAge: 86_400,
+    }),
+  );
+  app.use(path, requireIngestKey());
+}
+for (const [path, handle] of Object.entries(INGEST)) {
+  app.post(path, (c) => ingest(c, handle));
+  app.all(path, (c) => {
+    throw new HttpError(405, 'method_not_allowed', `${c.req.method} ${path}: use POST`);
+  });
+}
 
 app.post('/login', async (c) => {
   const { key } = await c.req.json<{ key?: unknown }>().catch(() => ({ key: undefined }));

@@ -13,7 +13,7 @@ import {
   REQUEST_REJECTION_REASONS,
   WORKER_DROP_REASONS,
 } from '../model/reasons.ts';
-import { flushCounters } from './counters.ts';
+import { flushCounters, PROTOCOLS } from './counters.ts';
 import { allShards } from './routing.ts';
 
 interface Family {
@@ -46,7 +46,7 @@ export async function renderMetrics(env: Env, config: CurrentConfig): Promise<st
       name: 'tailrace_spans_received',
       type: 'counter',
       help: 'Spans in requests that could be read: accepted, rejected or refused.',
-      samples: fromLedger('tailrace_spans_received', 'protocol', ['otlp_protobuf', 'otlp_json', 'batch']),
+      samples: fromLedger('tailrace_spans_received', 'protocol', PROTOCOLS),
     },
     counter('tailrace_spans_accepted', 'Spans that a shard has made durable, repeats included.', totals.receivedSpans),
     {

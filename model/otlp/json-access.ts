@@ -9,9 +9,12 @@ export class JsonError extends Error {
   override readonly name = 'JsonError';
   /** Why the span around it is rejected, where there is one. */
   readonly reason: RejectionReason;
+  /** Where it is. */
+  readonly path: string;
 
   constructor(path: string, want: string, reason: RejectionReason = 'malformed_span') {
     super(`${path}: ${want}`);
+    this.path = path;
     this.reason = reason;
   }
 }

@@ -194,9 +194,19 @@ function writeId(
   reason: RejectionReason,
 ): void {
   const text = owner[key];
-  const bytes = typeof text === 'string' ? parseHex(text) : null;
+  const bytes = typeof text === 'string' ? parseId(text, length) : null;
   if (bytes?.length !== length) throw new JsonError(`${path}.${key}`, `want ${length * 2} hex digits`, reason);
   writer.bytesField(field, bytes);
+}
+
+/** OTLP writes ids in hex; Connect's clients, as protobuf's own JSON does, in base64, which is of another length. */
+function parseId(text: string, length: number): Uint8Array | null {
+  if (text.length !== 4 * Math.ceil(length / 3)) return parseHex(text);
+  try {
+    return base64Decode(text);
+  } catch {
+    return null;
+  }
 }
 
 function writeText(writer: ProtoWriter, field: number, owner: JsonObject, key: string, path: string): void {

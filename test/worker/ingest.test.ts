@@ -2,7 +2,7 @@ import { env, exports } from 'cloudflare:workers';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
-import { MAX_BODY_BYTES, MAX_DECOMPRESSED_BYTES } from '../../model/limits.ts';
+import { MAX_BODY_BYTES } from '../../model/limits.ts';
 import { TracesDataSchema } from '../../model/otlp/gen/trace_pb.js';
 import type { Trace } from '../../model/span.ts';
 import { otlp, randomTraceId, spanId } from '../kit/spans.ts';
@@ -104,7 +104,7 @@ describe('POST /v1/traces', () => {
     ['a large body', new Uint8Array(MAX_BODY_BYTES + 1), {}, 413, `limit of ${MAX_BODY_BYTES} bytes`],
     [
       'a decompression bomb',
-      gzipSync(new Uint8Array(MAX_DECOMPRESSED_BYTES + 1)),
+      gzipSync(new Uint8Array(MAX_BODY_BYTES + 1)),
       { 'content-encoding': 'gzip' },
       413,
       'the decompressed body is larger',
@@ -123,7 +123,7 @@ describe('POST /v1/traces', () => {
   ])('refuses %s with a status in JSON', async (_, body, message) => {
     const response = await post('/v1/traces', JSON_TYPE, body);
     expect(response.status).toBe(400);
-    expect(await response.json()).toEqual({ code: 3, message: expect.stringContaining(message) });
+    expect(await response.json()).toMatchObject({ code: 3, message: expect.stringContaining(message) });
   });
 
   it.each([

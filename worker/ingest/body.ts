@@ -2,7 +2,6 @@
 
 import { gunzipSync, inflateSync, zstdDecompressSync } from 'node:zlib';
 import { MAX_BATCH_BYTES } from '../../model/batch/format.ts';
-import { MAX_BODY_BYTES, MAX_DECOMPRESSED_BYTES } from '../../model/limits.ts';
 import { concatBytes } from '../../model/slice-frame.ts';
 import { IngestError } from '../errors.ts';
 import type { InFlight } from './in-flight.ts';
@@ -15,6 +14,9 @@ const DECOMPRESS: Readonly<Record<string, Decompress>> = {
   zstd: zstdDecompressSync,
 };
 
+/** What a body may be compressed with. */
+export const ENCODINGS: readonly string[] = Object.keys(DECOMPRESS);
+
 /** Room made before anything has come: a sender may say that much will come, and send nothing. */
 const MAX_FIRST_READ_BYTES = 256 * 1024;
 
@@ -23,7 +25,7 @@ const MAX_FIRST_READ_BYTES = 256 * 1024;
  * that is not small it reads in one go what the sender declared: left to itself the runtime gives chunks of 4 KiB, and to
  * await each of them costs more than all else that is done to a body.
  */
-export async function readBody(request: Request, inFlight: InFlight, maxBytes = MAX_BODY_BYTES): Promise<Uint8Array> {
+export async function readBody(request: Request, inFlight: InFlight, maxBytes: number): Promise<Uint8Array> {
   const declared = Number(request.headers.get('content-length') ?? Number.NaN);
   if (declared > maxBytes) throw tooLarge(`the body has ${declared} bytes, more`, maxBytes);
   if (declared <= MAX_FIRST_READ_BYTES) return readSmall(request, inFlight, maxBytes);
@@ -58,21 +60,43 @@ async function readSmall(request: Request, inFlight: InFlight, maxBytes: number)
   return body;
 }
 
-/** The body decompressed by its Content-Encoding. Throws IngestError 400, 413, 415 or 429. */
-export async function readDecompressedBody(request: Request, inFlight: InFlight): Promise<Uint8Array> {
-  const encoding = (request.headers.get('content-encoding') ?? 'identity').trim().toLowerCase();
-  if (encoding !== 'identity' && !Object.hasOwn(DECOMPRESS, encoding)) {
-    throw new IngestError(
-      415,
-      'unsupported_encoding',
-      `Content-Encoding ${encoding} is not supported: use gzip, deflate, zstd or none`,
-    );
-  }
-  const body = await readBody(request, inFlight);
-  if (encoding === 'identity') return body;
-  const decompressed = decompress(body, encoding, DECOMPRESS[encoding]!, MAX_DECOMPRESSED_BYTES);
+/**
+ * The body decompressed by its Content-Encoding, of at most `maxBytes` before and after. Throws IngestError 400, 413, 415
+ * or 429.
+ */
+export async function readDecompressedBody(
+  request: Request,
+  inFlight: InFlight,
+  maxBytes: number,
+): Promise<Uint8Array> {
+  const encoding = request.headers.get('content-encoding') ?? 'identity';
+  decoderOf(encoding);
+  return decompressBody(await readBody(request, inFlight, maxBytes), encoding, inFlight, maxBytes);
+}
+
+/** A body that was read, decompressed. Throws IngestError 400, 413, 415 or 429. */
+export function decompressBody(body: Uint8Array, encoding: string, inFlight: InFlight, maxBytes: number): Uint8Array {
+  const decoder = decoderOf(encoding);
+  if (decoder === null) return body;
+  const decompressed = decompress(body, encoding, decoder, maxBytes);
+  // Nobody holds what was compressed any longer.
+  inFlight.release();
   inFlight.take(decompressed.length);
   return decompressed;
+}
+
+/** null for what is not compressed. Throws IngestError 415. */
+function decoderOf(encoding: string): Decompress | null {
+  const name = encoding.trim().toLowerCase();
+  if (name === 'identity') return null;
+  if (Object.hasOwn(DECOMPRESS, name)) return DECOMPRESS[name]!;
+  const message = `the encoding ${encoding} is not supported: use gzip, deflate, zstd or none`;
+  throw new IngestError(415, 'unsupported_encoding', message);
+}
+
+/** Content-Type without its parameters, in lower case; empty where there is none. */
+export function mediaType(request: Request): string {
+  return (request.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
 }
 
 /** Inflates the zlib data of a browser batch. Throws IngestError 400 or 413. */

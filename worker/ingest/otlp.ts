@@ -3,23 +3,20 @@
 import type { Context } from 'hono';
 import type { CurrentConfig } from '../../durable-objects/config-source.ts';
 import type { Env } from '../../durable-objects/env.ts';
-import { MAX_JSON_OBJECTS } from '../../model/limits.ts';
 import { encodeJsonTraces } from '../../model/otlp/json.ts';
-import { JsonError } from '../../model/otlp/json-access.ts';
-import { TooManyError } from '../../model/otlp/proto-reader.ts';
 import { ProtoWriter } from '../../model/otlp/proto-writer.ts';
 import { WORKER_DROP_REASONS } from '../../model/reasons.ts';
 import { countDropped } from '../counters.ts';
 import { type HttpError, IngestError } from '../errors.ts';
-import { readDecompressedBody } from './body.ts';
+import { mediaType, readDecompressedBody } from './body.ts';
 import type { InFlight } from './in-flight.ts';
+import { fromJsonBody } from './json-body.ts';
 import { Rejections } from './rejections.ts';
-import { takeTraces, toIngestError } from './take.ts';
+import { encodeStatus, statusJson } from './rpc-status.ts';
+import { takeTraces } from './take.ts';
 
 const PROTOBUF = 'application/x-protobuf';
 const JSON_TYPE = 'application/json';
-const JSON_DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
-const GRPC_CODES: Readonly<Record<number, number>> = { 400: 3, 401: 16, 413: 8, 415: 3, 429: 8, 503: 14 };
 
 export async function ingestOtlp(
   c: Context<{ Bindings: Env }>,
@@ -34,7 +31,7 @@ export async function ingestOtlp(
       `Content-Type ${type || 'is missing'}: use ${PROTOBUF} or ${JSON_TYPE}`,
     );
   }
-  const body = await readDecompressedBody(c.req.raw, inFlight);
+  const body = await readDecompressedBody(c.req.raw, inFlight, config.ingest.maxBodyBytes);
   const rejections = new Rejections();
   const isJson = type === JSON_TYPE;
   await takeTraces(
@@ -49,7 +46,8 @@ export async function ingestOtlp(
     rejections,
   );
   countLosses(c.req.header('tailrace-lost-spans'));
-  return answer(type, rejections);
+  if (isJson) return Response.json(exportResponseJson(rejections));
+  return new Response(exportResponse(rejections), { headers: { 'content-type': PROTOBUF } });
 }
 
 /** Spans that our SDK in a Worker has lost since its last export: `reason=count`, joined by commas. */
@@ -63,47 +61,20 @@ function countLosses(header: string | undefined): void {
 
 /** An error in the request's own encoding, as google.rpc.Status. */
 export function otlpError(request: Request, error: HttpError): Response {
-  const code = GRPC_CODES[error.status] ?? 2;
-  if (mediaType(request) !== PROTOBUF) {
-    return Response.json({ code, message: error.message }, { status: error.status, headers: error.headers });
-  }
-  const writer = new ProtoWriter(128);
-  writer.varintField(1, code);
-  writer.stringField(2, error.message);
-  return new Response(writer.finish(), {
-    status: error.status,
-    headers: { 'content-type': PROTOBUF, ...error.headers },
-  });
+  const { status, headers } = error;
+  if (mediaType(request) !== PROTOBUF) return Response.json(statusJson(error), { status, headers });
+  return new Response(encodeStatus(error), { status, headers: { ...headers, 'content-type': PROTOBUF } });
 }
 
-/** The same as protobuf. */
-function fromJson(body: Uint8Array, rejections: Rejections): Uint8Array {
-  try {
-    checkObjectCount(body);
-    const { otlp, rejections: rejected } = encodeJsonTraces(JSON.parse(JSON_DECODER.decode(body)));
-    for (const { reason, message } of rejected) rejections.add(reason, () => message);
-    return otlp;
-  } catch (error) {
-    // What JSON.parse, TextDecoder and the encoder throw is about the body.
-    const isFault = error instanceof SyntaxError || error instanceof TypeError || error instanceof JsonError;
-    throw toIngestError(error, isFault, 'OTLP/JSON');
-  }
-}
-
-/** A few bytes of JSON become an object of a hundred: what would fill the isolate is refused before it is parsed. */
-function checkObjectCount(body: Uint8Array): void {
-  let count = 0;
-  for (const byte of body) if (byte === 0x7b || byte === 0x5b) count++;
-  if (count > MAX_JSON_OBJECTS) throw new TooManyError(`more than ${MAX_JSON_OBJECTS} objects and arrays`);
+/** OTLP/JSON as protobuf; its bad spans go to the rejections. */
+export function fromJson(body: Uint8Array, rejections: Rejections): Uint8Array {
+  const { otlp, rejections: rejected } = fromJsonBody(body, 'OTLP/JSON', encodeJsonTraces);
+  for (const { reason, message } of rejected) rejections.add(reason, () => message);
+  return otlp;
 }
 
 /** ExportTraceServiceResponse: empty when everything was taken, else a partial success. */
-function answer(type: string, { count, firstMessage }: Rejections): Response {
-  if (type === JSON_TYPE) {
-    return Response.json(
-      firstMessage === null ? {} : { partialSuccess: { rejectedSpans: String(count), errorMessage: firstMessage } },
-    );
-  }
+export function exportResponse({ count, firstMessage }: Rejections): Uint8Array {
   const writer = new ProtoWriter(128);
   if (firstMessage !== null) {
     const partial = writer.begin(1);
@@ -111,9 +82,11 @@ function answer(type: string, { count, firstMessage }: Rejections): Response {
     writer.stringField(2, firstMessage);
     writer.end(partial);
   }
-  return new Response(writer.finish(), { headers: { 'content-type': type } });
+  return writer.finish();
 }
 
-function mediaType(request: Request): string {
-  return (request.headers.get('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
+/** The same in JSON. */
+export function exportResponseJson({ count, firstMessage }: Rejections): Readonly<Record<string, unknown>> {
+  if (firstMessage === null) return {};
+  return { partialSuccess: { rejectedSpans: String(count), errorMessage: firstMessage } };
 }

@@ -1,4 +1,4 @@
-/** What was wrong with single spans of a request: counted by reason, and the first one in words for the sender. */
+/** What was wrong with single spans of a request: counted by reason, and the first ones in words for the sender. */
 
 import { MAX_ENVELOPE_BYTES, MAX_SPAN_BYTES } from '../../model/limits.ts';
 import type { SpanTable } from '../../model/otlp/span-table.ts';
@@ -15,16 +15,22 @@ const WANT: Readonly<Record<RejectionReason, string>> = {
   resource_too_large: `its resource and scope may have ${MAX_ENVELOPE_BYTES} bytes together`,
 };
 
+const MAX_MESSAGES = 20;
+
 export class Rejections {
   count = 0;
-  /** Where and what the first one was. */
-  firstMessage: string | null = null;
+  /** Where and what the first ones were. */
+  readonly messages: string[] = [];
   private readonly reasons = new Map<RejectionReason, number>();
 
   add(reason: RejectionReason, message: () => string): void {
     this.count++;
-    this.firstMessage ??= message();
+    if (this.messages.length < MAX_MESSAGES) this.messages.push(message());
     this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
+  }
+
+  get firstMessage(): string | null {
+    return this.messages[0] ?? null;
   }
 
   /** Adds the rejected rows of a table. */

@@ -5,6 +5,7 @@
 
 import type { CurrentConfig } from '../../durable-objects/config-source.ts';
 import type { Env } from '../../durable-objects/env.ts';
+import { JsonError } from '../../model/otlp/json-access.ts';
 import { ProtoError, TooManyError } from '../../model/otlp/proto-reader.ts';
 import { scanTraces } from '../../model/otlp/scan.ts';
 import { REQUEST_LIMITS, type SpanTable } from '../../model/otlp/span-table.ts';
@@ -23,7 +24,7 @@ export interface Arrival {
 }
 
 /**
- * Returns when every good span is durable; those that were not good are added to `rejections`, which has what a conversion to
+ * Returns how many spans were good when every one of them is durable; those that were not good are added to `rejections`, which has what a conversion to
  * OTLP has rejected already. Throws IngestError 400, 413, 429 or 503, and then the sender keeps all of them.
  */
 export async function takeTraces(
@@ -32,7 +33,7 @@ export async function takeTraces(
   otlp: Uint8Array,
   { protocol, what, flags }: Arrival,
   rejections: Rejections,
-): Promise<void> {
+): Promise<number> {
   const table = scan(otlp, what);
   countReceived(protocol, table.count + rejections.count);
   try {
@@ -41,6 +42,7 @@ export async function takeTraces(
     rejections.addTable(table);
     rejections.report();
   }
+  return table.countGood();
 }
 
 /** An error about the request as a whole, where `isFault` says that the request is to blame for it; else the error itself. */
@@ -49,7 +51,14 @@ export function toIngestError(error: unknown, isFault: boolean, what: string): u
     return new IngestError(413, 'body_too_large', `${what} has ${error.message}: send smaller batches`);
   }
   if (!isFault) return error;
-  return new IngestError(400, 'malformed_body', `the body is not ${what}: ${(error as Error).message}`);
+  const message = `the body is not ${what}: ${(error as Error).message}`;
+  return new IngestError(
+    400,
+    'malformed_body',
+    message,
+    undefined,
+    error instanceof JsonError ? error.path : undefined,
+  );
 }
 
 function scan(otlp: Uint8Array, what: string): SpanTable {
