@@ -19,12 +19,14 @@ import { eraseTrace, exportRange, holdTrace, keepTrace, parseTraceId } from './c
 import { countCost, countRejectedRequest, flushSoon } from './counters.ts';
 import { HttpError, IngestError } from './errors.ts';
 import { ingestBatch } from './ingest/batch.ts';
+import { hello } from './ingest/hello.ts';
 import { InFlight } from './ingest/in-flight.ts';
 import { ingestOtlp, otlpError } from './ingest/otlp.ts';
 import { renderMetrics } from './metrics.ts';
 import { parseTraceQuery } from './query/params.ts';
-import { listOperations, listServices } from './query/services.ts';
+import { listInstances, listOperations, listServices } from './query/services.ts';
 import { findTrace, searchTraces, traceAnswer } from './query/traces.ts';
+import { ready } from './ready.ts';
 
 export { Control } from '../durable-objects/control.ts';
 export { Ledger } from '../durable-objects/ledger.ts';
@@ -55,6 +57,7 @@ app.notFound((c) =>
 );
 
 app.get('/health', (c) => c.json({ status: 'ok' }));
+app.get('/ready', (c) => ready(c.env, Date.now()));
 
 app.use(
   '/v1/*',
@@ -69,6 +72,8 @@ app.use(
 app.use('/v1/*', requireIngestKey());
 app.post('/v1/traces', (c) => ingest(c, ingestOtlp));
 app.post('/v1/batch', (c) => ingest(c, ingestBatch));
+app.post('/v1/hello', (c) => ingest(c, (_, __, inFlight) => hello(c, 'hello', inFlight)));
+app.post('/v1/goodbye', (c) => ingest(c, (_, __, inFlight) => hello(c, 'goodbye', inFlight)));
 
 app.post('/login', async (c) => {
   const { key } = await c.req.json<{ key?: unknown }>().catch(() => ({ key: undefined }));
@@ -111,6 +116,12 @@ app.get('/api/traces/:id', async (c) => {
   return c.json(traceAnswer(traceId, found));
 });
 app.get('/api/services', async (c) => c.json({ services: await listServices(c.env, await config(c)) }));
+app.get('/api/services/:service/instances', async (c) =>
+  c.json({ instances: await listInstances(c.env, c.req.param('service')) }),
+);
+app.get('/api/services/:service/operations', async (c) =>
+  c.json({ operations: await listOperations(c.env, await config(c), c.req.param('service')) }),
+);
 app.get('/api/operations', async (c) =>
   c.json({ operations: await listOperations(c.env, await config(c), c.req.query('service') || undefined) }),
 );
