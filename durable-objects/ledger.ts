@@ -1,14 +1,16 @@
-/** Counters that must hold across isolates: one object sums what the Workers count. */
+/** What must hold across isolates: one object sums what the Workers count, and knows whom they have seen. */
 
 import { DurableObject } from 'cloudflare:workers';
 import { COST_ITEMS, type CostItem, costKey } from '../model/costs.ts';
 import { Capacity, type Lease } from './capacity.ts';
 import { CostMeter, meterEvents } from './cost-meter.ts';
-import type { CounterDeltas, LedgerApi } from './protocol.ts';
+import { Instances } from './instances.ts';
+import type { CounterDeltas, LedgerApi, SeenInstance, SeenService, Sighting } from './protocol.ts';
 
 export class Ledger extends DurableObject implements LedgerApi {
   readonly meter = new CostMeter(() => performance.now());
   private readonly counters: Record<string, number>;
+  private readonly seen: Instances;
   /** Made anew when the object starts or the configuration changes: then a burst more may come in. */
   private capacity: Capacity | null = null;
 
@@ -17,6 +19,7 @@ export class Ledger extends DurableObject implements LedgerApi {
     this.meter.watch(state.storage);
     const { sql } = state.storage;
     sql.exec('CREATE TABLE IF NOT EXISTS counters (id INTEGER PRIMARY KEY, json TEXT NOT NULL) STRICT');
+    this.seen = new Instances(sql);
     const [row] = sql.exec<{ json: string }>('SELECT json FROM counters WHERE id = 1').toArray();
     this.counters = row ? (JSON.parse(row.json) as Record<string, number>) : {};
     const costs = Object.fromEntries(COST_ITEMS.map((item) => [item, this.counters[costKey(item, 'ledger')] ?? 0]));
@@ -25,7 +28,8 @@ export class Ledger extends DurableObject implements LedgerApi {
     if (row) this.meter.count('object_rows_written');
   }
 
-  async add(deltas: CounterDeltas): Promise<void> {
+  async add(deltas: CounterDeltas, sightings: readonly Sighting[] = []): Promise<void> {
+    this.seen.see(sightings, Date.now());
     for (const [name, delta] of Object.entries(deltas)) this.counters[name] = (this.counters[name] ?? 0) + delta;
     this.noteCosts();
     this.ctx.storage.sql.exec(
@@ -45,6 +49,22 @@ export class Ledger extends DurableObject implements LedgerApi {
     return this.counters;
   }
 
+  async hello(sighting: Omit<Sighting, 'atMs'>): Promise<void> {
+    this.seen.hello(sighting, Date.now());
+  }
+
+  async goodbye(sighting: Omit<Sighting, 'atMs'>): Promise<void> {
+    this.seen.goodbye(sighting, Date.now());
+  }
+
+  async services(): Promise<SeenService[]> {
+    return this.seen.list(Date.now());
+  }
+
+  async instances(service: string): Promise<SeenInstance[]> {
+    return this.seen.listInstances(service, Date.now());
+  }
+
   /** What this object itself costs is among the counters. */
   private noteCosts(): void {
     for (const [item, count] of Object.entries(this.meter.totals()) as [CostItem, number][]) {
@@ -57,4 +77,8 @@ meterEvents<LedgerApi>(Ledger.prototype, {
   add: 'object_calls',
   lease: 'object_calls',
   read: 'object_calls',
+  hello: 'object_calls',
+  goodbye: 'object_calls',
+  services: 'object_calls',
+  instances: 'object_calls',
 });

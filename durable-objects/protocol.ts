@@ -64,6 +64,38 @@ export interface Operation {
   readonly name: string;
 }
 
+/** That spans of an instance of a service came, or that it said so itself. */
+export interface Sighting {
+  readonly service: string;
+  /** Empty where the resource has none. */
+  readonly version: string;
+  readonly instance: string;
+  /** Milliseconds since the epoch. */
+  readonly atMs: number;
+}
+
+/** From the first to the last time something was seen. */
+export interface Presence {
+  readonly firstSeenUs: number;
+  readonly lastSeenUs: number;
+}
+
+export interface SeenService extends Presence {
+  readonly name: string;
+  readonly versions: readonly ({ readonly version: string } & Presence)[];
+  /** How many are listed, and how often one was seen that was not, for want of room. */
+  readonly instances: number;
+  readonly otherInstances: number;
+  /** Seen within `LIVE_MS`, and its last instance has not said goodbye since. */
+  readonly live: boolean;
+}
+
+export interface SeenInstance extends Presence {
+  readonly instance: string;
+  readonly version: string;
+  readonly live: boolean;
+}
+
 /** What one shard's log says a document would have done. */
 export interface ShardDryRun {
   readonly would: readonly DryRunCount[];
@@ -166,6 +198,8 @@ export interface ShardApi {
   /** Live and kept-but-not-stored traces that match, newest first. */
   search(query: TraceQuery): Promise<FoundLive>;
   catalog(): Promise<Operation[]>;
+  /** Answers once the shard has started. */
+  ping(): Promise<void>;
   metrics(): Promise<ShardMetrics>;
 }
 
@@ -173,8 +207,14 @@ export interface ShardApi {
 export type CounterDeltas = Readonly<Record<string, number>>;
 
 export interface LedgerApi {
-  add(deltas: CounterDeltas): Promise<void>;
+  /** Takes in what an isolate has counted and whom it has seen. */
+  add(deltas: CounterDeltas, sightings?: readonly Sighting[]): Promise<void>;
   read(): Promise<CounterDeltas>;
+  /** An instance says that it is there, or that it will not come again. */
+  hello(sighting: Omit<Sighting, 'atMs'>): Promise<void>;
+  goodbye(sighting: Omit<Sighting, 'atMs'>): Promise<void>;
+  services(): Promise<SeenService[]>;
+  instances(service: string): Promise<SeenInstance[]>;
   /** Tokens for spans to take in: at least `needed` or none, `wanted` where there are as many. */
   lease(spansPerSecond: number, needed: number, wanted: number): Promise<Lease>;
 }

@@ -315,6 +315,8 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     return this.catalogue.list();
   }
 
+  async ping(): Promise<void> {}
+
   async metrics(): Promise<ShardMetrics> {
     const { live, log, decided } = this.journal;
     const [oldest] = live.outbox;
@@ -444,6 +446,7 @@ meterEvents<ShardApi & Pick<TraceShard, 'alarm'>>(TraceShard.prototype, {
   dryRun: 'object_calls',
   search: 'object_calls',
   catalog: 'object_calls',
+  ping: 'object_calls',
   metrics: 'object_calls',
   alarm: 'object_alarms',
 });

@@ -45,6 +45,17 @@ export const MAX_OPERATIONS_PER_TRACE = 128;
 export const MAX_OPERATIONS_PER_SERVICE = 2_000;
 export const MAX_SERVICES = 1_000;
 export const MAX_OPERATIONS_PER_SHARD = 20_000;
+/** Instances the catalog holds of a service and in all, versions of a service, and how much of their names. */
+export const MAX_INSTANCES_PER_SERVICE = 1_000;
+export const MAX_INSTANCES = 50_000;
+export const MAX_VERSIONS_PER_SERVICE = 100;
+export const MAX_INSTANCE_CHARS = 128;
+export const MAX_VERSION_CHARS = 64;
+/** Who has not been seen for so long is not live; an instance that has not been seen for a day is forgotten. */
+export const LIVE_MS = 5 * 60_000;
+export const INSTANCE_KEEP_MS = 24 * 3_600_000;
+/** Sightings that an isolate tells the Ledger of at once. */
+export const MAX_SIGHTINGS = 2_000;
 /** What a shard answers of a trace in one call. */
 export const MAX_READ_BYTES = 16 * 1024 * 1024;
 /** Query API. */

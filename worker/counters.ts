@@ -1,11 +1,19 @@
-/** What this isolate has counted. Deltas go to the Ledger, those of some seconds at once. */
+/** What this isolate has counted, and whom it has seen. Deltas go to the Ledger, those of some seconds at once. */
 
 import type { Env } from '../durable-objects/env.ts';
 import { type CostItem, costKey } from '../model/costs.ts';
 import type { ClientDropReason, RejectionReason, RequestRejectionReason, WorkerDropReason } from '../model/reasons.ts';
+import { putBackSightings, takeSightings } from './sightings.ts';
 
 export const PROTOCOLS = ['otlp_protobuf', 'otlp_json', 'grpc_web', 'connect', 'zipkin', 'spans', 'batch'] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
+
+/** What became of spans that could be read: durable; wrong in themselves; in a request that was refused as a whole. */
+export const OUTCOMES = ['accepted', 'rejected', 'refused'] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** Upper bounds of the classes that requests are counted in by how long they took; there is one more, without a bound. */
+export const LATENCY_BOUNDS_MS = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500] as const;
 
 /** How long a count waits in the isolate; `waitUntil` allows 30 s. A flush costs a call and a row. */
 const FLUSH_AFTER_MS = 10_000;
@@ -21,6 +29,25 @@ function count(key: string, by: number): void {
 /** Spans in a request whose structure could be read, the rejected ones included. */
 export function countReceived(protocol: Protocol, spans: number): void {
   count(`tailrace_spans_received_total{protocol="${protocol}"}`, spans);
+}
+
+/** The same spans again with their bytes of OTLP, once it is clear what becomes of them. */
+export function countOutcome(protocol: Protocol, outcome: Outcome, spans: number, bytes: number): void {
+  const labels = `{protocol="${protocol}",outcome="${outcome}"}`;
+  count(`tailrace_ingest_spans_total${labels}`, spans);
+  count(`tailrace_ingest_bytes_total${labels}`, bytes);
+}
+
+/** How long a request took from when its body was there until its spans were durable or refused. */
+export function countLatency(protocol: Protocol, ms: number): void {
+  const bound = LATENCY_BOUNDS_MS.find((each) => ms <= each);
+  count(latencyKey(protocol, bound), 1);
+  count(`tailrace_ingest_milliseconds{protocol="${protocol}"}`, ms);
+}
+
+/** The Ledger's name of the requests that took no longer than `boundMs` and longer than the bound before. */
+export function latencyKey(protocol: Protocol, boundMs: number | undefined): string {
+  return `tailrace_ingest_latency{protocol="${protocol}",ms="${boundMs ?? 'more'}"}`;
 }
 
 export function countRejected(reason: RejectionReason, spans = 1): void {
@@ -46,14 +73,16 @@ export function countCost(item: CostItem, by = 1): void {
   count(costKey(item, 'worker'), by);
 }
 
-/** Sends the deltas to the Ledger. They come back when it does not take them. */
+/** Sends the deltas and sightings to the Ledger. They come back when it does not take them. */
 export async function flushCounters(env: Env): Promise<void> {
   const sent = deltas;
   deltas = {};
-  if (Object.keys(sent).length === 0) return;
+  const sightings = takeSightings();
+  if (Object.keys(sent).length === 0 && sightings.length === 0) return;
   try {
-    await env.LEDGER.getByName('ledger').add(sent);
+    await env.LEDGER.getByName('ledger').add(sent, sightings);
   } catch {
+    putBackSightings(sightings);
     for (const [key, by] of Object.entries(sent)) count(key, by);
   }
 }

@@ -20,14 +20,16 @@ import { countCost, countRejectedRequest, flushSoon } from './counters.ts';
 import { HttpError, IngestError } from './errors.ts';
 import { ingestBatch } from './ingest/batch.ts';
 import { EXPORT_PATH, ingestRpc, RPC_EXPOSED_HEADERS, RPC_HEADERS, rpcError } from './ingest/grpc-web.ts';
+import { hello } from './ingest/hello.ts';
 import { InFlight } from './ingest/in-flight.ts';
 import { ingestOtlp, otlpError } from './ingest/otlp.ts';
 import { ingestSpans, spansError } from './ingest/spans.ts';
 import { ingestZipkin } from './ingest/zipkin.ts';
 import { renderMetrics } from './metrics.ts';
 import { parseTraceQuery } from './query/params.ts';
-import { listOperations, listServices } from './query/services.ts';
+import { listInstances, listOperations, listServices } from './query/services.ts';
 import { findTrace, searchTraces, traceAnswer } from './query/traces.ts';
+import { ready } from './ready.ts';
 
 export { Control } from '../durable-objects/control.ts';
 export { Ledger } from '../durable-objects/ledger.ts';
@@ -75,6 +77,7 @@ app.notFound((c) =>
 );
 
 app.get('/health', (c) => c.json({ status: 'ok' }));
+app.get('/ready', (c) => ready(c.env, Date.now()));
 
 for (const path of ['/v1/*', EXPORT_PATH, '/api/v2/spans']) {
   app.use(
@@ -95,6 +98,8 @@ for (const [path, handle] of Object.entries(INGEST)) {
     throw new HttpError(405, 'method_not_allowed', `${c.req.method} ${path}: use POST`);
   });
 }
+app.post('/v1/hello', (c) => ingest(c, (_, __, inFlight) => hello(c, 'hello', inFlight)));
+app.post('/v1/goodbye', (c) => ingest(c, (_, __, inFlight) => hello(c, 'goodbye', inFlight)));
 
 app.post('/login', async (c) => {
   const { key } = await c.req.json<{ key?: unknown }>().catch(() => ({ key: undefined }));
@@ -137,6 +142,12 @@ app.get('/api/traces/:id', async (c) => {
   return c.json(traceAnswer(traceId, found));
 });
 app.get('/api/services', async (c) => c.json({ services: await listServices(c.env, await config(c)) }));
+app.get('/api/services/:service/instances', async (c) =>
+  c.json({ instances: await listInstances(c.env, c.req.param('service')) }),
+);
+app.get('/api/services/:service/operations', async (c) =>
+  c.json({ operations: await listOperations(c.env, await config(c), c.req.param('service')) }),
+);
 app.get('/api/operations', async (c) =>
   c.json({ operations: await listOperations(c.env, await config(c), c.req.query('service') || undefined) }),
 );

@@ -4,7 +4,7 @@ import type { CurrentConfig } from '../durable-objects/config-source.ts';
 import { addCounters, emptyCounters } from '../durable-objects/counters.ts';
 import type { Env } from '../durable-objects/env.ts';
 import { PRESSURE_NAMES } from '../durable-objects/pressure.ts';
-import type { ShardMetrics } from '../durable-objects/protocol.ts';
+import type { CounterDeltas, ShardMetrics } from '../durable-objects/protocol.ts';
 import { COST_ITEMS, type CostCause, type CostItem, costKey, dollarsOf } from '../model/costs.ts';
 import {
   CLIENT_DROP_REASONS,
@@ -13,21 +13,22 @@ import {
   REQUEST_REJECTION_REASONS,
   WORKER_DROP_REASONS,
 } from '../model/reasons.ts';
-import { flushCounters, PROTOCOLS } from './counters.ts';
+import { flushCounters, LATENCY_BOUNDS_MS, latencyKey, OUTCOMES, PROTOCOLS } from './counters.ts';
 import { allShards } from './routing.ts';
 
 interface Family {
   readonly name: string;
-  readonly type: 'counter' | 'gauge';
+  readonly type: 'counter' | 'gauge' | 'histogram';
   readonly help: string;
-  /** Label set, `{reason="error"}` or empty, and value. */
+  /** Label set, `{reason="error"}` or empty, and value; of a histogram the name's suffix stands before it. */
   readonly samples: readonly (readonly [labels: string, value: number])[];
 }
 
 export async function renderMetrics(env: Env, config: CurrentConfig): Promise<string> {
   await flushCounters(env);
-  const [ledger, control, ...shards] = await Promise.all([
+  const [ledger, services, control, ...shards] = await Promise.all([
     env.LEDGER.getByName('ledger').read(),
+    env.LEDGER.getByName('ledger').services(),
     env.CONTROL.getByName('control').costs(),
     ...allShards(env, config).map((shard) => shard.metrics()),
   ]);
@@ -48,6 +49,7 @@ export async function renderMetrics(env: Env, config: CurrentConfig): Promise<st
       help: 'Spans in requests that could be read: accepted, rejected or refused.',
       samples: fromLedger('tailrace_spans_received', 'protocol', PROTOCOLS),
     },
+    ...ingestFamilies(ledger),
     counter('tailrace_spans_accepted', 'Spans that a shard has made durable, repeats included.', totals.receivedSpans),
     {
       name: 'tailrace_spans_rejected',
@@ -114,6 +116,12 @@ export async function renderMetrics(env: Env, config: CurrentConfig): Promise<st
       'tailrace_expire_failures',
       'Blocks that could not be read when they were due to expire.',
       ledger.tailrace_expire_failures_total ?? 0,
+    ),
+    gauge('tailrace_services', 'Services that are live.', services.filter(({ live }) => live).length),
+    gauge(
+      'tailrace_instances',
+      'Instances of services seen within a day that have not said goodbye.',
+      services.reduce((total, { instances }) => total + instances, 0),
     ),
     ...costFamilies((item, by) => {
       if (by === 'shard') return sum((shard) => shard.costs[item]);
@@ -220,6 +228,45 @@ export async function renderMetrics(env: Env, config: CurrentConfig): Promise<st
     ),
   ];
   return `${families.map(renderFamily).join('')}# EOF\n`;
+}
+
+/** What became of spans and their bytes by the protocol they came in, and how long requests took. */
+function ingestFamilies(ledger: CounterDeltas): Family[] {
+  const byOutcome = (unit: 'spans' | 'bytes', help: string): Family => ({
+    name: `tailrace_ingest_${unit}`,
+    type: 'counter',
+    help,
+    samples: PROTOCOLS.flatMap((protocol) =>
+      OUTCOMES.map((outcome): [string, number] => {
+        const labels = `{protocol="${protocol}",outcome="${outcome}"}`;
+        return [labels, ledger[`tailrace_ingest_${unit}_total${labels}`] ?? 0];
+      }),
+    ),
+  });
+  return [
+    byOutcome(
+      'spans',
+      'Spans in requests that could be read, by protocol and what became of them, as the Workers count.',
+    ),
+    byOutcome(
+      'bytes',
+      'Bytes of the same as OTLP protobuf, decompressed; what is around all spans counts as accepted or refused.',
+    ),
+    {
+      name: 'tailrace_ingest_seconds',
+      type: 'histogram',
+      help: 'Requests that could be read, from when the body was there until their spans were durable or refused.',
+      samples: PROTOCOLS.flatMap((protocol) => {
+        let count = 0;
+        const buckets = [...LATENCY_BOUNDS_MS, undefined].map((ms): [string, number] => {
+          count += ledger[latencyKey(protocol, ms)] ?? 0;
+          return [`_bucket{protocol="${protocol}",le="${ms === undefined ? '+Inf' : ms / 1000}"}`, count];
+        });
+        const seconds = (ledger[`tailrace_ingest_milliseconds{protocol="${protocol}"}`] ?? 0) / 1000;
+        return [...buckets, [`_count{protocol="${protocol}"}`, count], [`_sum{protocol="${protocol}"}`, seconds]];
+      }),
+    },
+  ];
 }
 
 /** What is billed, by who causes it, and the dollars of each item. */

@@ -42,7 +42,14 @@ export function scanRange(table: SpanTable, start: number, end: number): void {
 }
 
 function scanResourceSpans(table: SpanTable, reader: ProtoReader, start: number, end: number): void {
-  const resource: ScannedResource = { parts: [], bytes: 0, service: 'unknown_service', isPage: false };
+  const resource: ScannedResource = {
+    parts: [],
+    bytes: 0,
+    service: 'unknown_service',
+    version: '',
+    instance: '',
+    isPage: false,
+  };
   const ranges: number[] = [];
   const firstRow = table.count;
   const firstScope = table.scopes.length;
@@ -127,11 +134,12 @@ function scanResource(resource: ScannedResource, reader: ProtoReader, start: num
     if (reader.field !== RESOURCE.attributes) continue;
     const { valueStart, valueEnd } = reader;
     if (isUsualKeyValue(reader.bytes, valueStart, valueEnd)) {
-      const keyBytes = reader.bytes[valueStart + 1]!;
-      if (keyBytes !== SERVICE_NAME_CODES.length && keyBytes !== KEY_CLASS_CODES.length) continue;
+      if (!KEY_LENGTHS.has(reader.bytes[valueStart + 1]!)) continue;
     }
     const service = textOf(reader, valueStart, valueEnd, SERVICE_NAME_CODES);
     if (service) resource.service = service;
+    resource.version = textOf(reader, valueStart, valueEnd, SERVICE_VERSION_CODES) ?? resource.version;
+    resource.instance = textOf(reader, valueStart, valueEnd, SERVICE_INSTANCE_CODES) ?? resource.instance;
     if (textOf(reader, valueStart, valueEnd, KEY_CLASS_CODES) === 'page') resource.isPage = true;
     reader.position = valueEnd;
   }
@@ -139,7 +147,12 @@ function scanResource(resource: ScannedResource, reader: ProtoReader, start: num
 
 const toCodes = (text: string) => [...text].map((letter) => letter.charCodeAt(0));
 const SERVICE_NAME_CODES = toCodes('service.name');
+const SERVICE_VERSION_CODES = toCodes('service.version');
+const SERVICE_INSTANCE_CODES = toCodes('service.instance.id');
 const KEY_CLASS_CODES = toCodes(KEY_CLASS);
+const KEY_LENGTHS: ReadonlySet<number> = new Set(
+  [SERVICE_NAME_CODES, SERVICE_VERSION_CODES, SERVICE_INSTANCE_CODES, KEY_CLASS_CODES].map(({ length }) => length),
+);
 
 /** The text of the KeyValue at a range, when its key has these ASCII codes and its value is a string; else null. */
 function textOf(reader: ProtoReader, start: number, end: number, codes: readonly number[]): string | null {

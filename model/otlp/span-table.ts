@@ -16,6 +16,9 @@ export interface ScannedResource extends Envelope {
   isPage: boolean;
   /** The resource's `service.name`, or `unknown_service` as OpenTelemetry names it. */
   service: string;
+  /** Its `service.version` and `service.instance.id`; empty where it has none. */
+  version: string;
+  instance: string;
 }
 export interface ScannedScope extends Envelope {
   /** Index into `resources`. */

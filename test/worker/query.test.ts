@@ -121,8 +121,11 @@ describe('GET /api/traces/{id}', () => {
 it('lists services and operations', async () => {
   await send([{ traceId: randomTraceId(), id: 1, service: 'catalog-test', name: 'list' }]);
   const { services } = await (await get('/api/services')).json<{ services: { name: string }[] }>();
-  expect(services).toContainEqual({ name: 'catalog-test' });
+  expect(services).toContainEqual(expect.objectContaining({ name: 'catalog-test', live: true }));
   expect(await (await get('/api/operations?service=catalog-test')).json()).toEqual({
+    operations: [{ service: 'catalog-test', name: 'list' }],
+  });
+  expect(await (await get('/api/services/catalog-test/operations')).json()).toEqual({
     operations: [{ service: 'catalog-test', name: 'list' }],
   });
 });

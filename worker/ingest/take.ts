@@ -9,8 +9,9 @@ import { JsonError } from '../../model/otlp/json-access.ts';
 import { ProtoError, TooManyError } from '../../model/otlp/proto-reader.ts';
 import { scanTraces } from '../../model/otlp/scan.ts';
 import { REQUEST_LIMITS, type SpanTable } from '../../model/otlp/span-table.ts';
-import { countReceived, type Protocol } from '../counters.ts';
+import { countLatency, countOutcome, countReceived, type Protocol } from '../counters.ts';
 import { IngestError } from '../errors.ts';
+import { noteSightings } from '../sightings.ts';
 import { appendTable } from './append.ts';
 import type { Rejections } from './rejections.ts';
 
@@ -34,15 +35,35 @@ export async function takeTraces(
   { protocol, what, flags }: Arrival,
   rejections: Rejections,
 ): Promise<number> {
+  const startMs = Date.now();
   const table = scan(otlp, what);
   countReceived(protocol, table.count + rejections.count);
+  let isTaken = false;
   try {
     await appendTable(env, config, table, flags);
+    isTaken = true;
   } finally {
     rejections.addTable(table);
     rejections.report();
+    const nowMs = Date.now();
+    if (isTaken) noteSightings(table, nowMs);
+    const { spans, bytes } = goodOf(table);
+    countOutcome(protocol, isTaken ? 'accepted' : 'refused', spans, bytes);
+    countOutcome(protocol, 'rejected', rejections.count, otlp.length - bytes);
+    countLatency(protocol, nowMs - startMs);
   }
   return table.countGood();
+}
+
+/** The good spans, and their bytes with what is around all spans. */
+function goodOf(table: SpanTable): { readonly spans: number; readonly bytes: number } {
+  let spans = 0;
+  let { length: bytes } = table.bytes;
+  for (let i = 0; i < table.count; i++) {
+    if (table.rejection(i) === null) spans++;
+    else bytes -= table.end[i]! - table.start[i]!;
+  }
+  return { spans, bytes };
 }
 
 /** An error about the request as a whole, where `isFault` says that the request is to blame for it; else the error itself. */

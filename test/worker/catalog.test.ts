@@ -1,0 +1,94 @@
+import { abortAllDurableObjects } from 'cloudflare:test';
+import { env, exports } from 'cloudflare:workers';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { expect, it } from 'vitest';
+import type { SeenInstance, SeenService } from '../../durable-objects/protocol.ts';
+import { parseHex } from '../../model/ids.ts';
+import { TracesDataSchema } from '../../model/otlp/gen/trace_pb.js';
+import { randomTraceId, spanId, TEST_START_US } from '../kit/spans.ts';
+
+function call(method: string, path: string, body?: string | Uint8Array): Promise<Response> {
+  return exports.default.fetch(`https://edge.test${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer test-${method === 'GET' ? 'read' : 'ingest'}-key`,
+      'content-type': 'application/x-protobuf',
+    },
+    ...(body === undefined ? {} : { body }),
+  });
+}
+
+/** One span of an instance. */
+function spanOf(resource: Readonly<Record<string, string>>): Uint8Array {
+  const attributes = Object.entries(resource).map(([key, value]) => ({
+    key,
+    value: { value: { case: 'stringValue' as const, value } },
+  }));
+  const span = {
+    traceId: parseHex(randomTraceId())!,
+    spanId: parseHex(spanId(1))!,
+    startTimeUnixNano: BigInt(TEST_START_US) * 1000n,
+  };
+  const resourceSpans = [{ resource: { attributes }, scopeSpans: [{ spans: [span] }] }];
+  return toBinary(TracesDataSchema, create(TracesDataSchema, { resourceSpans }));
+}
+
+async function service(name: string): Promise<SeenService | undefined> {
+  const { services } = await (await call('GET', '/api/services')).json<{ services: SeenService[] }>();
+  return services.find((each) => each.name === name);
+}
+
+async function instances(name: string): Promise<string[]> {
+  const answer = await call('GET', `/api/services/${encodeURIComponent(name)}/instances`);
+  return (await answer.json<{ instances: SeenInstance[] }>()).instances.map(({ instance }) => instance).sort();
+}
+
+it('lists the versions and instances whose spans came, of all isolates, over a restart', async () => {
+  const name = 'GET /a "b"';
+  const resource = { 'service.name': name, 'service.version': '1.2', 'service.instance.id': 'one' };
+  const before = Date.now() * 1000;
+  expect((await call('POST', '/v1/traces', spanOf(resource))).status).toBe(200);
+  expect((await call('POST', '/v1/traces', spanOf({ ...resource, 'service.instance.id': 'two' }))).status).toBe(200);
+  // What another isolate has seen.
+  const sighting = { service: name, version: '1.3', instance: 'three', atMs: Date.now() };
+  await env.LEDGER.getByName('ledger').add({}, [sighting, { ...sighting, version: '1.2', instance: 'one' }]);
+  for (const _ of ['before', 'after']) {
+    const found = (await service(name))!;
+    expect(found).toMatchObject({ instances: 3, live: true });
+    expect(found.versions.map(({ version }) => version).sort()).toEqual(['1.2', '1.3']);
+    expect(found.firstSeenUs).toBeGreaterThanOrEqual(before);
+    expect(found.lastSeenUs).toBeLessThanOrEqual(Date.now() * 1000);
+    expect(await instances(name)).toEqual(['one', 'three', 'two']);
+    await abortAllDurableObjects();
+  }
+});
+
+it('registers an instance at its hello and removes it at its goodbye', async () => {
+  const word = (word: string, body: object) => call('POST', `/v1/${word}`, JSON.stringify(body));
+  const me = { service: 'greeter', version: '1', instance: 'me' };
+  expect((await word('hello', me)).status).toBe(204);
+  expect(await service('greeter')).toMatchObject({ instances: 1, live: true, versions: [{ version: '1' }] });
+  expect((await word('goodbye', { service: 'greeter', instance: 'me' })).status).toBe(204);
+  expect(await service('greeter')).toMatchObject({ instances: 0, live: false });
+  expect(await instances('greeter')).toEqual([]);
+});
+
+it.each([
+  ['{', 400, 'not JSON'],
+  ['null', 400, 'service: want'],
+  ['{"service":"s"}', 400, 'instance: want'],
+  ['{"service":"s","instance":"i","version":1}', 400, 'version: want'],
+  [`{"service":"${'s'.repeat(5_000)}"}`, 413, 'larger than'],
+])('refuses a hello of %s', async (body, status, message) => {
+  const answer = await call('POST', '/v1/hello', body.slice(0, 6_000));
+  expect(answer.status).toBe(status);
+  expect((await answer.json<{ error: { message: string } }>()).error.message).toContain(
+    message.replace('larger than', 'more than'),
+  );
+});
+
+it('counts no page as an instance', async () => {
+  const resource = { 'service.name': 'page', 'service.instance.id': 'tab', 'tailrace.key_class': 'page' };
+  expect((await call('POST', '/v1/traces', spanOf(resource))).status).toBe(200);
+  expect(await service('page')).toMatchObject({ instances: 0, otherInstances: 0, live: true });
+});

@@ -1,0 +1,34 @@
+/** `POST /v1/hello` and `/v1/goodbye`: an instance of a service says that it is there, or that it will not come again. */
+
+import type { Context } from 'hono';
+import type { Env } from '../../durable-objects/env.ts';
+import type { Sighting } from '../../durable-objects/protocol.ts';
+import { IngestError } from '../errors.ts';
+import { readBody } from './body.ts';
+import type { InFlight } from './in-flight.ts';
+
+const MAX_HELLO_BYTES = 4 * 1024;
+const DECODER = new TextDecoder();
+
+/** Takes `{service, instance, version?}`, as any content type. Answers 204 when it is durable. */
+export async function hello(c: Context<{ Bindings: Env }>, word: 'hello' | 'goodbye', inFlight: InFlight) {
+  const sighting = parse(DECODER.decode(await readBody(c.req.raw, inFlight, MAX_HELLO_BYTES)));
+  const ledger = c.env.LEDGER.getByName('ledger');
+  await (word === 'hello' ? ledger.hello(sighting) : ledger.goodbye(sighting));
+  return c.body(null, 204);
+}
+
+function parse(text: string): Omit<Sighting, 'atMs'> {
+  const fault = (what: string) => new IngestError(400, 'malformed_body', what);
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch (error) {
+    throw fault(`the body is not JSON: ${(error as Error).message}`);
+  }
+  const { service, instance, version = '' } = (body ?? {}) as Record<string, unknown>;
+  if (typeof service !== 'string' || service === '') throw fault('service: want a name');
+  if (typeof instance !== 'string' || instance === '') throw fault('instance: want an id');
+  if (typeof version !== 'string') throw fault('version: want text, or nothing');
+  return { service, instance, version };
+}
