@@ -12,6 +12,7 @@ import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import { meterBindings } from '../store/meter.ts';
 import type { TraceQuery } from '../store/store.ts';
+import { type AppendResult, taken, worst } from './append-result.ts';
 import { Catalog } from './catalog.ts';
 import { parseConfig } from './config.ts';
 import { ConfigSource, type CurrentConfig } from './config-source.ts';
@@ -27,8 +28,8 @@ import { Journal } from './journal.ts';
 import { readKnownConfig, writeKnownConfig } from './known-config.ts';
 import { KnownTable } from './known-table.ts';
 import type { Place } from './log.ts';
+import { pressureLevel } from './pressure.ts';
 import type {
-  AppendResult,
   ClaimResult,
   Drained,
   ErasedTrace,
@@ -203,7 +204,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     if (checked.isOutdated) return this.reroute(frame, hops + 1);
     // No decision of what came now is due before it has been quiet.
     this.armAlarm(nowMs + this.config.quietMs);
-    return true;
+    return taken(this.pressure);
   }
 
   /** Takes in what is this shard's, and passes on what is others', while the table changes. */
@@ -222,7 +223,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
             : this.env.TRACE_SHARD.getByName(`shard-${shard}`).append(share, table, hops + 1),
         ),
       );
-      return results.find((result) => result !== true) ?? true;
+      return worst(results);
     } finally {
       this.reroutedBytes -= frame.length;
     }
@@ -428,6 +429,11 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
       isFound ||= this.rerouting.isMoved(...id);
     });
     return isFound;
+  }
+
+  /** By what there is least room for: traces, or appends that wait. */
+  private get pressure(): number {
+    return Math.max(this.deciding.level, pressureLevel(this.group.waitingBytes, MAX_WAITING_BYTES));
   }
 
   private isFull(frameBytes: number): boolean {

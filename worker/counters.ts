@@ -4,7 +4,7 @@ import type { Env } from '../durable-objects/env.ts';
 import { type CostItem, costKey } from '../model/costs.ts';
 import type { ClientDropReason, RejectionReason, RequestRejectionReason, WorkerDropReason } from '../model/reasons.ts';
 
-export type Protocol = 'otlp_protobuf' | 'otlp_json' | 'batch';
+export type Protocol = 'otlp_protobuf' | 'otlp_json' | 'batch' | 'stream';
 
 /** How long a count waits in the isolate; `waitUntil` allows 30 s. A flush costs a call and a row. */
 const FLUSH_AFTER_MS = 10_000;

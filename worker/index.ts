@@ -21,6 +21,8 @@ import { HttpError, IngestError } from './errors.ts';
 import { ingestBatch } from './ingest/batch.ts';
 import { InFlight } from './ingest/in-flight.ts';
 import { ingestOtlp, otlpError } from './ingest/otlp.ts';
+import { currentPressure, PRESSURE_HEADER } from './ingest/pressure.ts';
+import { openStream } from './ingest/stream.ts';
 import { renderMetrics } from './metrics.ts';
 import { parseTraceQuery } from './query/params.ts';
 import { listOperations, listServices } from './query/services.ts';
@@ -43,9 +45,9 @@ app.onError((error, c) => {
   }
   const response = c.req.path === '/v1/traces' ? otlpError(c.req.raw, failure) : Response.json(failure.body, failure);
   for (const [name, value] of Object.entries(failure.headers)) response.headers.set(name, value);
-  // What earlier middleware has set, CORS above all: a page has to be able to read why it was refused.
+  // What was set before, CORS above all: a page has to be able to read why it was refused.
   c.res.headers.forEach((value, name) => {
-    if (name.startsWith('access-control-') || name === 'vary') response.headers.set(name, value);
+    if (/^(access-control-|tailrace-|vary$)/.test(name)) response.headers.set(name, value);
   });
   return response;
 });
@@ -56,13 +58,16 @@ app.notFound((c) =>
 
 app.get('/health', (c) => c.json({ status: 'ok' }));
 
+// Before CORS, which has nothing to say of a WebSocket.
+app.get('/v1/stream', requireIngestKey(), (c) => openStream(c, () => config(c)));
+
 app.use(
   '/v1/*',
   cors({
     origin: '*',
     allowMethods: ['POST'],
     allowHeaders: ['content-type', 'content-encoding', 'authorization'],
-    exposeHeaders: ['retry-after'],
+    exposeHeaders: ['retry-after', PRESSURE_HEADER],
     maxAge: 86_400,
   }),
 );
@@ -137,13 +142,14 @@ app.put('/api/config', requireAdminKey(), (c) => putConfig(c.env, c.req.raw));
 app.delete('/api/config', requireAdminKey(), (c) => deleteConfig(c.env, c.req.raw));
 app.post('/api/config/dry-run', async (c) => dryRunConfig(c.env, await config(c), c.req.raw));
 
-/** What every way in has in common: a bound on memory, whatever becomes of the request. */
+/** What every way in has in common: a bound on memory, and what the sender is told of pressure, whatever becomes of the request. */
 async function ingest(c: Context<App>, handle: typeof ingestOtlp): Promise<Response> {
   const inFlight = new InFlight();
   try {
     return await handle(c, await config(c), inFlight);
   } finally {
     inFlight.release();
+    c.res.headers.set(PRESSURE_HEADER, currentPressure());
   }
 }
 

@@ -23,7 +23,7 @@ export interface Arrival {
 }
 
 /**
- * Returns when every good span is durable; those that were not good are added to `rejections`, which has what a conversion to
+ * Returns when every good span is durable, how many they are; those that were not good are added to `rejections`, which has what a conversion to
  * OTLP has rejected already. Throws IngestError 400, 413, 429 or 503, and then the sender keeps all of them.
  */
 export async function takeTraces(
@@ -32,11 +32,12 @@ export async function takeTraces(
   otlp: Uint8Array,
   { protocol, what, flags }: Arrival,
   rejections: Rejections,
-): Promise<void> {
+): Promise<number> {
   const table = scan(otlp, what);
   countReceived(protocol, table.count + rejections.count);
   try {
     await appendTable(env, config, table, flags);
+    return table.countGood();
   } finally {
     rejections.addTable(table);
     rejections.report();
