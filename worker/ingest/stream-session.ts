@@ -48,7 +48,8 @@ const SERVICE_RESTART = 1012;
 
 export class StreamSession {
   private readonly ends: StreamEnds;
-  private readonly maxMessages: number;
+  /** Of those sent; what was not looked at makes room for as many more. */
+  private maxMessages: number;
   private seq = 0;
   private bytes = 0;
   private credit: Credit = { messages: 0, bytes: 0 };
@@ -60,7 +61,7 @@ export class StreamSession {
   private heardMs: number;
   private saidMs: number;
 
-  /** Ends by itself after `maxMessages`. */
+  /** Ends by itself after `maxMessages` that were looked at. */
   constructor(ends: StreamEnds, maxMessages: number, nowMs: number) {
     this.ends = ends;
     this.maxMessages = maxMessages;
@@ -86,6 +87,7 @@ export class StreamSession {
     const { bytes } = this;
     const isBeyond = seq > this.credit.messages || bytes > this.credit.bytes;
     this.beyondCredit = isBeyond ? this.beyondCredit + 1 : 0;
+    if (isBeyond) this.maxMessages++;
     const outcome = isBeyond ? beyondCredit() : this.ends.take(new Uint8Array(data));
     this.answered = this.answered.then(async () => {
       const { status, ...rest } = await outcome;
