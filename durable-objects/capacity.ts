@@ -1,11 +1,17 @@
-/** How many spans a second a deployment takes in: a bucket of tokens that holds two seconds' worth. */
+/**
+ * How many spans a second a deployment takes in: a bucket of tokens that holds two seconds' worth for everybody, and below that a
+ * reserve for requests that are urgent. It fills first, so that of what is too much they are let in longest.
+ */
 
 const BURST_SECONDS = 2;
+const RESERVE_SECONDS = 0.5;
 
 /** Tokens that were asked for and given; where they are fewer, how long until there are as many as are missing. */
 export interface Lease {
   readonly spans: number;
   readonly waitMs: number;
+  /** How much of the two seconds' worth is left, 0 to 1. */
+  readonly left: number;
 }
 
 export class Capacity {
@@ -15,20 +21,27 @@ export class Capacity {
 
   constructor(spansPerSecond: number, nowMs: number) {
     this.spansPerSecond = spansPerSecond;
-    this.tokens = spansPerSecond * BURST_SECONDS;
+    this.tokens = spansPerSecond * (BURST_SECONDS + RESERVE_SECONDS);
     this.atMs = nowMs;
   }
 
   /** Gives `wanted` tokens; fewer than `needed` are of no use, and then none are given. More than fit are owed. */
-  lease(needed: number, wanted: number, nowMs: number): Lease {
-    const burst = this.spansPerSecond * BURST_SECONDS;
+  lease(needed: number, wanted: number, nowMs: number, isUrgent: boolean): Lease {
+    const { spansPerSecond } = this;
+    const size = spansPerSecond * (BURST_SECONDS + RESERVE_SECONDS);
+    const reserve = spansPerSecond * RESERVE_SECONDS;
     const elapsedMs = Math.max(0, nowMs - this.atMs);
-    this.tokens = Math.min(burst, this.tokens + (elapsedMs * this.spansPerSecond) / 1000);
+    this.tokens = Math.min(size, this.tokens + (elapsedMs * spansPerSecond) / 1000);
     this.atMs = nowMs;
-    const missing = Math.min(needed, burst) - this.tokens;
-    if (missing > 0) return { spans: 0, waitMs: Math.ceil((missing * 1000) / this.spansPerSecond) };
-    const spans = Math.max(needed, Math.min(wanted, Math.floor(this.tokens)));
+    const free = this.tokens - (isUrgent ? 0 : reserve);
+    const missing = Math.min(needed, size - (isUrgent ? 0 : reserve)) - free;
+    const isEnough = missing <= 0;
+    const spans = isEnough ? Math.max(needed, Math.min(wanted, Math.floor(free))) : 0;
     this.tokens -= spans;
-    return { spans, waitMs: 0 };
+    return {
+      spans,
+      waitMs: isEnough ? 0 : Math.ceil((missing * 1000) / spansPerSecond),
+      left: Math.max(0, (this.tokens - reserve) / (size - reserve)),
+    };
   }
 }

@@ -38,10 +38,10 @@ export class Ledger extends DurableObject implements LedgerApi {
     );
   }
 
-  async lease(spansPerSecond: number, needed: number, wanted: number): Promise<Lease> {
+  async lease(spansPerSecond: number, needed: number, wanted: number, isUrgent: boolean): Promise<Lease> {
     const nowMs = Date.now();
     if (this.capacity?.spansPerSecond !== spansPerSecond) this.capacity = new Capacity(spansPerSecond, nowMs);
-    return this.capacity.lease(needed, wanted, nowMs);
+    return this.capacity.lease(needed, wanted, nowMs, isUrgent);
   }
 
   async read(): Promise<CounterDeltas> {

@@ -4,15 +4,13 @@ import type { Costs } from '../model/costs.ts';
 import type { RoutingTable } from '../model/routing.ts';
 import type { TraceSummary } from '../model/span.ts';
 import type { TraceQuery } from '../store/store.ts';
+import type { AppendResult } from './append-result.ts';
 import type { Lease } from './capacity.ts';
 import type { Counters } from './counters.ts';
 import type { DryRunCount } from './dry-run.ts';
 import type { Place } from './log.ts';
 import type { PressureLevel } from './pressure.ts';
 import type { StatisticsCounters } from './statistics/state.ts';
-
-/** True: durable. Milliseconds: refused, and the same may come again after them. An object would cost a call a third more. */
-export type AppendResult = true | number;
 
 /** What a shard has of a trace. Parts of a kept trace that are stored may have left it. */
 export interface ShardTrace {
@@ -215,6 +213,6 @@ export interface LedgerApi {
   goodbye(sighting: Omit<Sighting, 'atMs'>): Promise<void>;
   services(): Promise<SeenService[]>;
   instances(service: string): Promise<SeenInstance[]>;
-  /** Tokens for spans to take in: at least `needed` or none, `wanted` where there are as many. */
-  lease(spansPerSecond: number, needed: number, wanted: number): Promise<Lease>;
+  /** Tokens for spans to take in: at least `needed` or none, `wanted` where there are as many. `isUrgent`: of the reserve too. */
+  lease(spansPerSecond: number, needed: number, wanted: number, isUrgent: boolean): Promise<Lease>;
 }

@@ -12,6 +12,7 @@ import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import { meterBindings } from '../store/meter.ts';
 import type { TraceQuery } from '../store/store.ts';
+import { type AppendResult, taken, worst } from './append-result.ts';
 import { Catalog } from './catalog.ts';
 import { parseConfig } from './config.ts';
 import { ConfigSource, type CurrentConfig } from './config-source.ts';
@@ -28,8 +29,8 @@ import { Journal } from './journal.ts';
 import { readKnownConfig, writeKnownConfig } from './known-config.ts';
 import { KnownTable } from './known-table.ts';
 import type { Place } from './log.ts';
+import { pressureLevel } from './pressure.ts';
 import type {
-  AppendResult,
   ClaimResult,
   Drained,
   ErasedTrace,
@@ -205,7 +206,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     if (checked.isOutdated) return this.reroute(frame, hops + 1);
     // No decision of what came now is due before it has been quiet.
     this.armAlarm(nowMs + this.config.quietMs);
-    return true;
+    return taken(this.pressure);
   }
 
   /** Takes in what is this shard's, and passes on what is others', while the table changes. */
@@ -224,7 +225,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
             : this.env.TRACE_SHARD.getByName(`shard-${shard}`).append(share, table, hops + 1),
         ),
       );
-      return results.find((result) => result !== true) ?? true;
+      return worst(results);
     } finally {
       this.reroutedBytes -= frame.length;
     }
@@ -400,6 +401,11 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     this.drainage.changed(Date.now());
     // The rules share their limits out among the shards.
     if (table.shards !== shards) this.deciding.reconfigure(this.config, createSampler(this.config));
+  }
+
+  /** By what there is least room for: traces, or appends that wait. */
+  private get pressure(): number {
+    return Math.max(this.deciding.level, pressureLevel(this.group.waitingBytes, MAX_WAITING_BYTES));
   }
 
   private isFull(frameBytes: number): boolean {

@@ -15,6 +15,14 @@ export const MAX_SLICED_BYTES = 24 * 1024 * 1024;
 export const MAX_JSON_OBJECTS = 1_000_000;
 /** Bodies that an isolate works on at the same time. */
 export const MAX_IN_FLIGHT_BYTES = 64 * 1024 * 1024;
+/** One message of a stream (`docs/stream-format.md`). */
+export const MAX_STREAM_MESSAGE_BYTES = 1024 * 1024;
+/** Messages beyond its credit that a sender is forgiven, one after the other; then its stream ends. */
+export const MAX_MESSAGES_BEYOND_CREDIT = 64;
+/** Calls of shards that one stream may make, because the platform bounds those of one request; then it ends, to be opened again. */
+export const MAX_STREAM_CALLS = 900;
+/** A stream on which nothing comes ends. */
+export const STREAM_IDLE_MS = 300_000;
 /** A service's or operation's name as it is indexed, listed and searched, in UTF-16 units. Spans keep theirs whole. */
 export const MAX_NAME_CHARS = 512;
 /** One trace's share of one append; larger ones are cut into several slices. */

@@ -36,11 +36,12 @@ export const CLIENT_DROP_REASONS = [
   'rejected',
   'not_sampled',
   'encode_failed',
+  'pressure',
 ] as const;
 export type ClientDropReason = (typeof CLIENT_DROP_REASONS)[number];
 
 /** Why the SDK in a Worker lost a span. Told to the edge in the header `tailrace-lost-spans` of the next export. */
-export const WORKER_DROP_REASONS = ['too_many_spans', 'rejected', 'unreachable', 'encode_failed'] as const;
+export const WORKER_DROP_REASONS = ['too_many_spans', 'rejected', 'unreachable', 'encode_failed', 'pressure'] as const;
 export type WorkerDropReason = (typeof WORKER_DROP_REASONS)[number];
 
 /** Why a trace was kept or dropped at the tail: what the rule looks for, or how it chose. */

@@ -5,7 +5,16 @@ import { type CostItem, costKey } from '../model/costs.ts';
 import type { ClientDropReason, RejectionReason, RequestRejectionReason, WorkerDropReason } from '../model/reasons.ts';
 import { putBackSightings, takeSightings } from './sightings.ts';
 
-export const PROTOCOLS = ['otlp_protobuf', 'otlp_json', 'grpc_web', 'connect', 'zipkin', 'spans', 'batch'] as const;
+export const PROTOCOLS = [
+  'otlp_protobuf',
+  'otlp_json',
+  'grpc_web',
+  'connect',
+  'zipkin',
+  'spans',
+  'batch',
+  'stream',
+] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
 
 /** What became of spans that could be read: durable; wrong in themselves; in a request that was refused as a whole. */

@@ -23,7 +23,9 @@ import { EXPORT_PATH, ingestRpc, RPC_EXPOSED_HEADERS, RPC_HEADERS, rpcError } fr
 import { hello } from './ingest/hello.ts';
 import { InFlight } from './ingest/in-flight.ts';
 import { ingestOtlp, otlpError } from './ingest/otlp.ts';
+import { currentPressure, PRESSURE_HEADER } from './ingest/pressure.ts';
 import { ingestSpans, spansError } from './ingest/spans.ts';
+import { openStream } from './ingest/stream.ts';
 import { ingestZipkin } from './ingest/zipkin.ts';
 import { renderMetrics } from './metrics.ts';
 import { parseTraceQuery } from './query/params.ts';
@@ -57,9 +59,9 @@ app.onError((error, c) => {
   }
   const response = errorResponse(c.req.raw, c.req.path, failure);
   for (const [name, value] of Object.entries(failure.headers)) response.headers.set(name, value);
-  // What earlier middleware has set, CORS above all: a page has to be able to read why it was refused.
+  // What was set before, CORS above all: a page has to be able to read why it was refused.
   c.res.headers.forEach((value, name) => {
-    if (name.startsWith('access-control-') || name === 'vary') response.headers.set(name, value);
+    if (/^(access-control-|tailrace-|vary$)/.test(name)) response.headers.set(name, value);
   });
   return response;
 });
@@ -79,6 +81,9 @@ app.notFound((c) =>
 app.get('/health', (c) => c.json({ status: 'ok' }));
 app.get('/ready', (c) => ready(c.env, Date.now()));
 
+// Before CORS, which has nothing to say of a WebSocket.
+app.get('/v1/stream', requireIngestKey(), (c) => openStream(c, () => config(c)));
+
 for (const path of ['/v1/*', EXPORT_PATH, '/api/v2/spans']) {
   app.use(
     path,
@@ -86,7 +91,7 @@ for (const path of ['/v1/*', EXPORT_PATH, '/api/v2/spans']) {
       origin: '*',
       allowMethods: ['POST'],
       allowHeaders: ['content-type', 'content-encoding', 'authorization', ...RPC_HEADERS],
-      exposeHeaders: ['retry-after', ...RPC_EXPOSED_HEADERS],
+      exposeHeaders: ['retry-after', PRESSURE_HEADER, ...RPC_EXPOSED_HEADERS],
       maxAge: 86_400,
     }),
   );
@@ -174,13 +179,14 @@ app.put('/api/config', requireAdminKey(), (c) => putConfig(c.env, c.req.raw));
 app.delete('/api/config', requireAdminKey(), (c) => deleteConfig(c.env, c.req.raw));
 app.post('/api/config/dry-run', async (c) => dryRunConfig(c.env, await config(c), c.req.raw));
 
-/** What every way in has in common: a bound on memory, whatever becomes of the request. */
+/** What every way in has in common: a bound on memory, and what the sender is told of pressure, whatever becomes of the request. */
 async function ingest(c: Context<App>, handle: typeof ingestOtlp): Promise<Response> {
   const inFlight = new InFlight();
   try {
     return await handle(c, await config(c), inFlight);
   } finally {
     inFlight.release();
+    c.res.headers.set(PRESSURE_HEADER, currentPressure());
   }
 }
 

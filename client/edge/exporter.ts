@@ -5,12 +5,16 @@ import type { SpanData } from '../../model/span-data.ts';
 import { nowUs, random, wait } from './clock.ts';
 import { countLoss, formatLosses, returnLosses, takeLosses } from './losses.ts';
 import type { ResolvedOptions } from './options.ts';
+import { notePressure, spansUnderPressure } from './pressure.ts';
 import { isRetryable, parseRetryAfter, retryDelayMs } from './retry.ts';
 
 const ATTEMPT_TIMEOUT_MS = 5_000;
 
 /** Delivers `spans`, or counts why not. Never rejects. To be called outside traced requests, or it would be traced. */
-export async function exportSpans(options: ResolvedOptions, spans: readonly SpanData[]): Promise<void> {
+export async function exportSpans(options: ResolvedOptions, ended: readonly SpanData[]): Promise<void> {
+  const spans = spansUnderPressure(ended, nowUs());
+  countLoss('pressure', ended.length - spans.length, 'the edge takes only what matters most');
+  if (spans.length === 0) return;
   const losses = takeLosses();
   let body: Uint8Array;
   try {
@@ -36,6 +40,7 @@ async function send(options: ResolvedOptions, body: Uint8Array, losses: string |
     let retryAfterMs: number | null = null;
     try {
       const response = await post(options, body, losses);
+      notePressure(response.headers.get('tailrace-pressure'), nowUs());
       await response.body?.cancel();
       if (response.ok) return null;
       detail = `${options.tracesUrl} answered ${response.status}`;

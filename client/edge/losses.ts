@@ -2,7 +2,7 @@
  * Spans this isolate could not deliver. They ride on the resource of the next request that is exported, as
  * `tailrace.lost_spans.<reason>`, so that they show up where the missing spans would have been looked for; and in a
  * header, so that the edge counts them.
- * `too_many_spans`: beyond the cap of one request. `unreachable`: no answer or a refusal until the retries ran out.
+ * `too_many_spans`: beyond the cap of one request. `pressure`: the edge had asked for what matters most only. `unreachable`: no answer or a refusal until the retries ran out.
  */
 
 import type { WorkerDropReason } from '../../model/reasons.ts';

@@ -1,14 +1,24 @@
-/** Drains the ring: reads, encodes, sends, and releases what was accepted, one batch after the other. */
+/**
+ * Drains the ring: reads, encodes, sends, and releases what was accepted, one batch after the other; less often and less of it
+ * when the edge says that it is pressed.
+ */
 
+import { createClock } from '../api/clock.ts';
 import { type BatchConfig, encodeBatch } from './batcher.ts';
 import { createClaim, DRAIN } from './claim.ts';
 import { Counters } from './counters.ts';
-import type { Outcome } from './outcome.ts';
-import { byStart, readPending } from './pending.ts';
+import type { Sent } from './outcome.ts';
+import { byStart, isSentFirst, readPending } from './pending.ts';
 import { createRing } from './ring.ts';
 
 /** Delivers one encoded batch. `isWanted` turns false when the page has taken over. */
-export type Send = (bytes: Uint8Array<ArrayBuffer>, isWanted: () => boolean) => Promise<Outcome>;
+export type Send = (bytes: Uint8Array<ArrayBuffer>, isWanted: () => boolean) => Promise<Sent>;
+
+/** By how much of itself the interval between two batches grows. Under pressure that is high not every span is sent either. */
+const SLOWER: Readonly<Record<string, number>> = { moderate: 0.25, high: 1, overload: 1 };
+const MAX_PAUSE_MS = 5_000;
+/** What the edge said longer ago than this counts no more. */
+const PRESSURE_MS = 30_000;
 
 export interface DrainOptions {
   readonly buffer: ArrayBufferLike;
@@ -28,6 +38,9 @@ export function createDrain({ buffer, config, send, maxRingBytes, idle }: DrainO
   const ring = createRing(buffer);
   const claim = createClaim(buffer, DRAIN);
   const counters = new Counters(buffer);
+  const { nowUs } = createClock();
+  let pressure = '';
+  let answeredUs = 0;
   let running: Promise<void> | null = null;
   let next: Promise<void> | null = null;
 
@@ -37,19 +50,35 @@ export function createDrain({ buffer, config, send, maxRingBytes, idle }: DrainO
     if (!pending) return false;
     const { records, end } = pending;
     const losses = counters.unreported();
-    const { bytes } = encodeBatch({ buffer, config, records: records.sort(byStart), losses });
-    if (!claim.holds()) return false;
-    const outcome = await send(bytes, claim.holds);
-    // Without the role these spans are the page's, and it counts them.
-    if (outcome === 'unavailable' || !claim.release(end)) return false;
-    counters.add(outcome, records.length);
-    if (outcome === 'accepted') counters.report(losses);
+    const chosen = SLOWER[pressure]! >= 1 ? records.filter(isSentFirst) : records;
+    if (chosen.length > 0) {
+      const { bytes } = encodeBatch({ buffer, config, records: chosen.sort(byStart), losses });
+      if (!claim.holds()) return false;
+      const sent = await send(bytes, claim.holds);
+      pressure = sent.pressure ?? '';
+      answeredUs = nowUs();
+      // Without the role these spans are the page's, and it counts them.
+      if (sent.outcome === 'unavailable' || !claim.release(end)) return false;
+      counters.add(sent.outcome, chosen.length);
+      if (sent.outcome === 'accepted') counters.report(losses);
+    } else if (!claim.release(end)) return false;
+    counters.add('pressure', records.length - chosen.length);
     return true;
   }
 
+  /** Makes the time since the last answer longer by as much as the edge's pressure asks for. */
+  async function pause(): Promise<void> {
+    const sinceMs = (nowUs() - answeredUs) / 1000;
+    if (sinceMs > PRESSURE_MS) pressure = '';
+    const pauseMs = sinceMs * (SLOWER[pressure] ?? 0);
+    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(pauseMs, MAX_PAUSE_MS)));
+  }
+
   async function drain(): Promise<void> {
-    do await idle();
-    while (claim.check() && (await sendNext()));
+    do {
+      await pause();
+      await idle();
+    } while (claim.check() && (await sendNext()));
   }
 
   return function run(): Promise<void> {

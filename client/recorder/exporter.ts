@@ -1,7 +1,7 @@
 /** Sends batches, and tries again when that may help. */
 
 import { randomWord } from '../api/ids.ts';
-import { CONTENT_TYPE, type Outcome } from './outcome.ts';
+import { CONTENT_TYPE, type Outcome, type Sent } from './outcome.ts';
 
 /** A part of `fetch` that the page's own, unpatched one and the worker's both are. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -17,7 +17,7 @@ export async function sendOnce(
   url: string,
   bytes: BufferSource,
   keepalive = false,
-): Promise<{ readonly outcome: Outcome; readonly retryAfterMs: number | null }> {
+): Promise<Sent & { readonly retryAfterMs: number | null }> {
   try {
     const response = await fetch(url, {
       method: 'POST',
@@ -28,15 +28,19 @@ export async function sendOnce(
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     const retryAfter = Number(response.headers.get('retry-after') ?? Number.NaN);
-    return { outcome: outcomeOf(response.status), retryAfterMs: retryAfter >= 0 ? retryAfter * 1000 : null };
+    return {
+      outcome: outcomeOf(response.status),
+      pressure: response.headers.get('tailrace-pressure'),
+      retryAfterMs: retryAfter >= 0 ? retryAfter * 1000 : null,
+    };
   } catch {
-    return { outcome: 'unavailable', retryAfterMs: null };
+    return { outcome: 'unavailable', pressure: null, retryAfterMs: null };
   }
 }
 
 /**
- * Sends until the edge accepts or rejects, at most `MAX_ATTEMPTS` times, with doubling delays or those the edge asks
- * for. Stops early when `isWanted` says that somebody else has taken over.
+ * Sends until the edge accepts or rejects, at most `MAX_ATTEMPTS` times, with doubling delays, or a little more than
+ * those the edge asks for. Stops early when `isWanted` says that somebody else has taken over.
  */
 export async function sendWithRetry(
   fetch: Fetch,
@@ -44,13 +48,13 @@ export async function sendWithRetry(
   bytes: BufferSource,
   isWanted: () => boolean = () => true,
   wait = defaultWait,
-): Promise<Outcome> {
+): Promise<Sent> {
   for (let attempt = 1; ; attempt++) {
-    const { outcome, retryAfterMs } = await sendOnce(fetch, url, bytes);
-    if (outcome !== 'unavailable' || attempt === MAX_ATTEMPTS) return outcome;
-    const delayMs = retryAfterMs ?? FIRST_DELAY_MS * 2 ** attempt * jitter();
-    await wait(Math.min(delayMs, MAX_DELAY_MS));
-    if (!isWanted()) return outcome;
+    const { outcome, pressure, retryAfterMs } = await sendOnce(fetch, url, bytes);
+    if (outcome !== 'unavailable' || attempt === MAX_ATTEMPTS) return { outcome, pressure };
+    const delayMs = retryAfterMs === null ? FIRST_DELAY_MS * 2 ** attempt : 1000;
+    await wait(Math.min((retryAfterMs ?? 0) + delayMs * jitter(), MAX_DELAY_MS));
+    if (!isWanted()) return { outcome, pressure };
   }
 }
 

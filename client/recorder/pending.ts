@@ -1,7 +1,7 @@
 /** Finds the records that a consumer has to deliver. They leave the ring when they are released, not when they are read. */
 
 import type { Claim } from './claim.ts';
-import { RECORD_BODY, RECORD_TIMES, RECORD_TRACE } from './record.ts';
+import { RECORD_BODY, RECORD_TIMES, RECORD_TRACE, SLOW_US } from './record.ts';
 import type { Ring } from './ring.ts';
 
 /** A record that is in the ring. */
@@ -39,6 +39,11 @@ export function readPending(
     if (claim.holds()) throw error;
     return null;
   }
+}
+
+/** It is sent even when the edge is short of everything: a root, an error, or slow. */
+export function isSentFirst({ startUs, endUs, isImportant }: PendingRecord): boolean {
+  return isImportant || endUs - startUs >= SLOW_US;
 }
 
 /** By start, which puts parents before their children: so they encode shortest. */

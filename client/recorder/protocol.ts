@@ -1,7 +1,7 @@
 /** What the page and the recorder worker say to each other, over Comlink. Spans go through the ring, or as a batch's bytes. */
 
 import type { BatchConfig } from './batcher.ts';
-import type { Outcome } from './outcome.ts';
+import type { Sent } from './outcome.ts';
 
 /** The name that makes `recorder.js` start as a worker; anything else only imports it. */
 export const WORKER_NAME = 'tailrace-recorder';
@@ -18,5 +18,5 @@ export interface RecorderWorker {
   /** Sends everything in the shared ring; see `Drain.run`. */
   drain(): Promise<void>;
   /** Sends the copy of a batch; the page releases its records when this says `accepted`. */
-  send(bytes: Uint8Array<ArrayBuffer>): Promise<Outcome>;
+  send(bytes: Uint8Array<ArrayBuffer>): Promise<Sent>;
 }

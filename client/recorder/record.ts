@@ -26,7 +26,7 @@ const MAX_TIME_US = 2 ** 52;
 /** A span larger than this is not recorded. */
 const MAX_BODY_BYTES = 64 * 1024;
 /** Spans at least this long are kept when the ring has no room for ordinary ones. */
-const SLOW_US = 1_000_000;
+export const SLOW_US = 1_000_000;
 
 /**
  * Makes the function that records a span's present version. It returns false when the ring is too full, and throws a

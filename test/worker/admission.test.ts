@@ -4,24 +4,44 @@ import { Capacity } from '../../durable-objects/capacity.ts';
 import { parseConfig } from '../../durable-objects/config.ts';
 import { IngestError } from '../../worker/errors.ts';
 import { admit } from '../../worker/ingest/admission.ts';
+import { currentPressure } from '../../worker/ingest/pressure.ts';
 
 it('gives tokens at the rate, holds two seconds’ worth, and says how long to wait', () => {
   const capacity = new Capacity(1_000, 0);
-  expect(capacity.lease(500, 100, 0)).toEqual({ spans: 500, waitMs: 0 });
-  expect(capacity.lease(1_000, 5_000, 0)).toEqual({ spans: 1_500, waitMs: 0 });
-  expect(capacity.lease(100, 100, 0)).toEqual({ spans: 0, waitMs: 100 });
-  expect(capacity.lease(100, 100, 100)).toEqual({ spans: 100, waitMs: 0 });
+  const lease = (needed: number, wanted: number, nowMs: number) => capacity.lease(needed, wanted, nowMs, false);
+  expect(lease(500, 100, 0)).toEqual({ spans: 500, waitMs: 0, left: 0.75 });
+  expect(lease(1_000, 5_000, 0)).toEqual({ spans: 1_500, waitMs: 0, left: 0 });
+  expect(lease(100, 100, 0)).toEqual({ spans: 0, waitMs: 100, left: 0 });
+  expect(lease(100, 100, 100)).toEqual({ spans: 100, waitMs: 0, left: 0 });
   // A clock that goes back gives nothing and takes nothing.
-  expect(capacity.lease(100, 100, 50)).toEqual({ spans: 0, waitMs: 100 });
-  expect(capacity.lease(100, 100, 150)).toEqual({ spans: 100, waitMs: 0 });
+  expect(lease(100, 100, 50)).toEqual({ spans: 0, waitMs: 100, left: 0 });
+  expect(lease(100, 100, 150)).toEqual({ spans: 100, waitMs: 0, left: 0 });
   // What is larger than the bucket is let in when it is full, and owed.
-  expect(capacity.lease(9_000, 100, 60_000)).toEqual({ spans: 9_000, waitMs: 0 });
-  expect(capacity.lease(1, 1, 60_000).waitMs).toBe(7_001);
+  expect(lease(9_000, 100, 60_000)).toEqual({ spans: 9_000, waitMs: 0, left: 0 });
+  expect(lease(1, 1, 60_000).waitMs).toBe(7_001);
+});
+
+it('gives half a second’s worth to what is urgent when others get nothing, and fills that first', () => {
+  const capacity = new Capacity(1_000, 0);
+  capacity.lease(2_000, 2_000, 0, false);
+  expect(capacity.lease(100, 100, 0, false).spans).toBe(0);
+  expect(capacity.lease(500, 500, 0, true).spans).toBe(500);
+  expect(capacity.lease(1, 1, 0, true)).toEqual({ spans: 0, waitMs: 1, left: 0 });
+  // Ten times too much of both: what is urgent comes in at the whole rate.
+  let urgent = 0;
+  for (let nowMs = 100; nowMs <= 60_000; nowMs += 10) {
+    expect(capacity.lease(100, 100, nowMs, false).spans).toBe(0);
+    urgent += capacity.lease(100, 100, nowMs, true).spans;
+  }
+  expect(urgent).toBe(60_000);
+  expect(capacity.lease(100, 100, 60_599, false).spans).toBe(0);
+  expect(capacity.lease(100, 100, 60_600, false).spans).toBe(100);
 });
 
 it('lets in what the configuration allows over all requests, and refuses the rest as a whole', async () => {
   const config = parseConfig('{"capacity": {"spansPerSecond": 1000}}');
-  const answers = await Promise.allSettled(Array.from({ length: 40 }, () => admit(env, config, 100)));
+  const never = () => false;
+  const answers = await Promise.allSettled(Array.from({ length: 40 }, () => admit(env, config, 100, never)));
   const refused = answers.filter((answer) => answer.status === 'rejected').map(({ reason }) => reason as IngestError);
   // Two seconds' worth, and what came in while they were asked for.
   expect(answers.length - refused.length).toBeGreaterThanOrEqual(20);
@@ -30,5 +50,8 @@ it('lets in what the configuration allows over all requests, and refuses the res
     expect(error).toBeInstanceOf(IngestError);
     expect([error.status, Number(error.headers['retry-after'])]).toEqual([429, expect.any(Number)]);
   }
-  await expect(admit(env, parseConfig('{}'), 1e9)).resolves.toBeUndefined();
+  expect(currentPressure()).toBe('high');
+  // With an error among its spans the same is let in.
+  await admit(env, config, 100, () => true);
+  await expect(admit(env, parseConfig('{}'), 1e9, never)).resolves.toBeUndefined();
 });

@@ -6,27 +6,33 @@
 import type { Config } from '../../durable-objects/config.ts';
 import type { Env } from '../../durable-objects/env.ts';
 import { countRefused } from '../counters.ts';
-import { IngestError } from '../errors.ts';
+import { noteWhole, overloaded } from './pressure.ts';
 
 /** An isolate leases a tenth of a second's worth at a time. */
 const LEASE_SECONDS = 0.1;
+/** When so little of the bucket is left, senders are told before one of them is refused. */
+const MODERATE_LEFT = 0.5;
 
 let tokens = 0;
+/** Until when it is in vain to ask the Ledger, for requests that are urgent and for the others. */
+let urgentRefusedUntilMs = 0;
 let refusedUntilMs = 0;
 let asking: Promise<void> | null = null;
 
-/** Throws IngestError 429 when the deployment takes in as much as it is meant to already. */
-export async function admit(env: Env, config: Config, spans: number): Promise<void> {
+/**
+ * Throws IngestError 429 when the deployment takes in as much as it is meant to already. `isUrgent` says whether the request is
+ * one of those that are let in longest.
+ */
+export async function admit(env: Env, config: Config, spans: number, isUrgent: () => boolean): Promise<void> {
   const { spansPerSecond } = config.capacity;
   if (spansPerSecond === undefined) return;
   while (tokens < spans) {
-    const waitMs = refusedUntilMs - Date.now();
+    const waitMs = (isUrgent() ? urgentRefusedUntilMs : refusedUntilMs) - Date.now();
     if (waitMs > 0) {
       countRefused(spans);
-      const message = `more than ${spansPerSecond} spans a second: send the same again later`;
-      throw new IngestError(429, 'overloaded', message, Math.max(1, Math.ceil(waitMs / 1000)));
+      throw overloaded(`more than ${spansPerSecond} spans a second: send the same again later`, waitMs);
     }
-    asking ??= lease(env, spansPerSecond, spans - tokens).finally(() => {
+    asking ??= lease(env, spansPerSecond, spans - tokens, isUrgent()).finally(() => {
       asking = null;
     });
     await asking;
@@ -34,10 +40,14 @@ export async function admit(env: Env, config: Config, spans: number): Promise<vo
   tokens -= spans;
 }
 
-async function lease(env: Env, spansPerSecond: number, needed: number): Promise<void> {
+async function lease(env: Env, spansPerSecond: number, needed: number, isUrgent: boolean): Promise<void> {
   const wanted = Math.ceil(spansPerSecond * LEASE_SECONDS);
-  const { spans, waitMs } = await env.LEDGER.getByName('ledger').lease(spansPerSecond, needed, wanted);
+  const { spans, waitMs, left } = await env.LEDGER.getByName('ledger').lease(spansPerSecond, needed, wanted, isUrgent);
   tokens += spans;
+  if (left < MODERATE_LEFT) noteWhole('moderate');
+  if (waitMs === 0) return;
+  noteWhole(isUrgent ? 'overload' : 'high');
   // Others that wait need not ask for the same in vain.
-  if (waitMs > 0) refusedUntilMs = Date.now() + waitMs;
+  if (isUrgent) urgentRefusedUntilMs = Date.now() + waitMs;
+  refusedUntilMs = Math.max(refusedUntilMs, Date.now() + waitMs);
 }

@@ -1,8 +1,8 @@
 /** From scanned spans to their shards: slice by trace, route, commit. Everything that takes spans in ends here. */
 
+import { type AppendResult, isTaken, levelOf } from '../../durable-objects/append-result.ts';
 import type { CurrentConfig } from '../../durable-objects/config-source.ts';
 import type { Env } from '../../durable-objects/env.ts';
-import type { AppendResult } from '../../durable-objects/protocol.ts';
 import { AppendFrameWriter } from '../../model/append-frame.ts';
 import { MAX_SLICED_BYTES, SHARD_TIMEOUT_MS } from '../../model/limits.ts';
 import { TooManyError } from '../../model/otlp/proto-reader.ts';
@@ -13,9 +13,11 @@ import { countRefused } from '../counters.ts';
 import { IngestError } from '../errors.ts';
 import { shardStub } from '../routing.ts';
 import { admit } from './admission.ts';
+import { isShardHigh, noteShard, overloaded, unavailable } from './pressure.ts';
+import { isUrgent } from './urgent.ts';
 
-/** A refusal asks the sender to wait this long where the shard does not say how long. */
-const RETRY_SECONDS = 1;
+/** How long a sender waits where no shard says how long. */
+const RETRY_MS = 1_000;
 
 /**
  * Commits the good rows of a table. Returns when every shard has them; throws IngestError 429 or 503 when one refused
@@ -23,23 +25,41 @@ const RETRY_SECONDS = 1;
  * marked as rejected in the table.
  */
 export async function appendTable(env: Env, config: CurrentConfig, table: SpanTable, flags: number): Promise<void> {
-  await admit(env, config, table.countGood());
+  let urgent: boolean | undefined;
+  const isTableUrgent = () => {
+    urgent ??= isUrgent(table, config);
+    return urgent;
+  };
+  checkShards(table, config, isTableUrgent);
+  await admit(env, config, table.countGood(), isTableUrgent);
   const shares = sliceByShard(table, config, flags);
   const results = await appendShares(env, config.table, shares);
   // What other shards have taken stays with them, and is merged when it comes again.
-  const refusals = results.filter((result) => result !== true);
-  const [first] = refusals;
-  if (first === undefined) return;
-  for (const [i, { spans }] of shares.entries()) if (results[i] !== true) countRefused(spans);
-  if (first === null || refusals.includes(null)) {
-    throw new IngestError(503, 'unavailable', 'a shard did not answer: send the same again later', RETRY_SECONDS);
+  let waitMs = 0;
+  let isUnanswered = false;
+  for (const [i, { shard, spans }] of shares.entries()) {
+    const result = results[i] ?? null;
+    // A call that fails says nothing of pressure.
+    if (result !== null) noteShard(shard, levelOf(result));
+    if (result !== null && isTaken(result)) continue;
+    countRefused(spans);
+    isUnanswered ||= result === null;
+    waitMs = Math.max(waitMs, Number(result ?? RETRY_MS));
   }
-  const retrySeconds = Math.ceil(first / 1000);
-  throw new IngestError(
-    429,
-    'overloaded',
-    'a shard is full or not ready: send the same again later',
-    Math.max(1, retrySeconds),
+  if (isUnanswered) throw unavailable('a shard did not answer: send the same again later', waitMs);
+  if (waitMs > 0) throw overloaded('a shard is full or not ready: send the same again later', waitMs);
+}
+
+/** Throws IngestError 429 where a shard of the table asks for what matters most, and the table has nothing of it. */
+function checkShards(table: SpanTable, { shards }: CurrentConfig, isTableUrgent: () => boolean): void {
+  const high = Array.from({ length: shards }, (_, shard) => isShardHigh(shard));
+  if (!high.includes(true)) return;
+  const isConcerned = table.goodRows().some((row) => high[ownerOf(slotOf(table.bytes, table.traceIdAt[row]), shards)]);
+  if (!isConcerned || isTableUrgent()) return;
+  countRefused(table.countGood());
+  throw overloaded(
+    'only requests with an error, a slow or a critical span are taken: send the same again later',
+    RETRY_MS,
   );
 }
 

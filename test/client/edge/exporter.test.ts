@@ -92,3 +92,22 @@ it('sends the key as a bearer token, protobuf, to /v1/traces under the endpoint'
   expect(seen.map(({ headers }) => headers.get('authorization'))).toEqual(['Bearer k', null]);
   expect(seen[0]!.headers.get('content-type')).toBe('application/x-protobuf');
 });
+
+it('sends server spans, errors and slow spans only while the edge says that it is pressed, and counts the rest', async () => {
+  const pressed = (pressure: string) => () => new Response(null, { headers: { 'tailrace-pressure': pressure } });
+  const work = () =>
+    withSpan('plain', () =>
+      withSpan('failed', (span) => {
+        span.setStatus('error');
+        return new Response();
+      }),
+    );
+  const exporter = edgeBehind(pressed('high'));
+  await handleTraced(work, { edge: { exporter } });
+  // The edge that answers now says that all is well again.
+  const { spans } = await handleTraced(work, { edge: { exporter } });
+  expect(spans.map(({ name }) => name)).toEqual(['GET', 'failed']);
+  const after = await handleTraced(work, { edge: { exporter } });
+  expect(after.spans.map(({ name }) => name)).toEqual(['GET', 'plain', 'failed']);
+  expect(exporter.losses).toEqual([null, 'pressure=1', null]);
+});

@@ -1,0 +1,139 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { Counters } from '../../../client/recorder/counters.ts';
+import { createDrain } from '../../../client/recorder/drain.ts';
+import { createMemory } from '../../../client/recorder/memory.ts';
+import type { Sent } from '../../../client/recorder/outcome.ts';
+import { createRecordWriter } from '../../../client/recorder/record.ts';
+import { createRing } from '../../../client/recorder/ring.ts';
+import { createStringTable } from '../../../client/recorder/strings.ts';
+import { decodeBatch } from '../../../model/batch/decode.ts';
+import type { SpanData } from '../../../model/span-data.ts';
+import { toRecordable } from '../../kit/recorded-batch.ts';
+import { arbitrarySpan } from '../../model/batch/arbitrary-batch.ts';
+
+const [SPAN] = fc.sample(arbitrarySpan, { seed: 5, numRuns: 1 });
+const START_US = 1_790_000_000_000_000;
+
+/** A page's ring and an edge that answers `sent`. */
+class Bench {
+  sent: Sent = { outcome: 'accepted', pressure: 'normal' };
+  /** Names of the spans of each batch, when it came, and the losses it told. */
+  readonly batches: { names: string[]; atMs: number; dropped: object }[] = [];
+  private readonly buffer = createMemory(false);
+  private readonly write = createRecordWriter(createRing(this.buffer), createStringTable(this.buffer));
+  readonly counters = new Counters(this.buffer);
+  readonly drain = createDrain({
+    buffer: this.buffer,
+    config: { url: '', resource: new Uint8Array([0]) },
+    maxRingBytes: 256 * 1024,
+    idle: async () => {},
+    send: async (bytes) => {
+      const { spans, dropped } = decodeBatch(bytes);
+      this.batches.push({ names: spans.map(({ name }) => name).sort(), atMs: performance.now(), dropped });
+      return this.sent;
+    },
+  });
+
+  record(name: string, span: Partial<SpanData> = {}): void {
+    const plain = {
+      parentSpanId: new Uint8Array(8).fill(7),
+      startUs: START_US,
+      endUs: START_US + 1_000,
+      statusCode: 0,
+    };
+    this.write(toRecordable({ ...SPAN!, events: [], ...plain, name, ...span }));
+  }
+
+  recordAll(): void {
+    this.record('plain');
+    this.record('root', { parentSpanId: null });
+    this.record('error', { statusCode: 2 });
+    this.record('slow', { endUs: START_US + 1_000_000 });
+  }
+}
+
+const ALL = ['error', 'plain', 'root', 'slow'];
+const MATTERS = ['error', 'root', 'slow'];
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+it('sends everything, and at once, while the edge is not pressed or says nothing', async () => {
+  const bench = new Bench();
+  for (const pressure of ['normal', null, 'new word'] as const) {
+    bench.sent = { outcome: 'accepted', pressure };
+    bench.recordAll();
+    await bench.drain();
+    expect(bench.batches.at(-1)!.names).toEqual(ALL);
+  }
+  expect(bench.counters.all().pressure).toBe(0);
+});
+
+it.each([
+  ['moderate', 1_000, 1_250, ALL],
+  ['high', 1_000, 2_000, MATTERS],
+  ['overload', 1_000, 2_000, MATTERS],
+  // Never more than 5 s are waited in addition.
+  ['high', 8_000, 13_000, MATTERS],
+] as const)(
+  'under %s pressure makes an interval of %i ms one of %i, and sends %j',
+  async (pressure, interval, longer, names) => {
+    const bench = new Bench();
+    bench.sent = { outcome: 'accepted', pressure };
+    bench.recordAll();
+    await bench.drain();
+    const [first] = bench.batches;
+    await vi.advanceTimersByTimeAsync(interval);
+    bench.recordAll();
+    const drained = bench.drain();
+    await vi.advanceTimersByTimeAsync(longer - interval - 1);
+    expect(bench.batches).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(2);
+    await drained;
+    expect(bench.batches).toHaveLength(2);
+    expect(Math.round(bench.batches[1]!.atMs - first!.atMs)).toBeGreaterThanOrEqual(longer);
+    expect(bench.batches[1]!.names).toEqual(names);
+    const lost = ALL.length - names.length;
+    expect(bench.counters.all()).toMatchObject({ accepted: 4 + names.length, pressure: lost });
+    // The next batch tells the edge.
+    bench.sent = { outcome: 'accepted', pressure: 'normal' };
+    bench.recordAll();
+    const last = bench.drain();
+    await vi.advanceTimersByTimeAsync(5_001);
+    await last;
+    expect(bench.batches[2]!.dropped).toEqual(lost > 0 ? { pressure: lost } : {});
+  },
+);
+
+it('keeps in the ring what could not be sent, and counts only what it has let go', async () => {
+  const bench = new Bench();
+  bench.sent = { outcome: 'unavailable', pressure: 'overload' };
+  bench.recordAll();
+  await bench.drain();
+  expect(bench.batches[0]!.names).toEqual(ALL);
+  expect(bench.counters.all()).toMatchObject({ accepted: 0, pressure: 0 });
+  bench.sent = { outcome: 'accepted', pressure: 'normal' };
+  const drained = bench.drain();
+  await vi.advanceTimersByTimeAsync(5_001);
+  await drained;
+  expect(bench.batches[1]!.names).toEqual(MATTERS);
+  expect(bench.counters.all()).toMatchObject({ accepted: 3, pressure: 1 });
+});
+
+it('sends everything again when the edge has not said for half a minute that it is pressed', async () => {
+  const bench = new Bench();
+  bench.sent = { outcome: 'accepted', pressure: 'high' };
+  bench.record('root', { parentSpanId: null });
+  await bench.drain();
+  bench.record('plain');
+  const alone = bench.drain();
+  await vi.advanceTimersByTimeAsync(5_001);
+  await alone;
+  // There was nothing to send, so nobody could say that it is better.
+  expect([bench.batches.length, bench.counters.all().pressure]).toEqual([1, 1]);
+  await vi.advanceTimersByTimeAsync(30_000);
+  bench.record('plain');
+  await bench.drain();
+  expect(bench.batches[1]!.names).toEqual(['plain']);
+});
