@@ -4,6 +4,7 @@ import { DurableObject } from 'cloudflare:workers';
 import { COST_ITEMS, type CostItem, costKey } from '../model/costs.ts';
 import { Capacity, type Lease } from './capacity.ts';
 import { CostMeter, meterEvents } from './cost-meter.ts';
+import { KeyBudgets, type KeyLease, type KeyLimits } from './key-budgets.ts';
 import type { CounterDeltas, LedgerApi } from './protocol.ts';
 
 export class Ledger extends DurableObject implements LedgerApi {
@@ -11,6 +12,7 @@ export class Ledger extends DurableObject implements LedgerApi {
   private readonly counters: Record<string, number>;
   /** Made anew when the object starts or the configuration changes: then a burst more may come in. */
   private capacity: Capacity | null = null;
+  private readonly keys: KeyBudgets;
 
   constructor(state: DurableObjectState, env: unknown) {
     super(state, env as never);
@@ -19,6 +21,7 @@ export class Ledger extends DurableObject implements LedgerApi {
     sql.exec('CREATE TABLE IF NOT EXISTS counters (id INTEGER PRIMARY KEY, json TEXT NOT NULL) STRICT');
     const [row] = sql.exec<{ json: string }>('SELECT json FROM counters WHERE id = 1').toArray();
     this.counters = row ? (JSON.parse(row.json) as Record<string, number>) : {};
+    this.keys = new KeyBudgets(sql);
     const costs = Object.fromEntries(COST_ITEMS.map((item) => [item, this.counters[costKey(item, 'ledger')] ?? 0]));
     this.meter.restore(costs);
     // The row itself was written after that.
@@ -40,6 +43,10 @@ export class Ledger extends DurableObject implements LedgerApi {
     return this.capacity.lease(needed, wanted, nowMs);
   }
 
+  async leaseKey(key: string, limits: KeyLimits, needed: number, wanted: number): Promise<KeyLease> {
+    return this.keys.lease(key, limits, needed, wanted, Date.now());
+  }
+
   async read(): Promise<CounterDeltas> {
     this.noteCosts();
     return this.counters;
@@ -56,5 +63,6 @@ export class Ledger extends DurableObject implements LedgerApi {
 meterEvents<LedgerApi>(Ledger.prototype, {
   add: 'object_calls',
   lease: 'object_calls',
+  leaseKey: 'object_calls',
   read: 'object_calls',
 });

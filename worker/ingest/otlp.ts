@@ -19,7 +19,7 @@ import { takeTraces, toIngestError } from './take.ts';
 const PROTOBUF = 'application/x-protobuf';
 const JSON_TYPE = 'application/json';
 const JSON_DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
-const GRPC_CODES: Readonly<Record<number, number>> = { 400: 3, 401: 16, 413: 8, 415: 3, 429: 8, 503: 14 };
+const GRPC_CODES: Readonly<Record<number, number>> = { 400: 3, 401: 16, 403: 7, 413: 8, 415: 3, 429: 8, 503: 14 };
 
 export async function ingestOtlp(
   c: Context<{ Bindings: Env }>,
@@ -43,6 +43,7 @@ export async function ingestOtlp(
     isJson ? fromJson(body, rejections) : body,
     {
       protocol: isJson ? 'otlp_json' : 'otlp_protobuf',
+      sender: c.var.caller,
       what: isJson ? 'OTLP/JSON' : 'an OTLP trace request',
       flags: 0,
     },

@@ -10,12 +10,16 @@ import { scanTraces } from '../../model/otlp/scan.ts';
 import { REQUEST_LIMITS, type SpanTable } from '../../model/otlp/span-table.ts';
 import { countReceived, type Protocol } from '../counters.ts';
 import { IngestError } from '../errors.ts';
+import { giveBack, spend } from '../keys/budget.ts';
+import type { Caller } from '../keys/caller.ts';
+import { markKeyClass } from '../keys/mark.ts';
 import { appendTable } from './append.ts';
 import type { Rejections } from './rejections.ts';
 
 /** How spans have come. */
 export interface Arrival {
   readonly protocol: Protocol;
+  readonly sender: Caller;
   /** What the sender thinks it has sent, in words: `an OTLP trace request`. */
   readonly what: string;
   /** Of each slice (`model/slice-frame.ts`). */
@@ -30,13 +34,21 @@ export async function takeTraces(
   env: Env,
   config: CurrentConfig,
   otlp: Uint8Array,
-  { protocol, what, flags }: Arrival,
+  { protocol, sender, what, flags }: Arrival,
   rejections: Rejections,
 ): Promise<void> {
   const table = scan(otlp, what);
+  markKeyClass(table, sender.class);
   countReceived(protocol, table.count + rejections.count);
+  const spans = table.countGood();
   try {
-    await appendTable(env, config, table, flags);
+    await spend(env, sender.key, spans);
+    try {
+      await appendTable(env, config, table, flags);
+    } catch (error) {
+      giveBack(sender.key, spans);
+      throw error;
+    }
   } finally {
     rejections.addTable(table);
     rejections.report();
