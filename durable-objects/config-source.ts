@@ -3,6 +3,7 @@
 import type { RoutingTable } from '../model/routing.ts';
 import { type Config, parseConfig } from './config.ts';
 import type { Env } from './env.ts';
+import type { KeyList } from './keys.ts';
 import type { ConfigDocument } from './protocol.ts';
 
 /** Half of the time in which a change is in force everywhere. */
@@ -27,19 +28,28 @@ export class ConfigSource {
   private document: ConfigDocument | null;
   /** null as long as nobody has told. */
   table: RoutingTable | null;
+  /** Asked for only where `withKeys` says so; null as long as nobody has told. */
+  keys: KeyList | null = null;
+  private readonly withKeys: boolean;
   private askedMs = Number.NEGATIVE_INFINITY;
   config: CurrentConfig;
 
   /** `document`, `table`: what was in force when this was last known. Throws ConfigError where the variable is wrong. */
-  constructor(variable: string | undefined, document: ConfigDocument | null, table: RoutingTable | null) {
+  constructor(
+    variable: string | undefined,
+    document: ConfigDocument | null,
+    table: RoutingTable | null,
+    withKeys = false,
+  ) {
     this.variable = variable;
+    this.withKeys = withKeys;
     this.document = document;
     this.table = table;
     this.config = this.resolve();
   }
 
-  isStale(nowMs: number): boolean {
-    return nowMs - this.askedMs >= FRESH_MS;
+  isStale(nowMs: number, freshMs = FRESH_MS): boolean {
+    return nowMs - this.askedMs >= freshMs;
   }
 
   /**
@@ -52,7 +62,9 @@ export class ConfigSource {
   ): Promise<{ readonly document: ConfigDocument | null; readonly table: RoutingTable | null }> {
     this.askedMs = nowMs;
     try {
-      const { document, table } = await withTimeout(env.CONTROL.getByName('control').current());
+      const known = this.withKeys ? (this.keys?.version ?? -1) : null;
+      const { document, table, keys } = await withTimeout(env.CONTROL.getByName('control').current(known));
+      if (keys) this.keys = keys;
       if (!document || document.version <= (this.document?.version ?? 0)) return { document: null, table };
       const before = this.document;
       this.document = document;

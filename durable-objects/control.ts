@@ -1,15 +1,17 @@
 /**
- * The one object that holds the configuration - the document that is in force, the one before it, and when each came - and the
- * table of shards. When a configuration asks for another number of shards, it makes a new table, and takes the former ones
+ * The one object that holds the configuration - the document that is in force, the one before it, and when each came - the keys,
+ * the record of who did what, and the table of shards. When a configuration asks for another number of shards, it makes a new table, and takes the former ones
  * off it once no shard holds anything that came under them.
  */
 
 import { DurableObject } from 'cloudflare:workers';
 import type { Costs } from '../model/costs.ts';
 import { MAX_FORMER_TABLES, shardsInUse } from '../model/routing.ts';
+import { type AuditEntry, AuditLog, type AuditRecord } from './audit.ts';
 import { resolveConfig } from './config-source.ts';
 import { CostMeter, meterEvents } from './cost-meter.ts';
 import type { Env } from './env.ts';
+import { type Key, type KeyList, KeyTable } from './keys.ts';
 import { KnownTable } from './known-table.ts';
 import type { ConfigDocument, ConfigHistory, ControlApi, ControlState, PutResult } from './protocol.ts';
 
@@ -21,6 +23,8 @@ const DRAIN_INTERVAL_MS = 10_000;
 export class Control extends DurableObject<Env> implements ControlApi {
   readonly meter = new CostMeter(() => performance.now());
   private readonly known: KnownTable;
+  private readonly keyTable: KeyTable;
+  private readonly auditLog: AuditLog;
 
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
@@ -29,13 +33,17 @@ export class Control extends DurableObject<Env> implements ControlApi {
       'CREATE TABLE IF NOT EXISTS documents (version INTEGER PRIMARY KEY, text TEXT, changed_ms REAL NOT NULL) STRICT',
     );
     this.known = new KnownTable(state.storage.sql);
+    this.keyTable = new KeyTable(state.storage.sql);
+    this.auditLog = new AuditLog(state.storage.sql);
     // The variable may have changed with a deployment.
     this.changeTable();
     if (this.isDraining) this.armAlarm(0);
   }
 
-  async current(): Promise<ControlState> {
-    return { document: this.read()[0] ?? null, table: this.known.table };
+  async current(keysVersion: number | null): Promise<ControlState> {
+    const { list } = this.keyTable;
+    const keys = keysVersion === null || keysVersion === list.version ? null : list;
+    return { document: this.read()[0] ?? null, table: this.known.table, keys };
   }
 
   async history(): Promise<ConfigHistory> {
@@ -43,7 +51,7 @@ export class Control extends DurableObject<Env> implements ControlApi {
     return { current, previous, table: this.known.table };
   }
 
-  async put(text: string | null, variableVersion: number, expected: number | null): Promise<PutResult> {
+  async put(text: string | null, variableVersion: number, expected: number | null, who: string): Promise<PutResult> {
     const [before, older] = this.read();
     const version = before?.version ?? variableVersion;
     if (expected !== null && expected !== version) return { accepted: false, version };
@@ -52,7 +60,47 @@ export class Control extends DurableObject<Env> implements ControlApi {
     sql.exec('INSERT INTO documents VALUES (?, ?, ?)', document.version, document.text, document.changedMs);
     if (older) sql.exec('DELETE FROM documents WHERE version <= ?', older.version);
     this.changeTable();
+    const action = text === null ? 'config.delete' : 'config.put';
+    this.auditLog.note({ who, action, subject: String(document.version) }, document.changedMs);
     return { accepted: true, document, table: this.known.table };
+  }
+
+  async keys(): Promise<KeyList> {
+    return this.keyTable.list;
+  }
+
+  async addKey(key: Key, who: string): Promise<boolean> {
+    if (!this.keyTable.add(key)) return false;
+    this.auditLog.note({ who, action: 'key.create', subject: key.id }, Date.now());
+    return true;
+  }
+
+  async rotateKey(id: string, hash: string, graceMs: number, who: string): Promise<Key | null> {
+    const key = this.keyTable.get(id);
+    if (!key || key.revokedMs !== null) return null;
+    const nowMs = Date.now();
+    const rotated = { ...key, hash, previous: { hash: key.hash, untilMs: nowMs + graceMs } };
+    this.keyTable.set(rotated);
+    this.auditLog.note({ who, action: 'key.rotate', subject: id }, nowMs);
+    return rotated;
+  }
+
+  async revokeKey(id: string, who: string): Promise<boolean> {
+    const key = this.keyTable.get(id);
+    if (!key) return false;
+    if (key.revokedMs !== null) return true;
+    const nowMs = Date.now();
+    this.keyTable.set({ ...key, revokedMs: nowMs });
+    this.auditLog.note({ who, action: 'key.revoke', subject: id }, nowMs);
+    return true;
+  }
+
+  async note(entry: AuditEntry): Promise<void> {
+    this.auditLog.note(entry, Date.now());
+  }
+
+  async audit(before: number | null, limit: number): Promise<AuditRecord[]> {
+    return this.auditLog.read(before, limit);
   }
 
   /** Tells the shards of the table, and asks whether they are drained. */
@@ -132,6 +180,12 @@ meterEvents<ControlApi & Pick<Control, 'alarm'>>(Control.prototype, {
   current: 'object_calls',
   history: 'object_calls',
   put: 'object_calls',
+  keys: 'object_calls',
+  addKey: 'object_calls',
+  rotateKey: 'object_calls',
+  revokeKey: 'object_calls',
+  note: 'object_calls',
+  audit: 'object_calls',
   costs: 'object_calls',
   alarm: 'object_alarms',
 });

@@ -12,11 +12,15 @@ export interface Env {
   readonly ASSETS: Fetcher;
   /** JSON document, see `durable-objects/config.ts`. */
   readonly TAILRACE_CONFIG?: string;
-  /** Secrets. Without both, a deployment answers 503 to everything but `/health`. */
+  /** Secrets that are keys of themselves, the first a service's. Without any key at all, a deployment answers 503 to everything but `/health`. */
   readonly TAILRACE_INGEST_KEY?: string;
   readonly TAILRACE_READ_KEY?: string;
-  /** Secret. Without it nobody may change the configuration, erase or expire. */
   readonly TAILRACE_ADMIN_KEY?: string;
+  /** Cloudflare Access: `https://TEAM.cloudflareaccess.com` and the application's audience; who it lets in may read. */
+  readonly TAILRACE_ACCESS_TEAM?: string;
+  readonly TAILRACE_ACCESS_AUD?: string;
+  /** Who of them is an admin: emails, and groups as `group:NAME`, joined by commas. */
+  readonly TAILRACE_ACCESS_ADMINS?: string;
   /** `1` turns key checking off; only the local start sets it. */
   readonly TAILRACE_OPEN?: string;
 }

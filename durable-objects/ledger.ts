@@ -5,6 +5,7 @@ import { COST_ITEMS, type CostItem, costKey } from '../model/costs.ts';
 import { Capacity, type Lease } from './capacity.ts';
 import { CostMeter, meterEvents } from './cost-meter.ts';
 import { Instances } from './instances.ts';
+import { KeyBudgets, type KeyLease, type KeyLimits } from './key-budgets.ts';
 import type { CounterDeltas, LedgerApi, SeenInstance, SeenService, Sighting } from './protocol.ts';
 
 export class Ledger extends DurableObject implements LedgerApi {
@@ -13,6 +14,7 @@ export class Ledger extends DurableObject implements LedgerApi {
   private readonly seen: Instances;
   /** Made anew when the object starts or the configuration changes: then a burst more may come in. */
   private capacity: Capacity | null = null;
+  private readonly keys: KeyBudgets;
 
   constructor(state: DurableObjectState, env: unknown) {
     super(state, env as never);
@@ -22,6 +24,7 @@ export class Ledger extends DurableObject implements LedgerApi {
     this.seen = new Instances(sql);
     const [row] = sql.exec<{ json: string }>('SELECT json FROM counters WHERE id = 1').toArray();
     this.counters = row ? (JSON.parse(row.json) as Record<string, number>) : {};
+    this.keys = new KeyBudgets(sql);
     const costs = Object.fromEntries(COST_ITEMS.map((item) => [item, this.counters[costKey(item, 'ledger')] ?? 0]));
     this.meter.restore(costs);
     // The row itself was written after that.
@@ -42,6 +45,10 @@ export class Ledger extends DurableObject implements LedgerApi {
     const nowMs = Date.now();
     if (this.capacity?.spansPerSecond !== spansPerSecond) this.capacity = new Capacity(spansPerSecond, nowMs);
     return this.capacity.lease(needed, wanted, nowMs, isUrgent);
+  }
+
+  async leaseKey(key: string, limits: KeyLimits, needed: number, wanted: number): Promise<KeyLease> {
+    return this.keys.lease(key, limits, needed, wanted, Date.now());
   }
 
   async read(): Promise<CounterDeltas> {
@@ -76,6 +83,7 @@ export class Ledger extends DurableObject implements LedgerApi {
 meterEvents<LedgerApi>(Ledger.prototype, {
   add: 'object_calls',
   lease: 'object_calls',
+  leaseKey: 'object_calls',
   read: 'object_calls',
   hello: 'object_calls',
   goodbye: 'object_calls',

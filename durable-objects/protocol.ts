@@ -5,9 +5,12 @@ import type { RoutingTable } from '../model/routing.ts';
 import type { TraceSummary } from '../model/span.ts';
 import type { TraceQuery } from '../store/store.ts';
 import type { AppendResult } from './append-result.ts';
+import type { AuditEntry, AuditRecord } from './audit.ts';
 import type { Lease } from './capacity.ts';
 import type { Counters } from './counters.ts';
 import type { DryRunCount } from './dry-run.ts';
+import type { KeyLease, KeyLimits } from './key-budgets.ts';
+import type { Key, KeyList } from './keys.ts';
 import type { Place } from './log.ts';
 import type { PressureLevel } from './pressure.ts';
 import type { StatisticsCounters } from './statistics/state.ts';
@@ -119,6 +122,8 @@ export interface ConfigDocument {
 export interface ControlState {
   readonly document: ConfigDocument | null;
   readonly table: RoutingTable | null;
+  /** null where they were not asked for, or are those that the asker knows. */
+  readonly keys: KeyList | null;
 }
 
 export interface ConfigHistory {
@@ -132,13 +137,25 @@ export type PutResult =
   | { readonly accepted: false; readonly version: number };
 
 export interface ControlApi {
-  current(): Promise<ControlState>;
+  /** `keysVersion`: of the keys that the asker knows, -1 for none; null where it does not need them. */
+  current(keysVersion: number | null): Promise<ControlState>;
   history(): Promise<ConfigHistory>;
   /**
    * Puts a document in force that the caller has validated, or with null the variable; `variableVersion` is the version that
    * one names. Refused where another version than `expected` is in force.
    */
-  put(text: string | null, variableVersion: number, expected: number | null): Promise<PutResult>;
+  put(text: string | null, variableVersion: number, expected: number | null, who: string): Promise<PutResult>;
+  keys(): Promise<KeyList>;
+  /** False where there are too many. */
+  addKey(key: Key, who: string): Promise<boolean>;
+  /** Puts a new secret in the place of a key's, which stays valid for `graceMs`. null where there is no such key in use. */
+  rotateKey(id: string, hash: string, graceMs: number, who: string): Promise<Key | null>;
+  /** False where there is no such key. */
+  revokeKey(id: string, who: string): Promise<boolean>;
+  /** Puts it on record. */
+  note(entry: AuditEntry): Promise<void>;
+  /** What is on record before number `before`, or all of it, the newest first. */
+  audit(before: number | null, limit: number): Promise<AuditRecord[]>;
   /** What this object has cost since it started. */
   costs(): Promise<Costs>;
 }
@@ -215,4 +232,6 @@ export interface LedgerApi {
   instances(service: string): Promise<SeenInstance[]>;
   /** Tokens for spans to take in: at least `needed` or none, `wanted` where there are as many. `isUrgent`: of the reserve too. */
   lease(spansPerSecond: number, needed: number, wanted: number, isUrgent: boolean): Promise<Lease>;
+  /** The same of what a key, by its id, may take in. */
+  leaseKey(key: string, limits: KeyLimits, needed: number, wanted: number): Promise<KeyLease>;
 }

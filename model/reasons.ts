@@ -18,11 +18,13 @@ export type RejectionReason = (typeof REJECTION_REASONS)[number];
 /** Why a whole request was refused; its spans could not be counted. */
 export const REQUEST_REJECTION_REASONS = [
   'unauthorized',
+  'wrong_origin',
   'unsupported_media_type',
   'unsupported_encoding',
   'body_too_large',
   'malformed_body',
   'overloaded',
+  'key_limit',
   'unavailable',
 ] as const;
 export type RequestRejectionReason = (typeof REQUEST_REJECTION_REASONS)[number];

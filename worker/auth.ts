@@ -1,74 +1,182 @@
-/** Who may come in: one ingest key, one read key, one admin key. Closed without them, unless the local start says otherwise. */
+/**
+ * Who may come in: with a key that was made (`/api/keys`), with a secret that is one, or through Cloudflare Access. Closed
+ * without any of them, unless the local start says otherwise.
+ */
 
 import type { Context, MiddlewareHandler } from 'hono';
 import { getCookie } from 'hono/cookie';
 import type { Env } from '../durable-objects/env.ts';
-import { HttpError } from './errors.ts';
+import type { KeyClass, KeyList } from '../durable-objects/keys.ts';
+import { currentKeys } from './config.ts';
+import { HttpError, IngestError } from './errors.ts';
+import { callerOfAccess, hasAccess } from './keys/access.ts';
+import type { Caller } from './keys/caller.ts';
+import { allowOrigin, answerPreflight } from './keys/cors.ts';
+import { KeyRing } from './keys/key-ring.ts';
+import { digestOf } from './keys/secret.ts';
 
 export const READ_COOKIE = 'tailrace_read';
 
 type App = { Bindings: Env };
 
-/** The ingest key as `Authorization: Bearer` or, because a beacon has no headers, as `?key=`. */
+/** A class of routes: who may use them, in words. */
+interface Door {
+  readonly classes: readonly KeyClass[];
+  readonly what: string;
+}
+
+const INGEST: Door = { classes: ['page', 'service'], what: 'an ingest key' };
+const READ: Door = { classes: ['read', 'admin'], what: 'a read key' };
+const ADMIN: Door = { classes: ['admin'], what: 'an admin key' };
+const LOGIN: Door = { classes: ['read'], what: 'a read key' };
+
+/** The secrets of a deployment that are keys of themselves. */
+const SECRETS = [
+  ['TAILRACE_INGEST_KEY', 'service'],
+  ['TAILRACE_READ_KEY', 'read'],
+  ['TAILRACE_ADMIN_KEY', 'admin'],
+] as const satisfies readonly (readonly [keyof Env, KeyClass])[];
+
+/**
+ * The key of a page or a service as `Authorization: Bearer` or, because a beacon has no headers, as `?key=`; a page's only from
+ * its origins. Answers what a browser asks before and reads after (CORS).
+ */
 export function requireIngestKey(): MiddlewareHandler<App> {
   return async function ingestKey(c, next) {
-    await check(c, c.env.TAILRACE_INGEST_KEY, bearer(c) ?? c.req.query('key'), 'an ingest key');
-    await next();
+    const secret = bearer(c) ?? c.req.query('key');
+    const origin = c.req.header('origin');
+    if (c.req.method === 'OPTIONS') {
+      const caller = secret === undefined || isOpen(c.env) ? null : await findCaller(c, secret).catch(() => null);
+      return answerPreflight(c, origin, caller?.key ?? null);
+    }
+    // Who is refused has to be able to read why.
+    allowOrigin(c, origin, null);
+    const caller = isOpen(c.env) ? ANYONE_SENDS : await callerOf(c, secret, INGEST);
+    if (caller.key && caller.class === 'page' && !allowOrigin(c, origin, caller.key)) {
+      const from = origin === undefined ? 'a request without Origin' : `the origin ${origin}`;
+      throw new IngestError(403, 'wrong_origin', `${caller.key.id} is not for ${from}`);
+    }
+    c.set('caller', caller);
+    return next();
   };
 }
 
-/** The read key as `Authorization: Bearer` or in the login's cookie. */
+/** A read or admin key as `Authorization: Bearer`, a read key in the login's cookie, or Cloudflare Access. */
 export function requireReadKey(): MiddlewareHandler<App> {
   return async function readKey(c, next) {
-    const given = bearer(c) ?? getCookie(c, READ_COOKIE);
-    const admin = c.env.TAILRACE_ADMIN_KEY;
-    const isAdmin = given !== undefined && admin !== undefined && (await equalInConstantTime(given, admin));
-    if (!isAdmin) await check(c, c.env.TAILRACE_READ_KEY, given, 'a read key');
+    c.set('caller', await reader(c));
     await next();
   };
 }
 
-/** The admin key as `Authorization: Bearer`; never a cookie, which a page could be made to send. */
+async function reader(c: Context<App>): Promise<Caller> {
+  if (isOpen(c.env)) return ANYONE;
+  const secret = bearer(c);
+  if (secret !== undefined) return callerOf(c, secret, READ);
+  const access = await accessCaller(c);
+  return access ?? callerOf(c, getCookie(c, READ_COOKIE), READ);
+}
+
+/** An admin key as `Authorization: Bearer`, or Cloudflare Access; never the login's cookie, which a page could be made to send. */
 export function requireAdminKey(): MiddlewareHandler<App> {
   return async function adminKey(c, next) {
-    if (!isOpen(c.env) && !c.env.TAILRACE_ADMIN_KEY) {
-      throw new HttpError(503, 'not_configured', 'no admin key is configured: set the secret TAILRACE_ADMIN_KEY');
-    }
-    await check(c, c.env.TAILRACE_ADMIN_KEY, bearer(c), 'an admin key');
+    c.set('caller', await admin(c));
     await next();
   };
 }
+
+async function admin(c: Context<App>): Promise<Caller> {
+  if (isOpen(c.env)) return ANYONE;
+  const secret = bearer(c);
+  const access = secret === undefined ? await accessCaller(c) : null;
+  if (access?.class === 'admin') return access;
+  if (access) throw new HttpError(403, 'forbidden', `${access.who} is none of TAILRACE_ACCESS_ADMINS`);
+  return callerOf(c, secret, ADMIN);
+}
+
+/** Throws HttpError unless the secret is a read key's: what the login's cookie may hold. */
+export async function checkLogin(c: Context<App>, secret: string | undefined): Promise<void> {
+  if (!isOpen(c.env)) await callerOf(c, secret, LOGIN);
+}
+
+const ANYONE: Caller = { who: 'anyone', class: 'admin', key: null };
+const ANYONE_SENDS: Caller = { who: 'anyone', class: 'service', key: null };
 
 function isOpen(env: Env): boolean {
   return env.TAILRACE_OPEN === '1';
-}
-
-/** Throws HttpError unless `given` is the configured key. */
-export async function check(
-  c: Context<App>,
-  configured: string | undefined,
-  given: string | undefined,
-  what: string,
-): Promise<void> {
-  if (isOpen(c.env)) return;
-  if (!c.env.TAILRACE_INGEST_KEY || !c.env.TAILRACE_READ_KEY) {
-    throw new HttpError(
-      503,
-      'not_configured',
-      'no keys are configured: set the secrets TAILRACE_INGEST_KEY and TAILRACE_READ_KEY',
-    );
-  }
-  if (given && configured && (await equalInConstantTime(given, configured))) return;
-  throw new HttpError(401, 'unauthorized', given ? `this is not ${what}` : `${what} is required`);
 }
 
 function bearer(c: Context<App>): string | undefined {
   return /^Bearer +(.+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
 }
 
+/** Throws HttpError 401 or 503 unless the secret opens this door. */
+async function callerOf(c: Context<App>, secret: string | undefined, { classes, what }: Door): Promise<Caller> {
+  if (!secret) {
+    await checkConfigured(c);
+    throw new HttpError(401, 'unauthorized', `${what} is required`);
+  }
+  const caller = await findCaller(c, secret);
+  if (caller && classes.includes(caller.class)) return caller;
+  throw new HttpError(401, 'unauthorized', `this is not ${what}`);
+}
+
+/** null where it is no key at all. Throws HttpError 401 where it was one, 503 where that cannot be known. */
+async function findCaller(c: Context<App>, secret: string): Promise<Caller | null> {
+  for (const [who, keyClass] of SECRETS) {
+    const configured = c.env[who];
+    if (configured && (await isSame(secret, configured))) return { who, class: keyClass, key: null };
+  }
+  let keys = await keysOf(c, false);
+  let found = keys && (await ringOf(keys).find(secret, Date.now()));
+  if (!found) {
+    keys = await keysOf(c, true);
+    found = keys && (await ringOf(keys).find(secret, Date.now()));
+  }
+  if (!keys) throw new HttpError(503, 'unavailable', 'the keys are not known yet: try again later', 1);
+  if (!found) {
+    await checkConfigured(c);
+    return null;
+  }
+  const { key, fault } = found;
+  if (fault === null) return { who: key.id, class: key.class, key };
+  const has = { expired: 'has expired', revoked: 'was revoked', rotated: 'has another secret by now' }[fault];
+  throw new HttpError(401, 'unauthorized', `${key.id} ${has}`);
+}
+
+/** Throws HttpError 503 where nobody at all has a key. */
+async function checkConfigured(c: Context<App>): Promise<void> {
+  if (hasAccess(c.env) || SECRETS.some(([name]) => c.env[name])) return;
+  const keys = await keysOf(c, false);
+  if (keys && keys.keys.length > 0) return;
+  throw new HttpError(503, 'not_configured', 'no keys are configured: set the secret TAILRACE_ADMIN_KEY and make some');
+}
+
+/** Who Access has let in; null without it. What changes something has to come from this origin: browsers send the cookie along by themselves. */
+async function accessCaller(c: Context<App>): Promise<Caller | null> {
+  if (!hasAccess(c.env)) return null;
+  const token = c.req.header('cf-access-jwt-assertion') ?? getCookie(c, 'CF_Authorization');
+  const caller = token ? await callerOfAccess(c.env, token) : null;
+  const origin = c.req.header('origin');
+  if (caller && c.req.method !== 'GET' && origin !== undefined && origin !== new URL(c.req.url).origin) {
+    throw new HttpError(403, 'forbidden', `a page of ${origin} may not change anything`);
+  }
+  return caller;
+}
+
+function keysOf(c: Context<App>, isMissing: boolean): Promise<KeyList | null> {
+  return currentKeys(c.env, (work) => c.executionCtx.waitUntil(work), Date.now(), isMissing);
+}
+
+let ring: KeyRing | null = null;
+
+function ringOf(list: KeyList): KeyRing {
+  if (ring?.list !== list) ring = new KeyRing(list);
+  return ring;
+}
+
 /** Compares digests, so that neither length nor content of the secret shows in the time taken. */
-async function equalInConstantTime(a: string, b: string): Promise<boolean> {
-  const encoder = new TextEncoder();
-  const [left, right] = await Promise.all([a, b].map((text) => crypto.subtle.digest('SHA-256', encoder.encode(text))));
-  return crypto.subtle.timingSafeEqual(left!, right!);
+async function isSame(a: string, b: string): Promise<boolean> {
+  const [left, right] = await Promise.all([digestOf(a), digestOf(b)]);
+  return crypto.subtle.timingSafeEqual(left, right);
 }

@@ -1,25 +1,53 @@
-/** The configuration as this isolate knows it: requests wait for Control only as long as that has never answered. */
+/** The configuration and the keys as this isolate knows them: requests wait for Control only as long as that has never answered. */
 
 import { ConfigSource, type CurrentConfig } from '../durable-objects/config-source.ts';
 import type { Env } from '../durable-objects/env.ts';
+import type { KeyList } from '../durable-objects/keys.ts';
 
 type WaitUntil = (work: Promise<unknown>) => void;
+
+/** Keys that are known for so long are not relied on: an isolate that had nothing to do asks first. */
+const MAX_KEYS_AGE_MS = 10_000;
+/** A secret that is not known is asked for, this often at most: its key may have been made just now. */
+const UNKNOWN_KEY_MS = 1_000;
 
 let known: { readonly variable: string | undefined; readonly source: ConfigSource } | undefined;
 let asking: Promise<void> | null = null;
 
 /** At most 5 s behind while requests come. Throws ConfigError where the variable is wrong. */
 export async function currentConfig(env: Env, waitUntil: WaitUntil, nowMs: number): Promise<CurrentConfig> {
-  const variable = env.TAILRACE_CONFIG;
-  if (!known || known.variable !== variable) known = { variable, source: new ConfigSource(variable, null, null) };
-  const { source } = known;
-  if (!source.table) {
-    asking ??= refresh(source, env, nowMs).finally(() => {
-      asking = null;
-    });
-    await asking;
-  } else if (source.isStale(nowMs)) waitUntil(refresh(source, env, nowMs));
+  const source = sourceOf(env);
+  if (!source.table) await ask(source, env, nowMs);
+  else if (source.isStale(nowMs)) waitUntil(ask(source, env, nowMs));
   return source.config;
+}
+
+/** The same of the keys; null as long as Control has never answered. `isMissing`: one was looked for that is not among them. */
+export async function currentKeys(
+  env: Env,
+  waitUntil: WaitUntil,
+  nowMs: number,
+  isMissing = false,
+): Promise<KeyList | null> {
+  const source = sourceOf(env);
+  if (!source.keys || source.isStale(nowMs, isMissing ? UNKNOWN_KEY_MS : MAX_KEYS_AGE_MS)) {
+    await ask(source, env, nowMs);
+  } else if (source.isStale(nowMs)) waitUntil(ask(source, env, nowMs));
+  return source.keys;
+}
+
+function sourceOf(env: Env): ConfigSource {
+  const variable = env.TAILRACE_CONFIG;
+  if (!known || known.variable !== variable) known = { variable, source: new ConfigSource(variable, null, null, true) };
+  return known.source;
+}
+
+/** Those who ask at the same time wait for one answer. */
+function ask(source: ConfigSource, env: Env, nowMs: number): Promise<void> {
+  asking ??= refresh(source, env, nowMs).finally(() => {
+    asking = null;
+  });
+  return asking;
 }
 
 async function refresh(source: ConfigSource, env: Env, nowMs: number): Promise<void> {

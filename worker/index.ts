@@ -2,7 +2,6 @@
 
 import { type Context, Hono } from 'hono';
 import { deleteCookie, setCookie } from 'hono/cookie';
-import { cors } from 'hono/cors';
 import { HTTPException } from 'hono/http-exception';
 import { ConfigError } from '../durable-objects/config.ts';
 import type { CurrentConfig } from '../durable-objects/config-source.ts';
@@ -11,7 +10,8 @@ import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import { StoreError } from '../store/errors.ts';
 import { meterBindings } from '../store/meter.ts';
-import { check, READ_COOKIE, requireAdminKey, requireIngestKey, requireReadKey } from './auth.ts';
+import { listAudit, noteChange, noteRead } from './audit.ts';
+import { checkLogin, READ_COOKIE, requireAdminKey, requireIngestKey, requireReadKey } from './auth.ts';
 import { currentConfig } from './config.ts';
 import { deleteConfig, dryRunConfig, putConfig, readConfig } from './control/config.ts';
 import { expireDue, expireStep } from './control/expire.ts';
@@ -19,7 +19,7 @@ import { eraseTrace, exportRange, holdTrace, keepTrace, parseTraceId } from './c
 import { countCost, countRejectedRequest, flushSoon } from './counters.ts';
 import { HttpError, IngestError } from './errors.ts';
 import { ingestBatch } from './ingest/batch.ts';
-import { EXPORT_PATH, ingestRpc, RPC_EXPOSED_HEADERS, RPC_HEADERS, rpcError } from './ingest/grpc-web.ts';
+import { EXPORT_PATH, ingestRpc, rpcError } from './ingest/grpc-web.ts';
 import { hello } from './ingest/hello.ts';
 import { InFlight } from './ingest/in-flight.ts';
 import { ingestOtlp, otlpError } from './ingest/otlp.ts';
@@ -27,6 +27,7 @@ import { currentPressure, PRESSURE_HEADER } from './ingest/pressure.ts';
 import { ingestSpans, spansError } from './ingest/spans.ts';
 import { openStream } from './ingest/stream.ts';
 import { ingestZipkin } from './ingest/zipkin.ts';
+import { createKey, listKeys, revokeKey, rotateKey } from './keys/api.ts';
 import { renderMetrics } from './metrics.ts';
 import { parseTraceQuery } from './query/params.ts';
 import { listInstances, listOperations, listServices } from './query/services.ts';
@@ -41,7 +42,8 @@ type App = { Bindings: Env };
 
 const READ_COOKIE_SECONDS = 30 * 24 * 3600;
 
-const app = new Hono<App>();
+/** By itself for a test that asks every route. */
+export const app = new Hono<App>();
 
 /** Where spans come in, and with what. */
 const INGEST: Readonly<Record<string, typeof ingestOtlp>> = {
@@ -85,16 +87,6 @@ app.get('/ready', (c) => ready(c.env, Date.now()));
 app.get('/v1/stream', requireIngestKey(), (c) => openStream(c, () => config(c)));
 
 for (const path of ['/v1/*', EXPORT_PATH, '/api/v2/spans']) {
-  app.use(
-    path,
-    cors({
-      origin: '*',
-      allowMethods: ['POST'],
-      allowHeaders: ['content-type', 'content-encoding', 'authorization', ...RPC_HEADERS],
-      exposeHeaders: ['retry-after', PRESSURE_HEADER, ...RPC_EXPOSED_HEADERS],
-      maxAge: 86_400,
-    }),
-  );
   app.use(path, requireIngestKey());
 }
 for (const [path, handle] of Object.entries(INGEST)) {
@@ -109,7 +101,7 @@ app.post('/v1/goodbye', (c) => ingest(c, (_, __, inFlight) => hello(c, 'goodbye'
 app.post('/login', async (c) => {
   const { key } = await c.req.json<{ key?: unknown }>().catch(() => ({ key: undefined }));
   const given = typeof key === 'string' ? key : undefined;
-  await check(c, c.env.TAILRACE_READ_KEY, given, 'a read key');
+  await checkLogin(c, given);
   setCookie(c, READ_COOKIE, given ?? '', {
     httpOnly: true,
     sameSite: 'Strict',
@@ -141,6 +133,7 @@ app.get('/api/traces/:id', async (c) => {
   if (!found) {
     throw new HttpError(404, 'not_found', `there is no trace ${traceId}: it was never received, or has expired`);
   }
+  noteRead(c, 'trace.read', traceId);
   if (c.req.header('accept')?.includes('application/x-protobuf')) {
     return c.body(found.otlp.slice().buffer, 200, { 'content-type': 'application/x-protobuf' });
   }
@@ -157,27 +150,47 @@ app.get('/api/operations', async (c) =>
   c.json({ operations: await listOperations(c.env, await config(c), c.req.query('service') || undefined) }),
 );
 
-app.post('/api/traces/:id/keep', async (c) =>
-  keepTrace(c.env, await config(c), store(c.env), parseTraceId(c.req.param('id'))),
-);
-app.delete('/api/traces/:id', requireAdminKey(), async (c) =>
-  eraseTrace(c.env, await config(c), store(c.env), parseTraceId(c.req.param('id')), Date.now()),
-);
-app.put('/api/traces/:id/hold', requireAdminKey(), (c) =>
-  holdTrace(store(c.env), parseTraceId(c.req.param('id')), c.req.query('days'), Date.now()),
-);
+app.post('/api/traces/:id/keep', async (c) => {
+  const traceId = parseTraceId(c.req.param('id'));
+  await noteChange(c, 'trace.keep', traceId);
+  return keepTrace(c.env, await config(c), store(c.env), traceId);
+});
+app.delete('/api/traces/:id', requireAdminKey(), async (c) => {
+  const traceId = parseTraceId(c.req.param('id'));
+  await noteChange(c, 'trace.erase', traceId);
+  return eraseTrace(c.env, await config(c), store(c.env), traceId, Date.now());
+});
+app.put('/api/traces/:id/hold', requireAdminKey(), async (c) => {
+  const traceId = parseTraceId(c.req.param('id'));
+  await noteChange(c, 'trace.hold', traceId);
+  return holdTrace(store(c.env), traceId, c.req.query('days'), Date.now());
+});
 app.delete('/api/traces/:id/hold', requireAdminKey(), async (c) => {
-  await store(c.env).hold(parseTraceId(c.req.param('id')), null);
+  const traceId = parseTraceId(c.req.param('id'));
+  await noteChange(c, 'trace.release', traceId);
+  await store(c.env).hold(traceId, null);
   return c.body(null, 204);
 });
-app.get('/api/export', (c) => exportRange(store(c.env), c.req.query(), Date.now()));
-app.post('/api/expire', requireAdminKey(), async (c) =>
-  c.json(await expireStep(c.env, await config(c), store(c.env), Date.now(), c.req.query('dryRun') === '1')),
-);
+app.get('/api/export', (c) => {
+  noteRead(c, 'trace.export', `${c.req.query('start') ?? ''} ${c.req.query('end') ?? ''}`.trim());
+  return exportRange(store(c.env), c.req.query(), Date.now());
+});
+app.post('/api/expire', requireAdminKey(), async (c) => {
+  const isDry = c.req.query('dryRun') === '1';
+  if (!isDry) await noteChange(c, 'store.expire', '');
+  return c.json(await expireStep(c.env, await config(c), store(c.env), Date.now(), isDry));
+});
 app.get('/api/config', (c) => readConfig(c.env, c.req.query('version')));
-app.put('/api/config', requireAdminKey(), (c) => putConfig(c.env, c.req.raw));
-app.delete('/api/config', requireAdminKey(), (c) => deleteConfig(c.env, c.req.raw));
+app.put('/api/config', requireAdminKey(), (c) => putConfig(c.env, c.req.raw, c.var.caller.who));
+app.delete('/api/config', requireAdminKey(), (c) => deleteConfig(c.env, c.req.raw, c.var.caller.who));
 app.post('/api/config/dry-run', async (c) => dryRunConfig(c.env, await config(c), c.req.raw));
+
+app.use('/api/keys/*', requireAdminKey());
+app.get('/api/keys', listKeys);
+app.post('/api/keys', (c) => createKey(c, Date.now()));
+app.post('/api/keys/:id/rotate', (c) => rotateKey(c, c.req.param('id')));
+app.delete('/api/keys/:id', (c) => revokeKey(c, c.req.param('id')));
+app.get('/api/audit', requireAdminKey(), listAudit);
 
 /** What every way in has in common: a bound on memory, and what the sender is told of pressure, whatever becomes of the request. */
 async function ingest(c: Context<App>, handle: typeof ingestOtlp): Promise<Response> {

@@ -19,16 +19,16 @@ function withControl(answer: () => Promise<never>): Pick<Env, 'CONTROL' | 'TAILR
 it('goes by what it last heard where Control fails, and asks again after five seconds', async () => {
   const source = new ConfigSource(VARIABLE, null, null);
   expect([source.config.probability, source.isStale(0)]).toEqual([0.5, true]);
-  const put = await control().put(text(0.25), 1, null);
+  const put = await control().put(text(0.25), 1, null, 'test');
   if (!put.accepted) throw new Error('not accepted');
   const { document } = put;
-  const { table } = await control().current();
+  const { table } = await control().current(null);
   expect(await source.refresh(env, 0)).toEqual({ document, table });
   expect(source.config).toMatchObject({ probability: 0.25, version: document.version });
   // The same again is no news.
   expect(await source.refresh(env, 1)).toEqual({ document: null, table });
 
-  await control().put(text(0.75), 1, null);
+  await control().put(text(0.75), 1, null, 'test');
   const failing = withControl(() => Promise.reject(new Error('failed on purpose')));
   expect(await source.refresh(failing, 10_000)).toEqual(NOTHING);
   expect(source.config).toMatchObject({ probability: 0.25, version: document.version });
@@ -47,7 +47,7 @@ it('waits a second for Control, not longer', async () => {
 });
 
 it('a shard that starts while Control is away goes by what it knew', async () => {
-  const put = await control().put(text(0.125), 1, null);
+  const put = await control().put(text(0.125), 1, null, 'test');
   const shard = env.TRACE_SHARD.getByName('config-source');
   const configOf = (stub: typeof shard) =>
     runInDurableObject(stub, (instance: TraceShard) => {

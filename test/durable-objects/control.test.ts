@@ -12,12 +12,12 @@ const SHARDS = 6;
 const shard = (number: number) => env.TRACE_SHARD.getByName(`shard-${number}`);
 
 async function table(): Promise<RoutingTable> {
-  const { table } = await control.current();
+  const { table } = await control.current(null);
   return table!;
 }
 
 const put = (shards: number) =>
-  control.put(JSON.stringify({ ...JSON.parse(env.TAILRACE_CONFIG!), shards, headlessQuietMs: 0 }), 1, null);
+  control.put(JSON.stringify({ ...JSON.parse(env.TAILRACE_CONFIG!), shards, headlessQuietMs: 0 }), 1, null, 'test');
 
 function ownerIn(traceId: string, { shards }: RoutingTable): number {
   return ownerOf(slotOf(parseHex(traceId)!), shards);

@@ -214,7 +214,7 @@ describe('keys', () => {
   it('is closed to everything but /health while no keys are configured', async () => {
     const { default: worker } = await import('../../worker/index.ts');
     const context = { waitUntil() {}, passThroughOnException() {} } as unknown as ExecutionContext;
-    const closed = { ...env, TAILRACE_INGEST_KEY: '', TAILRACE_READ_KEY: '' };
+    const closed = { ...env, TAILRACE_INGEST_KEY: '', TAILRACE_READ_KEY: '', TAILRACE_ADMIN_KEY: '' };
     const status = async (path: string, method: string) =>
       (await worker.fetch(new Request(`https://edge.test${path}`, { method }) as never, closed, context)).status;
     expect(await status('/health', 'GET')).toBe(200);

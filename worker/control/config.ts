@@ -21,15 +21,15 @@ export async function readConfig(env: Env, version: string | undefined): Promise
 }
 
 /** `PUT /api/config`. */
-export async function putConfig(env: Env, request: Request): Promise<Response> {
+export async function putConfig(env: Env, request: Request, who: string): Promise<Response> {
   const text = await request.text();
   parseDocument(text);
-  return change(env, request, text);
+  return change(env, request, text, who);
 }
 
 /** `DELETE /api/config`: the variable is in force again. */
-export function deleteConfig(env: Env, request: Request): Promise<Response> {
-  return change(env, request, null);
+export function deleteConfig(env: Env, request: Request, who: string): Promise<Response> {
+  return change(env, request, null, who);
 }
 
 /** `POST /api/config/dry-run`. */
@@ -53,12 +53,12 @@ export async function dryRunConfig(env: Env, config: CurrentConfig, request: Req
   });
 }
 
-async function change(env: Env, request: Request, text: string | null): Promise<Response> {
-  const before = resolveConfig((await control(env).current()).document, env.TAILRACE_CONFIG);
+async function change(env: Env, request: Request, text: string | null, who: string): Promise<Response> {
+  const before = resolveConfig((await control(env).current(null)).document, env.TAILRACE_CONFIG);
   const header = expectedVersion(request);
   const named = text === null ? undefined : (JSON.parse(text || '{}') as { version?: number }).version;
   const expected = header ?? named ?? null;
-  const result = await control(env).put(text, before.version, expected);
+  const result = await control(env).put(text, before.version, expected, who);
   if (result.accepted) return answer(env, result.document, result.table);
   throw new HttpError(
     header === null ? 409 : 412,

@@ -8,7 +8,6 @@ import { BatchError } from '../../model/batch/batch-error.ts';
 import { decodeBatch, parseBatchHeader } from '../../model/batch/decode.ts';
 import { MAX_BATCH_BYTES } from '../../model/batch/format.ts';
 import { encodeTracesData } from '../../model/otlp/encode.ts';
-import { KEY_CLASS } from '../../model/otlp/span-table.ts';
 import type { ClientDropReason } from '../../model/reasons.ts';
 import { SLICE_GOODBYE } from '../../model/slice-frame.ts';
 import { countDropped } from '../counters.ts';
@@ -25,11 +24,10 @@ export async function ingestBatch(
   inFlight: InFlight,
 ): Promise<Response> {
   const batch = readBatch(await readBody(c.req.raw, inFlight, MAX_BATCH_BYTES));
-  // Everybody has a page's key: what came under it is marked, whatever the page says of itself.
-  const resource = [...batch.resource.filter(([key]) => key !== KEY_CLASS), [KEY_CLASS, 'page'] as const];
   const rejections = new Rejections();
-  const arrival = { protocol: 'batch', what: 'a Tailrace batch', flags: batch.goodbye ? SLICE_GOODBYE : 0 } as const;
-  await takeTraces(c.env, config, encodeTracesData(resource, batch.spans), arrival, rejections);
+  const flags = batch.goodbye ? SLICE_GOODBYE : 0;
+  const arrival = { protocol: 'batch', sender: c.var.caller, what: 'a Tailrace batch', flags } as const;
+  await takeTraces(c.env, config, encodeTracesData(batch.resource, batch.spans), arrival, rejections);
   // Counted once the batch is in: one that is refused comes again with the same numbers.
   for (const [reason, spans] of Object.entries(batch.dropped)) countDropped(reason as ClientDropReason, spans);
   const { count, firstMessage } = rejections;

@@ -24,16 +24,6 @@ import { takeTraces } from './take.ts';
 
 export const EXPORT_PATH = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
 
-/** What the clients of both protocols send beside what all send, and read of the answer. */
-export const RPC_HEADERS = [
-  'x-grpc-web',
-  'x-user-agent',
-  'grpc-timeout',
-  'connect-protocol-version',
-  'connect-timeout-ms',
-];
-export const RPC_EXPOSED_HEADERS = ['grpc-status', 'grpc-message', 'grpc-status-details-bin'];
-
 const GRPC_WEB = /^application\/grpc-web(-text)?(?:\+proto)?$/;
 const CONNECT = /^application\/(?:proto|json)$/;
 /** A gRPC message stands behind a byte of flags and four of length. */
@@ -50,7 +40,13 @@ export async function ingestRpc(
   const type = mediaType(request);
   const rejections = new Rejections();
   const take = (otlp: Uint8Array, protocol: Protocol) =>
-    takeTraces(c.env, config, otlp, { protocol, what: 'an OTLP trace request', flags: 0 }, rejections);
+    takeTraces(
+      c.env,
+      config,
+      otlp,
+      { protocol, sender: c.var.caller, what: 'an OTLP trace request', flags: 0 },
+      rejections,
+    );
   const web = GRPC_WEB.exec(type);
   if (web) {
     const body = await readBody(request, inFlight, config.ingest.maxBodyBytes);

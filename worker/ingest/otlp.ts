@@ -40,6 +40,7 @@ export async function ingestOtlp(
     isJson ? fromJson(body, rejections) : body,
     {
       protocol: isJson ? 'otlp_json' : 'otlp_protobuf',
+      sender: c.var.caller,
       what: isJson ? 'OTLP/JSON' : 'an OTLP trace request',
       flags: 0,
     },

@@ -37,7 +37,13 @@ export async function ingestSpans(
   const { otlp, rejections: rejected } = fromJsonBody(body, WHAT, encodeJsonSpans);
   const rejections = new Rejections();
   for (const { reason, message } of rejected) rejections.add(reason, () => message);
-  const good = await takeTraces(c.env, config, otlp, { protocol: 'spans', what: WHAT, flags: 0 }, rejections);
+  const good = await takeTraces(
+    c.env,
+    config,
+    otlp,
+    { protocol: 'spans', sender: c.var.caller, what: WHAT, flags: 0 },
+    rejections,
+  );
   const { count, messages } = rejections;
   return answer(200, { accepted: good, rejected: count, errors: messages, retryAfterSeconds: 0 });
 }

@@ -6,6 +6,7 @@ import type { Env } from '../../durable-objects/env.ts';
 import { MAX_STREAM_CALLS } from '../../model/limits.ts';
 import { countRejectedRequest, flushSoon } from '../counters.ts';
 import { HttpError, IngestError } from '../errors.ts';
+import type { Caller } from '../keys/caller.ts';
 import { InFlight } from './in-flight.ts';
 import { currentPressure } from './pressure.ts';
 import { Rejections } from './rejections.ts';
@@ -34,7 +35,12 @@ export async function openStream(
   const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
   server.binaryType = 'arraybuffer';
   server.accept();
-  serve(server, Math.floor(MAX_STREAM_CALLS / (shards + 1)), (otlp) => take(c.env, configNow, otlp), c.env);
+  serve(
+    server,
+    Math.floor(MAX_STREAM_CALLS / (shards + 1)),
+    (otlp) => take(c.env, configNow, c.var.caller, otlp),
+    c.env,
+  );
   const headers = offered.length > 0 ? { [PROTOCOL_HEADER]: PROTOCOL } : {};
   return new Response(null, { status: 101, webSocket: client, headers });
 }
@@ -67,12 +73,17 @@ function serve(socket: WebSocket, maxMessages: number, take: (otlp: Uint8Array) 
   socket.addEventListener('error', stop);
 }
 
-async function take(env: Env, configNow: () => Promise<CurrentConfig>, otlp: Uint8Array): Promise<Outcome> {
+async function take(
+  env: Env,
+  configNow: () => Promise<CurrentConfig>,
+  sender: Caller,
+  otlp: Uint8Array,
+): Promise<Outcome> {
   const inFlight = new InFlight();
   try {
     inFlight.take(otlp.length);
     const rejections = new Rejections();
-    const accepted = await takeTraces(env, await configNow(), otlp, ARRIVAL, rejections);
+    const accepted = await takeTraces(env, await configNow(), otlp, { ...ARRIVAL, sender }, rejections);
     const { count: rejected, firstMessage } = rejections;
     return { status: 'accepted', accepted, rejected, ...(firstMessage === null ? {} : { message: firstMessage }) };
   } catch (error) {

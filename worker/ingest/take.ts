@@ -11,6 +11,9 @@ import { scanTraces } from '../../model/otlp/scan.ts';
 import { REQUEST_LIMITS, type SpanTable } from '../../model/otlp/span-table.ts';
 import { countLatency, countOutcome, countReceived, type Protocol } from '../counters.ts';
 import { IngestError } from '../errors.ts';
+import { giveBack, spend } from '../keys/budget.ts';
+import type { Caller } from '../keys/caller.ts';
+import { markKeyClass } from '../keys/mark.ts';
 import { noteSightings } from '../sightings.ts';
 import { appendTable } from './append.ts';
 import type { Rejections } from './rejections.ts';
@@ -18,6 +21,7 @@ import type { Rejections } from './rejections.ts';
 /** How spans have come. */
 export interface Arrival {
   readonly protocol: Protocol;
+  readonly sender: Caller;
   /** What the sender thinks it has sent, in words: `an OTLP trace request`. */
   readonly what: string;
   /** Of each slice (`model/slice-frame.ts`). */
@@ -32,24 +36,33 @@ export async function takeTraces(
   env: Env,
   config: CurrentConfig,
   otlp: Uint8Array,
-  { protocol, what, flags }: Arrival,
+  { protocol, sender, what, flags }: Arrival,
   rejections: Rejections,
 ): Promise<number> {
   const startMs = Date.now();
   const table = scan(otlp, what);
+  // Only pages send batches, and everybody can have the key of one.
+  markKeyClass(table, protocol === 'batch' ? 'page' : sender.class);
   countReceived(protocol, table.count + rejections.count);
+  const spans = table.countGood();
   let isTaken = false;
   try {
-    await appendTable(env, config, table, flags);
+    await spend(env, sender.key, spans);
+    try {
+      await appendTable(env, config, table, flags);
+    } catch (error) {
+      giveBack(sender.key, spans);
+      throw error;
+    }
     isTaken = true;
   } finally {
     rejections.addTable(table);
     rejections.report();
     const nowMs = Date.now();
     if (isTaken) noteSightings(table, nowMs);
-    const { spans, bytes } = goodOf(table);
-    countOutcome(protocol, isTaken ? 'accepted' : 'refused', spans, bytes);
-    countOutcome(protocol, 'rejected', rejections.count, otlp.length - bytes);
+    const good = goodOf(table);
+    countOutcome(protocol, isTaken ? 'accepted' : 'refused', good.spans, good.bytes);
+    countOutcome(protocol, 'rejected', rejections.count, otlp.length - good.bytes);
     countLatency(protocol, nowMs - startMs);
   }
   return table.countGood();

@@ -34,7 +34,7 @@ export async function ingestZipkin(
     type === 'application/json' ? fromJsonBody(body, WHAT, encodeZipkinJson) : fromProtobuf(body);
   const rejections = new Rejections();
   for (const { reason, message } of rejected) rejections.add(reason, () => message);
-  await takeTraces(c.env, config, otlp, { protocol: 'zipkin', what: WHAT, flags: 0 }, rejections);
+  await takeTraces(c.env, config, otlp, { protocol: 'zipkin', sender: c.var.caller, what: WHAT, flags: 0 }, rejections);
   return new Response(null, { status: 202 });
 }
 
