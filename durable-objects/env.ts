@@ -17,6 +17,8 @@ export interface Env {
   readonly TAILRACE_READ_KEY?: string;
   /** Secret. Without it nobody may change the configuration, erase or expire. */
   readonly TAILRACE_ADMIN_KEY?: string;
+  /** Secret. Without it values that are to be hashed are masked. */
+  readonly TAILRACE_HASH_KEY?: string;
   /** `1` turns key checking off; only the local start sets it. */
   readonly TAILRACE_OPEN?: string;
 }

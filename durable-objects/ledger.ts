@@ -5,10 +5,12 @@ import { COST_ITEMS, type CostItem, costKey } from '../model/costs.ts';
 import { Capacity, type Lease } from './capacity.ts';
 import { CostMeter, meterEvents } from './cost-meter.ts';
 import type { CounterDeltas, LedgerApi } from './protocol.ts';
+import { Quarantine, type QuarantinedSpan, type RejectedSpan } from './quarantine.ts';
 
 export class Ledger extends DurableObject implements LedgerApi {
   readonly meter = new CostMeter(() => performance.now());
   private readonly counters: Record<string, number>;
+  private readonly samples: Quarantine;
   /** Made anew when the object starts or the configuration changes: then a burst more may come in. */
   private capacity: Capacity | null = null;
 
@@ -17,6 +19,7 @@ export class Ledger extends DurableObject implements LedgerApi {
     this.meter.watch(state.storage);
     const { sql } = state.storage;
     sql.exec('CREATE TABLE IF NOT EXISTS counters (id INTEGER PRIMARY KEY, json TEXT NOT NULL) STRICT');
+    this.samples = new Quarantine(sql);
     const [row] = sql.exec<{ json: string }>('SELECT json FROM counters WHERE id = 1').toArray();
     this.counters = row ? (JSON.parse(row.json) as Record<string, number>) : {};
     const costs = Object.fromEntries(COST_ITEMS.map((item) => [item, this.counters[costKey(item, 'ledger')] ?? 0]));
@@ -45,6 +48,14 @@ export class Ledger extends DurableObject implements LedgerApi {
     return this.counters;
   }
 
+  async quarantine(spans: readonly RejectedSpan[]): Promise<void> {
+    this.samples.add(spans, Date.now());
+  }
+
+  async readQuarantine(before: number | null, limit: number): Promise<QuarantinedSpan[]> {
+    return this.samples.read(before, limit);
+  }
+
   /** What this object itself costs is among the counters. */
   private noteCosts(): void {
     for (const [item, count] of Object.entries(this.meter.totals()) as [CostItem, number][]) {
@@ -57,4 +68,6 @@ meterEvents<LedgerApi>(Ledger.prototype, {
   add: 'object_calls',
   lease: 'object_calls',
   read: 'object_calls',
+  quarantine: 'object_calls',
+  readQuarantine: 'object_calls',
 });

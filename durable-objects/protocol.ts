@@ -9,6 +9,7 @@ import type { Counters } from './counters.ts';
 import type { DryRunCount } from './dry-run.ts';
 import type { Place } from './log.ts';
 import type { PressureLevel } from './pressure.ts';
+import type { QuarantinedSpan, RejectedSpan } from './quarantine.ts';
 import type { StatisticsCounters } from './statistics/state.ts';
 
 /** True: durable. Milliseconds: refused, and the same may come again after them. An object would cost a call a third more. */
@@ -177,4 +178,8 @@ export interface LedgerApi {
   read(): Promise<CounterDeltas>;
   /** Tokens for spans to take in: at least `needed` or none, `wanted` where there are as many. */
   lease(spansPerSecond: number, needed: number, wanted: number): Promise<Lease>;
+  /** A sample of rejected spans, to be kept where there was not just another. */
+  quarantine(spans: readonly RejectedSpan[]): Promise<void>;
+  /** Newest first, those with an id less than `before`. */
+  readQuarantine(before: number | null, limit: number): Promise<QuarantinedSpan[]>;
 }

@@ -21,6 +21,7 @@ import { HttpError, IngestError } from './errors.ts';
 import { ingestBatch } from './ingest/batch.ts';
 import { InFlight } from './ingest/in-flight.ts';
 import { ingestOtlp, otlpError } from './ingest/otlp.ts';
+import { listQuarantine } from './ingest/quarantine.ts';
 import { renderMetrics } from './metrics.ts';
 import { parseTraceQuery } from './query/params.ts';
 import { listOperations, listServices } from './query/services.ts';
@@ -132,6 +133,7 @@ app.get('/api/export', (c) => exportRange(store(c.env), c.req.query(), Date.now(
 app.post('/api/expire', requireAdminKey(), async (c) =>
   c.json(await expireStep(c.env, await config(c), store(c.env), Date.now(), c.req.query('dryRun') === '1')),
 );
+app.get('/api/quarantine', requireAdminKey(), (c) => listQuarantine(c.env, c.req.query()));
 app.get('/api/config', (c) => readConfig(c.env, c.req.query('version')));
 app.put('/api/config', requireAdminKey(), (c) => putConfig(c.env, c.req.raw));
 app.delete('/api/config', requireAdminKey(), (c) => deleteConfig(c.env, c.req.raw));

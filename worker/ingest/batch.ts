@@ -8,12 +8,12 @@ import { BatchError } from '../../model/batch/batch-error.ts';
 import { decodeBatch, parseBatchHeader } from '../../model/batch/decode.ts';
 import { MAX_BATCH_BYTES } from '../../model/batch/format.ts';
 import { encodeTracesData } from '../../model/otlp/encode.ts';
-import { KEY_CLASS } from '../../model/otlp/span-table.ts';
 import type { ClientDropReason } from '../../model/reasons.ts';
 import { SLICE_GOODBYE } from '../../model/slice-frame.ts';
 import { countDropped } from '../counters.ts';
 import { IngestError } from '../errors.ts';
 import { inflateBatch, readBody } from './body.ts';
+import { describePage } from './enrich.ts';
 import type { InFlight } from './in-flight.ts';
 import { Rejections } from './rejections.ts';
 import { takeTraces } from './take.ts';
@@ -25,8 +25,7 @@ export async function ingestBatch(
   inFlight: InFlight,
 ): Promise<Response> {
   const batch = readBatch(await readBody(c.req.raw, inFlight, MAX_BATCH_BYTES));
-  // Everybody has a page's key: what came under it is marked, whatever the page says of itself.
-  const resource = [...batch.resource.filter(([key]) => key !== KEY_CLASS), [KEY_CLASS, 'page'] as const];
+  const resource = describePage(batch.resource, c.req.raw, batch.sentUs, config.ingest);
   const rejections = new Rejections();
   const arrival = { protocol: 'batch', what: 'a Tailrace batch', flags: batch.goodbye ? SLICE_GOODBYE : 0 } as const;
   await takeTraces(c.env, config, encodeTracesData(resource, batch.spans), arrival, rejections);

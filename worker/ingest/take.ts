@@ -5,6 +5,8 @@
 
 import type { CurrentConfig } from '../../durable-objects/config-source.ts';
 import type { Env } from '../../durable-objects/env.ts';
+import { applyRules } from '../../model/otlp/apply-rules.ts';
+import { checkTimes } from '../../model/otlp/check-times.ts';
 import { ProtoError, TooManyError } from '../../model/otlp/proto-reader.ts';
 import { scanTraces } from '../../model/otlp/scan.ts';
 import { REQUEST_LIMITS, type SpanTable } from '../../model/otlp/span-table.ts';
@@ -12,6 +14,7 @@ import { countReceived, type Protocol } from '../counters.ts';
 import { IngestError } from '../errors.ts';
 import { appendTable } from './append.ts';
 import type { Rejections } from './rejections.ts';
+import { rulesOf } from './rules.ts';
 
 /** How spans have come. */
 export interface Arrival {
@@ -35,11 +38,15 @@ export async function takeTraces(
 ): Promise<void> {
   const table = scan(otlp, what);
   countReceived(protocol, table.count + rejections.count);
+  const nowMs = Date.now();
+  const { pastMs, futureMs } = config.ingest;
+  checkTimes(table, (nowMs - pastMs) * 1000, (nowMs + futureMs) * 1000);
+  applyRules(table, rulesOf(config, env));
   try {
     await appendTable(env, config, table, flags);
   } finally {
     rejections.addTable(table);
-    rejections.report();
+    rejections.report(protocol, nowMs * 1000);
   }
 }
 
