@@ -15,11 +15,21 @@ export class RequestTemplate {
   private readonly places: readonly (readonly [at: number, trace: number])[];
   private readonly ids: Uint8Array<ArrayBuffer>;
 
-  /** `errors`: of the traces so many have a root that failed, the first ones. `padding`: bytes in one more attribute of each span. */
-  constructor({ spans: count = SPANS_PER_REQUEST, traces = TRACES_PER_REQUEST, errors = 0, padding = 0 } = {}) {
+  /** The spans as they were before they were encoded. */
+  readonly spans: readonly SpanData[];
+
+  /** `errors`: of the traces so many have a root that failed, the first ones. `padding`: bytes in one more attribute of each span; `url`: one more. */
+  constructor({
+    spans: count = SPANS_PER_REQUEST,
+    traces = TRACES_PER_REQUEST,
+    errors = 0,
+    padding = 0,
+    url = '',
+  } = {}) {
     this.ids = new Uint8Array(traces * 16);
     const startUs = Date.now() * 1000;
-    const spans = Array.from({ length: count }, (_, i) => span(i, traces, startUs, i < errors, padding));
+    const spans = Array.from({ length: count }, (_, i) => span(i, traces, startUs, i < errors, padding, url));
+    this.spans = spans;
     this.bytes = encodeTracesData(
       [
         ['service.name', 'checkout'],
@@ -47,7 +57,7 @@ export class RequestTemplate {
 }
 
 /** A span of four attributes; the first ones are the roots of the request's traces. */
-function span(i: number, traces: number, startUs: number, isError: boolean, padding: number): SpanData {
+function span(i: number, traces: number, startUs: number, isError: boolean, padding: number, url: string): SpanData {
   const id = new Uint8Array(8);
   new DataView(id.buffer).setUint32(4, i + 1);
   const parent = new Uint8Array(8);
@@ -69,6 +79,7 @@ function span(i: number, traces: number, startUs: number, isError: boolean, padd
       ['http.route', '/api/items/{id}'],
       ['http.response.status_code', 200],
       ['server.address', 'checkout.internal'],
+      ...(url === '' ? [] : [['url.full', url] as const]),
       ...(padding > 0 ? [['padding', 'x'.repeat(padding)] as const] : []),
     ],
     events: [],

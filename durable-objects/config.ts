@@ -4,7 +4,9 @@
  */
 
 import * as v from 'valibot';
-import { MAX_BODY_BYTES, MAX_SHARDS, MAX_TRACE_AGE_MS, MAX_TRACE_BYTES } from '../model/limits.ts';
+import { MAX_SHARDS, MAX_TRACE_AGE_MS, MAX_TRACE_BYTES } from '../model/limits.ts';
+import { ingestSchema } from './config/ingest.ts';
+import { privacySchema } from './config/privacy.ts';
 import { retentionSchema } from './config/retention.ts';
 import { countLearning, defaultRules, rulesSchema } from './config/rules.ts';
 import { MAX_LEARNING_POLICIES, MAX_TEXT_CHARS, MAX_VALUES } from './policies/bounds.ts';
@@ -67,13 +69,8 @@ const ConfigSchema = v.pipe(
     ),
     /** What the whole deployment is meant to take in; without it, what it can. */
     capacity: v.optional(v.strictObject({ spansPerSecond: v.optional(integer(1, 1e9)) }), {}),
-    ingest: v.optional(
-      v.strictObject({
-        /** The largest body that is taken, compressed or not; larger ones are refused with 413. */
-        maxBodyBytes: v.optional(integer(64 * KIB, 64 * MIB), MAX_BODY_BYTES),
-      }),
-      {},
-    ),
+    ingest: v.optional(ingestSchema, {}),
+    privacy: v.optional(privacySchema, {}),
     retention: v.optional(retentionSchema, {}),
   }),
   v.transform((config) => {

@@ -21,6 +21,8 @@ export interface Env {
   readonly TAILRACE_ACCESS_AUD?: string;
   /** Who of them is an admin: emails, and groups as `group:NAME`, joined by commas. */
   readonly TAILRACE_ACCESS_ADMINS?: string;
+  /** Secret. Without it values that are to be hashed are masked. */
+  readonly TAILRACE_HASH_KEY?: string;
   /** `1` turns key checking off; only the local start sets it. */
   readonly TAILRACE_OPEN?: string;
 }

@@ -7,11 +7,13 @@ import { CostMeter, meterEvents } from './cost-meter.ts';
 import { Instances } from './instances.ts';
 import { KeyBudgets, type KeyLease, type KeyLimits } from './key-budgets.ts';
 import type { CounterDeltas, LedgerApi, SeenInstance, SeenService, Sighting } from './protocol.ts';
+import { Quarantine, type QuarantinedSpan, type RejectedSpan } from './quarantine.ts';
 
 export class Ledger extends DurableObject implements LedgerApi {
   readonly meter = new CostMeter(() => performance.now());
   private readonly counters: Record<string, number>;
   private readonly seen: Instances;
+  private readonly samples: Quarantine;
   /** Made anew when the object starts or the configuration changes: then a burst more may come in. */
   private capacity: Capacity | null = null;
   private readonly keys: KeyBudgets;
@@ -22,6 +24,7 @@ export class Ledger extends DurableObject implements LedgerApi {
     const { sql } = state.storage;
     sql.exec('CREATE TABLE IF NOT EXISTS counters (id INTEGER PRIMARY KEY, json TEXT NOT NULL) STRICT');
     this.seen = new Instances(sql);
+    this.samples = new Quarantine(sql);
     const [row] = sql.exec<{ json: string }>('SELECT json FROM counters WHERE id = 1').toArray();
     this.counters = row ? (JSON.parse(row.json) as Record<string, number>) : {};
     this.keys = new KeyBudgets(sql);
@@ -72,6 +75,14 @@ export class Ledger extends DurableObject implements LedgerApi {
     return this.seen.listInstances(service, Date.now());
   }
 
+  async quarantine(spans: readonly RejectedSpan[]): Promise<void> {
+    this.samples.add(spans, Date.now());
+  }
+
+  async readQuarantine(before: number | null, limit: number): Promise<QuarantinedSpan[]> {
+    return this.samples.read(before, limit);
+  }
+
   /** What this object itself costs is among the counters. */
   private noteCosts(): void {
     for (const [item, count] of Object.entries(this.meter.totals()) as [CostItem, number][]) {
@@ -89,4 +100,6 @@ meterEvents<LedgerApi>(Ledger.prototype, {
   goodbye: 'object_calls',
   services: 'object_calls',
   instances: 'object_calls',
+  quarantine: 'object_calls',
+  readQuarantine: 'object_calls',
 });

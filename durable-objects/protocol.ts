@@ -13,6 +13,7 @@ import type { KeyLease, KeyLimits } from './key-budgets.ts';
 import type { Key, KeyList } from './keys.ts';
 import type { Place } from './log.ts';
 import type { PressureLevel } from './pressure.ts';
+import type { QuarantinedSpan, RejectedSpan } from './quarantine.ts';
 import type { StatisticsCounters } from './statistics/state.ts';
 
 /** What a shard has of a trace. Parts of a kept trace that are stored may have left it. */
@@ -234,4 +235,8 @@ export interface LedgerApi {
   lease(spansPerSecond: number, needed: number, wanted: number, isUrgent: boolean): Promise<Lease>;
   /** The same of what a key, by its id, may take in. */
   leaseKey(key: string, limits: KeyLimits, needed: number, wanted: number): Promise<KeyLease>;
+  /** A sample of rejected spans, to be kept where there was not just another. */
+  quarantine(spans: readonly RejectedSpan[]): Promise<void>;
+  /** Newest first, those with an id less than `before`. */
+  readQuarantine(before: number | null, limit: number): Promise<QuarantinedSpan[]>;
 }

@@ -9,6 +9,14 @@ export const MAX_SPANS_PER_REQUEST = 50_000;
 export const MAX_ENVELOPES_PER_REQUEST = 10_000;
 /** A resource and a scope, which are copied into every trace's slice. */
 export const MAX_ENVELOPE_BYTES = 64 * 1024;
+/** An attribute's key; and all keys of all services that an isolate knows. */
+export const MAX_KEY_BYTES = 256;
+export const MAX_KNOWN_KEY_BYTES = 4 * 1024 * 1024;
+/** Samples of rejected spans: how much of a span, how many an isolate tells of at a time, how often, and how many tellings are kept. */
+export const MAX_SAMPLE_BYTES = 512;
+export const MAX_SAMPLES_AT_ONCE = 16;
+export const QUARANTINE_INTERVAL_MS = 10_000;
+export const MAX_QUARANTINE_ROWS = 64;
 /** What a request may grow to when it is cut by trace; below the 32 MiB that one call to a shard may have. */
 export const MAX_SLICED_BYTES = 24 * 1024 * 1024;
 /** Objects and arrays in a JSON body, which take far more memory than bytes. */

@@ -15,6 +15,17 @@ export const REJECTION_REASONS = [
 ] as const;
 export type RejectionReason = (typeof REJECTION_REASONS)[number];
 
+/** Why the edge left an attribute, event or link out of a span, resource or scope. Their dropped counts say how many. */
+export const REMOVAL_REASONS = [
+  'too_many_attributes',
+  'too_many_events',
+  'too_many_links',
+  'too_many_keys',
+  'key_too_long',
+  'rule',
+] as const;
+export type RemovalReason = (typeof REMOVAL_REASONS)[number];
+
 /** Why a whole request was refused; its spans could not be counted. */
 export const REQUEST_REJECTION_REASONS = [
   'unauthorized',

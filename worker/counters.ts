@@ -2,7 +2,14 @@
 
 import type { Env } from '../durable-objects/env.ts';
 import { type CostItem, costKey } from '../model/costs.ts';
-import type { ClientDropReason, RejectionReason, RequestRejectionReason, WorkerDropReason } from '../model/reasons.ts';
+import type {
+  ClientDropReason,
+  RejectionReason,
+  RemovalReason,
+  RequestRejectionReason,
+  WorkerDropReason,
+} from '../model/reasons.ts';
+import { flushSamples } from './ingest/quarantine.ts';
 import { putBackSightings, takeSightings } from './sightings.ts';
 
 export const PROTOCOLS = [
@@ -63,6 +70,11 @@ export function countRejected(reason: RejectionReason, spans = 1): void {
   count(`tailrace_spans_rejected_total{reason="${reason}"}`, spans);
 }
 
+/** An attribute, event or link that was left out of what was taken in. */
+export function countRemoved(reason: RemovalReason): void {
+  count(`tailrace_span_parts_removed_total{reason="${reason}"}`, 1);
+}
+
 /** Spans that were read and then not committed, because a shard refused; the sender was told to try again. */
 export function countRefused(spans: number): void {
   count('tailrace_spans_refused_total', spans);
@@ -102,5 +114,5 @@ export async function flushSoon(env: Env, nowMs: number): Promise<void> {
   if (nowMs < flushAtMs && flushAtMs <= nowMs + FLUSH_AFTER_MS) return;
   flushAtMs = nowMs + FLUSH_AFTER_MS;
   await scheduler.wait(FLUSH_AFTER_MS);
-  await flushCounters(env);
+  await Promise.all([flushCounters(env), flushSamples(env)]);
 }

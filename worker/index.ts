@@ -24,6 +24,7 @@ import { hello } from './ingest/hello.ts';
 import { InFlight } from './ingest/in-flight.ts';
 import { ingestOtlp, otlpError } from './ingest/otlp.ts';
 import { currentPressure, PRESSURE_HEADER } from './ingest/pressure.ts';
+import { listQuarantine } from './ingest/quarantine.ts';
 import { ingestSpans, spansError } from './ingest/spans.ts';
 import { openStream } from './ingest/stream.ts';
 import { ingestZipkin } from './ingest/zipkin.ts';
@@ -180,6 +181,7 @@ app.post('/api/expire', requireAdminKey(), async (c) => {
   if (!isDry) await noteChange(c, 'store.expire', '');
   return c.json(await expireStep(c.env, await config(c), store(c.env), Date.now(), isDry));
 });
+app.get('/api/quarantine', requireAdminKey(), (c) => listQuarantine(c.env, c.req.query()));
 app.get('/api/config', (c) => readConfig(c.env, c.req.query('version')));
 app.put('/api/config', requireAdminKey(), (c) => putConfig(c.env, c.req.raw, c.var.caller.who));
 app.delete('/api/config', requireAdminKey(), (c) => deleteConfig(c.env, c.req.raw, c.var.caller.who));

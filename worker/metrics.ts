@@ -10,6 +10,7 @@ import {
   CLIENT_DROP_REASONS,
   DECISION_REASONS,
   REJECTION_REASONS,
+  REMOVAL_REASONS,
   REQUEST_REJECTION_REASONS,
   WORKER_DROP_REASONS,
 } from '../model/reasons.ts';
@@ -56,6 +57,12 @@ export async function renderMetrics(env: Env, config: CurrentConfig): Promise<st
       type: 'counter',
       help: 'Spans that were wrong in themselves, by reason.',
       samples: fromLedger('tailrace_spans_rejected', 'reason', REJECTION_REASONS),
+    },
+    {
+      name: 'tailrace_span_parts_removed',
+      type: 'counter',
+      help: 'Attributes, events and links left out of spans, resources and scopes that were taken in, by reason.',
+      samples: fromLedger('tailrace_span_parts_removed', 'reason', REMOVAL_REASONS),
     },
     counter(
       'tailrace_spans_refused',

@@ -68,9 +68,10 @@ const SPAN_BYTES_GUESS = 128;
 
 /** The spans of one OTLP message, a column a field. Rows 0 to `count - 1` are in the message's order. */
 export class SpanTable {
-  readonly bytes: Uint8Array;
+  /** What offsets point into. */
+  bytes: Uint8Array;
   /** Of `bytes`. */
-  readonly view: DataView;
+  view: DataView;
   readonly limits: ScanLimits;
   readonly resources: ScannedResource[] = [];
   readonly scopes: ScannedScope[] = [];
@@ -109,6 +110,16 @@ export class SpanTable {
   rejection(i: number): RejectionReason | null {
     const code = this.rejected[i]!;
     return code === 0 ? null : REJECTION_REASONS[code - 1]!;
+  }
+
+  isRejected(i: number): boolean {
+    return this.rejected[i] !== 0;
+  }
+
+  /** Puts longer bytes, which begin with those that are there, in their place. */
+  extend(bytes: Uint8Array): void {
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   /** Rows that are not rejected. */

@@ -79,7 +79,7 @@ describe('POST /v1/traces', () => {
     expect(new TextDecoder().decode(bytes)).toContain('span 1 (broken): the span id must be 8 bytes');
     expect((await trace(id)).spans).toHaveLength(1);
 
-    const spans = [{ traceId: 'no' }, { traceId: id, spanId: spanId(3), startTimeUnixNano: 1e15 }];
+    const spans = [{ traceId: 'no' }, { traceId: id, spanId: spanId(3), startTimeUnixNano: 1.79e18 }];
     const json = await post('/v1/traces', JSON_TYPE, JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] }));
     expect(await json.json()).toEqual({
       partialSuccess: {

@@ -13,6 +13,7 @@ import { SLICE_GOODBYE } from '../../model/slice-frame.ts';
 import { countDropped } from '../counters.ts';
 import { IngestError } from '../errors.ts';
 import { inflateBatch, readBody } from './body.ts';
+import { describePage } from './enrich.ts';
 import type { InFlight } from './in-flight.ts';
 import { Rejections } from './rejections.ts';
 import { takeTraces } from './take.ts';
@@ -24,10 +25,11 @@ export async function ingestBatch(
   inFlight: InFlight,
 ): Promise<Response> {
   const batch = readBatch(await readBody(c.req.raw, inFlight, MAX_BATCH_BYTES));
+  const resource = describePage(batch.resource, c.req.raw, batch.sentUs, config.ingest);
   const rejections = new Rejections();
   const flags = batch.goodbye ? SLICE_GOODBYE : 0;
   const arrival = { protocol: 'batch', sender: c.var.caller, what: 'a Tailrace batch', flags } as const;
-  await takeTraces(c.env, config, encodeTracesData(batch.resource, batch.spans), arrival, rejections);
+  await takeTraces(c.env, config, encodeTracesData(resource, batch.spans), arrival, rejections);
   // Counted once the batch is in: one that is refused comes again with the same numbers.
   for (const [reason, spans] of Object.entries(batch.dropped)) countDropped(reason as ClientDropReason, spans);
   const { count, firstMessage } = rejections;

@@ -5,6 +5,8 @@
 
 import type { CurrentConfig } from '../../durable-objects/config-source.ts';
 import type { Env } from '../../durable-objects/env.ts';
+import { applyRules } from '../../model/otlp/apply-rules.ts';
+import { checkTimes } from '../../model/otlp/check-times.ts';
 import { JsonError } from '../../model/otlp/json-access.ts';
 import { ProtoError, TooManyError } from '../../model/otlp/proto-reader.ts';
 import { scanTraces } from '../../model/otlp/scan.ts';
@@ -17,6 +19,7 @@ import { markKeyClass } from '../keys/mark.ts';
 import { noteSightings } from '../sightings.ts';
 import { appendTable } from './append.ts';
 import type { Rejections } from './rejections.ts';
+import { rulesOf } from './rules.ts';
 
 /** How spans have come. */
 export interface Arrival {
@@ -44,6 +47,9 @@ export async function takeTraces(
   // Only pages send batches, and everybody can have the key of one.
   markKeyClass(table, protocol === 'batch' ? 'page' : sender.class);
   countReceived(protocol, table.count + rejections.count);
+  const { pastMs, futureMs } = config.ingest;
+  checkTimes(table, (startMs - pastMs) * 1000, (startMs + futureMs) * 1000);
+  applyRules(table, rulesOf(config, env));
   const spans = table.countGood();
   let isTaken = false;
   try {
@@ -57,10 +63,10 @@ export async function takeTraces(
     isTaken = true;
   } finally {
     rejections.addTable(table);
-    rejections.report();
     const nowMs = Date.now();
+    rejections.report(protocol, nowMs * 1000);
     if (isTaken) noteSightings(table, nowMs);
-    const good = goodOf(table);
+    const good = goodOf(table, otlp.length);
     countOutcome(protocol, isTaken ? 'accepted' : 'refused', good.spans, good.bytes);
     countOutcome(protocol, 'rejected', rejections.count, otlp.length - good.bytes);
     countLatency(protocol, nowMs - startMs);
@@ -69,9 +75,9 @@ export async function takeTraces(
 }
 
 /** The good spans, and their bytes with what is around all spans. */
-function goodOf(table: SpanTable): { readonly spans: number; readonly bytes: number } {
+function goodOf(table: SpanTable, length: number): { readonly spans: number; readonly bytes: number } {
   let spans = 0;
-  let { length: bytes } = table.bytes;
+  let bytes = length;
   for (let i = 0; i < table.count; i++) {
     if (table.rejection(i) === null) spans++;
     else bytes -= table.end[i]! - table.start[i]!;

@@ -1,0 +1,40 @@
+/** What the edge knows of the connection a page's batch came by, as attributes of the page's resource. */
+
+import type { IngestConfig } from '../../durable-objects/config/ingest.ts';
+import { KEY_CLASS } from '../../model/otlp/span-table.ts';
+import type { SpanDataAttributes, SpanDataValue } from '../../model/span-data.ts';
+
+/** OpenTelemetry's names where it has one. `tailrace.clock_offset_ms` is the edge's clock less the page's, the way here included. */
+const COLO = 'tailrace.edge.colo';
+const COUNTRY = 'geo.country.iso_code';
+const ASN = 'tailrace.client.asn';
+const PROTOCOL = 'tailrace.client.http_protocol';
+const CLOCK_OFFSET = 'tailrace.clock_offset_ms';
+const OWN_KEYS: ReadonlySet<string> = new Set([KEY_CLASS, COLO, COUNTRY, ASN, PROTOCOL, CLOCK_OFFSET]);
+
+/**
+ * The resource of a page's spans. Everybody has a page's key: what came under it is marked, and what only the edge can know,
+ * the page cannot say.
+ */
+export function describePage(
+  resource: SpanDataAttributes,
+  request: Request,
+  sentUs: number,
+  { describePages }: IngestConfig,
+): SpanDataAttributes {
+  const own: (readonly [string, SpanDataValue])[] = [[KEY_CLASS, 'page']];
+  if (describePages) {
+    const { cf } = request as { cf?: Partial<Record<'colo' | 'country' | 'asn' | 'httpProtocol', unknown>> };
+    const known = [
+      [COLO, cf?.colo],
+      [COUNTRY, cf?.country],
+      [ASN, cf?.asn],
+      [PROTOCOL, cf?.httpProtocol],
+    ] as const;
+    for (const [key, value] of known) {
+      if ((typeof value === 'string' && value !== '') || typeof value === 'number') own.push([key, value]);
+    }
+    own.push([CLOCK_OFFSET, Math.round(Date.now() - sentUs / 1000)]);
+  }
+  return [...resource.filter(([key]) => !OWN_KEYS.has(key)), ...own];
+}
