@@ -1,8 +1,10 @@
 /** What a key is bound to: origins, rate and day; what comes under it is marked, and what is done with it is on record. */
-import { abortAllDurableObjects } from 'cloudflare:test';
+import { abortAllDurableObjects, runInDurableObject } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { fromBinary } from '@bufbuild/protobuf';
 import { describe, expect, it, vi } from 'vitest';
+import { AuditLog } from '../../durable-objects/audit.ts';
+import type { Control } from '../../durable-objects/control.ts';
 import { type Key, KeyTable, MAX_KEYS } from '../../durable-objects/keys.ts';
 import { TracesDataSchema } from '../../model/otlp/gen/trace_pb.js';
 import type { ApiError } from '../../model/span.ts';
@@ -154,7 +156,6 @@ describe('limits', () => {
       await abortAllDurableObjects();
       const refused = await sendSpans(key, 60);
       expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '3600']);
-      // What was refused was not spent.
       vi.setSystemTime(Date.UTC(2027, 0, 2, 0, 0, 1));
       expect((await sendSpans(key, 100)).status).toBe(200);
     } finally {
@@ -198,22 +199,42 @@ describe('/api/keys', () => {
     expect([response.status, error.code, error.message.slice(0, message.length)]).toEqual([400, 'bad_key', message]);
   });
 
-  it('makes room for a new key only where one is out of use', () => {
-    const rows = new Map<string, string>();
-    const sql = { exec: (query: string, id: string) => (query.startsWith('DELETE') && rows.set(id, query), []) };
-    const table = new KeyTable(sql as unknown as SqlStorage);
+  it('makes room for a new key only where one is out of use', async () => {
     const key = (number: number, revokedMs: number | null): Key => ({
       ...{ id: `key_${number}`, name: 'n', class: 'read', origins: [], spansPerSecond: null, spansPerDay: null },
       ...{ createdMs: 1_000, expiresMs: null, revokedMs, hash: 'ab', previous: null },
     });
-    for (let i = 0; i < MAX_KEYS; i++) expect(table.add(key(i, i === 7 ? 500 : null))).toBe(true);
-    expect(table.add(key(MAX_KEYS, null))).toBe(true);
-    expect([table.get('key_7'), [...rows.keys()]]).toEqual([null, ['key_7']]);
-    expect(table.add(key(MAX_KEYS + 1, null))).toBe(false);
+    await runInDurableObject(env.CONTROL.getByName('full'), (_, { storage }) => {
+      const table = new KeyTable(storage.sql);
+      for (let i = 0; i < MAX_KEYS; i++) expect(table.add(key(i, i === 7 ? 500 : null))).toBe(true);
+      expect(table.add(key(MAX_KEYS, null))).toBe(true);
+      expect([table.get('key_7'), table.get('key_8')?.id]).toEqual([null, 'key_8']);
+      expect(table.add(key(MAX_KEYS + 1, null))).toBe(false);
+      // What is read after a restart is the same.
+      expect(new KeyTable(storage.sql).list.keys).toHaveLength(MAX_KEYS);
+      expect(new KeyTable(storage.sql).list.version).toBe(table.list.version);
+    });
   });
 });
 
 describe('/api/audit', () => {
+  it('keeps the newest, a row each', async () => {
+    await runInDurableObject(env.CONTROL.getByName('ring'), (instance: Control, { storage }) => {
+      storage.sql.exec('DROP TABLE audit');
+      const log = new AuditLog(storage.sql, 5);
+      for (let i = 1; i <= 12; i++) log.note({ who: 'w', action: 'trace.read', subject: String(i) }, i);
+      const subjects = (log: AuditLog, before: number | null, limit: number) =>
+        log.read(before, limit).map(({ subject }) => Number(subject));
+      expect(subjects(log, null, 10)).toEqual([12, 11, 10, 9, 8]);
+      expect(subjects(log, 11, 2)).toEqual([10, 9]);
+      expect(subjects(log, 8, 2)).toEqual([]);
+      expect(subjects(new AuditLog(storage.sql, 5), null, 1)).toEqual([12]);
+      const before = instance.meter.totals().object_rows_written;
+      for (let i = 0; i < 10; i++) log.note({ who: 'w', action: 'trace.read', subject: 'x' }, i);
+      expect(instance.meter.totals().object_rows_written - before).toBe(10);
+    });
+  });
+
   it('has who did what, the newest first, page by page', async () => {
     const traceId = randomTraceId();
     const { id, secret } = await make({ class: 'admin' });
