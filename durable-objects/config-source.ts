@@ -32,6 +32,7 @@ export class ConfigSource {
   keys: KeyList | null = null;
   private readonly withKeys: boolean;
   private askedMs = Number.NEGATIVE_INFINITY;
+  private answeredMs = Number.NEGATIVE_INFINITY;
   config: CurrentConfig;
 
   /** `document`, `table`: what was in force when this was last known. Throws ConfigError where the variable is wrong. */
@@ -52,6 +53,16 @@ export class ConfigSource {
     return nowMs - this.askedMs >= freshMs;
   }
 
+  /** What is known is not relied on any more. */
+  outdate(): void {
+    this.askedMs = this.answeredMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** How long ago a question was asked that was answered. */
+  ageMs(nowMs: number): number {
+    return nowMs - this.answeredMs;
+  }
+
   /**
    * Asks Control, for a second at most; what stands stands where it does not answer, and never throws. The document where it
    * is another one than before, else null; and the table, which is not in force before it is adopted.
@@ -65,6 +76,7 @@ export class ConfigSource {
       const known = this.withKeys ? (this.keys?.version ?? -1) : null;
       const { document, table, keys } = await withTimeout(env.CONTROL.getByName('control').current(known));
       if (keys) this.keys = keys;
+      this.answeredMs = nowMs;
       if (!document || document.version <= (this.document?.version ?? 0)) return { document: null, table };
       const before = this.document;
       this.document = document;

@@ -30,10 +30,17 @@ export async function currentKeys(
   isMissing = false,
 ): Promise<KeyList | null> {
   const source = sourceOf(env);
-  if (!source.keys || source.isStale(nowMs, isMissing ? UNKNOWN_KEY_MS : MAX_KEYS_AGE_MS)) {
+  const isOld = source.ageMs(nowMs) >= (isMissing ? UNKNOWN_KEY_MS : MAX_KEYS_AGE_MS);
+  // Where Control does not answer, not every request asks again.
+  if (isOld && (asking || source.isStale(nowMs, isMissing ? UNKNOWN_KEY_MS : undefined))) {
     await ask(source, env, nowMs);
   } else if (source.isStale(nowMs)) waitUntil(ask(source, env, nowMs));
   return source.keys;
+}
+
+/** They were changed through this isolate, which then does not go by the former ones. */
+export function outdateKeys(env: Env): void {
+  sourceOf(env).outdate();
 }
 
 function sourceOf(env: Env): ConfigSource {

@@ -28,7 +28,7 @@ export function LoginForm({ onDone }: { onDone: () => void }) {
       <h1>Log in to read traces</h1>
       <p>
         This edge asks for a <strong>read key</strong>. Whoever deployed it has it: it is the secret{' '}
-        <code>TAILRACE_READ_KEY</code>.
+        <code>TAILRACE_READ_KEY</code>, or one that <code>npm run key</code> has made.
       </p>
       <label for="read-key">Read key</label>
       <input

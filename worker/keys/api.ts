@@ -5,6 +5,7 @@ import * as v from 'valibot';
 import type { Env } from '../../durable-objects/env.ts';
 import { KEY_CLASSES, type Key, MAX_KEYS } from '../../durable-objects/keys.ts';
 import { formatHex } from '../../model/ids.ts';
+import { outdateKeys } from '../config.ts';
 import { HttpError } from '../errors.ts';
 import { digestOf, newKeyId, newSecret } from './secret.ts';
 
@@ -74,6 +75,7 @@ export async function createKey(c: Context<App>, nowMs: number): Promise<Respons
   if (!(await control(c.env).addKey(key, c.var.caller.who))) {
     throw new HttpError(409, 'too_many_keys', `there are ${MAX_KEYS} keys in use: revoke one`);
   }
+  outdateKeys(c.env);
   return told(c, key, secret, 201);
 }
 
@@ -85,12 +87,14 @@ export async function rotateKey(c: Context<App>, id: string): Promise<Response> 
   const hash = formatHex(await digestOf(secret));
   const key = before && (await control(c.env).rotateKey(id, hash, graceSeconds * 1000, c.var.caller.who));
   if (!key) throw notFound(id);
+  outdateKeys(c.env);
   return told(c, key, secret, 200);
 }
 
 /** `DELETE /api/keys/{id}`. */
 export async function revokeKey(c: Context<App>, id: string): Promise<Response> {
   if (!(await control(c.env).revokeKey(id, c.var.caller.who))) throw notFound(id);
+  outdateKeys(c.env);
   return c.body(null, 204);
 }
 

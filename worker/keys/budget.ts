@@ -20,7 +20,7 @@ interface Leased {
 
 const leased = new Map<string, Leased>();
 
-/** Throws IngestError 429 when the key has no room for so many. What is not taken in after that is to be given back. */
+/** Throws IngestError 429 when the key has no room for so many, 503 when the Ledger does not answer. What is not taken in after that is to be given back. */
 export async function spend(env: Env, key: Key | null, spans: number): Promise<void> {
   if (!isLimited(key)) return;
   const own = leasedBy(key);
@@ -38,7 +38,13 @@ export async function spend(env: Env, key: Key | null, spans: number): Promise<v
     own.asking ??= lease(env, key, own, spans - own.spans).finally(() => {
       own.asking = null;
     });
-    await own.asking;
+    try {
+      await own.asking;
+    } catch (error) {
+      console.error(`the Ledger failed a lease: ${(error as Error).message}`);
+      countRefused(spans);
+      throw new IngestError(503, 'unavailable', 'what the key may send is not known: send the same again later', 1);
+    }
   }
   own.spans -= spans;
 }
