@@ -37,6 +37,7 @@ it.each([
     'protobuf with gzip',
     () => new ProtobufExporter({ url: `${edge.url}/v1/traces`, headers, compression: 'gzip' as never }),
   ],
+  ['JSON with gzip', () => new JsonExporter({ url: `${edge.url}/v1/traces`, headers, compression: 'gzip' as never })],
 ])('finds every span that the OpenTelemetry SDK sent as %s, to the nanosecond', async (protocol, exporter) => {
   const service = `otel-${protocol}`;
   const sent: ReadableSpan[] = [];

@@ -4,12 +4,18 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcWebTransport } from '@connectrpc/connect-web';
 import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../durable-objects/config.ts';
+import { DEFLATED, HEADER_BYTES, VERSION } from '../../model/batch/format.ts';
 import { TracesDataSchema } from '../../model/otlp/gen/trace_pb.js';
 import { TraceService } from '../../model/otlp/gen/trace_service_pb.js';
 import type { Trace } from '../../model/span.ts';
 import { ListOfSpansSchema, Span_Kind, SpanSchema } from '../../model/zipkin/gen/zipkin_pb.js';
+import type { HttpError } from '../../worker/errors.ts';
+import { readDecompressedBody } from '../../worker/ingest/body.ts';
 import { EXPORT_PATH } from '../../worker/ingest/grpc-web.ts';
+import { InFlight } from '../../worker/ingest/in-flight.ts';
 import { otlp, randomTraceId, spanId } from '../kit/spans.ts';
+import { BATCH_TRACE_ID, BATCHES } from '../model/fixtures/batches.ts';
 import { CLOUDFLARE_EXPORT } from './fixtures/cloudflare-export.ts';
 
 const KEY = { authorization: 'Bearer test-ingest-key' };
@@ -328,6 +334,71 @@ describe('POST /v1/spans', () => {
     const answer = { accepted: 0, rejected: 0, errors: [expect.any(String)], retryAfterSeconds: 0 };
     expect(await response.json()).toEqual(answer);
   });
+});
+
+describe('POST /v1/batch', () => {
+  const versions = Object.entries(BATCHES).flatMap(([version, base64]) => [
+    [version, 'plain', base64] as const,
+    [version, 'deflated', base64] as const,
+  ]);
+
+  it('has a batch of every version to be tested with', () => {
+    expect(Object.keys(BATCHES)).toEqual(Array.from({ length: VERSION }, (_, i) => String(i + 1)));
+  });
+
+  it.each(versions)('takes version %s, %s, as text with the key in the query', async (_, form, base64) => {
+    const id = randomTraceId();
+    let bytes = Buffer.from(base64, 'base64');
+    bytes.set(Buffer.from(id, 'hex'), bytes.indexOf(Buffer.from(BATCH_TRACE_ID, 'hex')));
+    if (form === 'deflated') {
+      bytes = Buffer.concat([bytes.subarray(0, HEADER_BYTES), deflateSync(bytes.subarray(HEADER_BYTES))]);
+      bytes[HEADER_BYTES - 1]! |= DEFLATED;
+    }
+    const type = { 'content-type': 'text/plain;charset=UTF-8' };
+    const response = await post('/v1/batch?key=test-ingest-key', type, bytes);
+    expect([response.status, await response.json()]).toEqual([200, { rejected: 0 }]);
+    const resource = { attributes: { 'service.name': 'old-page', 'tailrace.key_class': 'page' } };
+    const [click, fetched, open] = await spansOf(id);
+    expect(click).toMatchObject({
+      name: 'click ☃',
+      startUs: START_US,
+      durationUs: 250_000,
+      attributes: { text: 'Pay', count: -3, ratio: 0.5, yes: true, list: ['a', 'b'] },
+      events: [{ name: 'tick', timeUs: START_US + 100, attributes: { i: 1 } }],
+      resource,
+    });
+    expect(fetched).toMatchObject({
+      name: 'GET /cart',
+      kind: 'client',
+      parentSpanId: click!.spanId,
+      status: { code: 'error', message: 'timeout' },
+      links: [{ spanId: '09121b242d363f48' }],
+      scope: { name: 'tailrace/fetch' },
+    });
+    expect(open).toMatchObject({ name: 'open', parentSpanId: click!.spanId });
+    expect(open).not.toHaveProperty('durationUs');
+  });
+});
+
+it('takes bodies up to what is configured, and not more', async () => {
+  const document = JSON.stringify({ ingest: { maxBodyBytes: 20 * 1024 * 1024 } });
+  const { maxBodyBytes } = parseConfig(document).ingest;
+  const read = async (bytes: number) => {
+    const inFlight = new InFlight();
+    const headers = { 'content-encoding': 'gzip' };
+    const body = gzipSync(new Uint8Array(bytes));
+    const request = new Request('https://edge.test/', { method: 'POST', headers, body });
+    try {
+      return (await readDecompressedBody(request, inFlight, maxBodyBytes)).length;
+    } catch (error) {
+      return (error as HttpError).status;
+    } finally {
+      inFlight.release();
+    }
+  };
+  expect([await read(maxBodyBytes), await read(maxBodyBytes + 1)]).toEqual([maxBodyBytes, 413]);
+  const tooMuch = JSON.stringify({ ingest: { maxBodyBytes: 64 * 1024 * 1024 + 1 } });
+  expect(() => parseConfig(tooMuch)).toThrow('ingest.maxBodyBytes');
 });
 
 it('takes what the tracing of Workers exports', async () => {
