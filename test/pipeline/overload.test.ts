@@ -1,10 +1,10 @@
 /** Ten times what the configuration allows is offered: what is acknowledged is good, the rest is told when to come again. */
-import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { expect, it, vi } from 'vitest';
 import { RequestTemplate, SPANS_PER_REQUEST, TRACES_PER_REQUEST } from '../../bench/request-template.ts';
 import type { Trace } from '../../model/span.ts';
 import { startEdge } from '../kit/edge.ts';
+import { rssOfWorkerd } from '../kit/rss.ts';
 import { inParallel, metrics, sum } from './fixtures/edge-answers.ts';
 
 const SECONDS = Number(process.env.OVERLOAD_SECONDS ?? 10);
@@ -151,19 +151,4 @@ async function getTrace(url: string, id: string): Promise<Trace | null> {
   const answer = await fetch(`${url}/api/traces/${id}`);
   const body = (await answer.json()) as Trace;
   return answer.status === 200 ? body : null;
-}
-
-/** Resident bytes of all workerd processes that this one has started. */
-function rssOfWorkerd(): number {
-  let bytes = 0;
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-      if (!/^Name:\s*workerd$/m.test(status) || !new RegExp(`^PPid:\\s*${process.pid}$`, 'm').test(status)) continue;
-      bytes += Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
-  return bytes;
 }

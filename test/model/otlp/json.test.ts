@@ -1,65 +1,11 @@
 import { create, fromBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatHex } from '../../../model/ids.ts';
-import { type AnyValue, type KeyValue, type TracesData, TracesDataSchema } from '../../../model/otlp/gen/trace_pb.js';
+import { TracesDataSchema } from '../../../model/otlp/gen/trace_pb.js';
 import { encodeJsonTraces } from '../../../model/otlp/json.ts';
 import { JsonError } from '../../../model/otlp/json-access.ts';
 import { tracesData } from './arbitrary.ts';
-
-/** OTLP/JSON of a message, as the specification writes it. */
-function toJson(message: TracesData): unknown {
-  const attributes = (list: KeyValue[]): unknown[] => list.map(({ key, value }) => ({ key, value: anyValue(value!) }));
-  const anyValue = ({ value }: AnyValue): unknown => {
-    switch (value.case) {
-      case undefined:
-        return {};
-      case 'intValue':
-        return { intValue: value.value.toString() };
-      case 'doubleValue':
-        return { doubleValue: Number.isFinite(value.value) ? value.value : String(value.value) };
-      case 'bytesValue':
-        return { bytesValue: Buffer.from(value.value).toString('base64') };
-      case 'arrayValue':
-        return { arrayValue: { values: value.value.values.map(anyValue) } };
-      case 'kvlistValue':
-        return { kvlistValue: { values: attributes(value.value.values) } };
-      default:
-        return { [value.case]: value.value };
-    }
-  };
-  return {
-    resourceSpans: message.resourceSpans.map(({ resource, scopeSpans, schemaUrl }) => ({
-      ...(resource ? { resource: { attributes: attributes(resource.attributes) } } : {}),
-      schemaUrl,
-      unknownField: { ignored: true },
-      scopeSpans: scopeSpans.map(({ scope, spans, schemaUrl: scopeUrl }) => ({
-        ...(scope ? { scope: { name: scope.name, attributes: attributes(scope.attributes) } } : {}),
-        schemaUrl: scopeUrl,
-        spans: spans.map((span) => ({
-          ...span,
-          traceId: formatHex(span.traceId),
-          spanId: formatHex(span.spanId),
-          parentSpanId: formatHex(span.parentSpanId),
-          startTimeUnixNano: span.startTimeUnixNano.toString(),
-          endTimeUnixNano: span.endTimeUnixNano.toString(),
-          attributes: attributes(span.attributes),
-          events: span.events.map((event) => ({
-            ...event,
-            timeUnixNano: event.timeUnixNano.toString(),
-            attributes: attributes(event.attributes),
-          })),
-          links: span.links.map((link) => ({
-            ...link,
-            traceId: formatHex(link.traceId),
-            spanId: formatHex(link.spanId),
-            attributes: attributes(link.attributes),
-          })),
-        })),
-      })),
-    })),
-  };
-}
+import { toJson } from './to-json.ts';
 
 describe('encodeJsonTraces', () => {
   it('writes the message that the JSON describes', () => {

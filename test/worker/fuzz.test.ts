@@ -1,0 +1,40 @@
+/** 20,000 inputs of each protocol; `npm run fuzz` sends a million to a server. */
+import { env } from 'cloudflare:workers';
+import { expect, it, vi } from 'vitest';
+import worker from '../../worker/index.ts';
+import { expectCounted, fuzz } from '../kit/fuzz/fuzz.ts';
+import { FUZZ_PROTOCOLS } from '../kit/fuzz/protocols.ts';
+import { parseOpenMetrics } from '../kit/openmetrics.ts';
+import { pickSeed } from '../kit/random.ts';
+
+const INPUTS = 20_000;
+/** The handler itself is called: to go through the runtime's front takes longer than all that is tested. */
+const CONTEXT = { waitUntil() {}, passThroughOnException() {} } as unknown as ExecutionContext;
+
+function call(path: string, init: RequestInit = {}): Promise<Response> {
+  const key = init.method === 'POST' ? 'ingest' : 'read';
+  const headers = { ...(init.headers as Record<string, string>), authorization: `Bearer test-${key}-key` };
+  return Promise.resolve(
+    worker.fetch(new Request(`https://edge.test${path}`, { ...init, headers } as never) as never, env, CONTEXT),
+  );
+}
+
+async function metrics(): Promise<Map<string, number>> {
+  return parseOpenMetrics(new TextDecoder().decode(await (await call('/metrics')).arrayBuffer()));
+}
+
+it.each(FUZZ_PROTOCOLS.map((protocol) => [protocol.name, protocol] as const))(
+  `takes or refuses ${INPUTS} inputs of %s, loses none and breaks at none`,
+  { timeout: 120_000 },
+  async (name, protocol) => {
+    const errors = vi.spyOn(console, 'error');
+    const before = await metrics();
+    const report = await fuzz(protocol, call, { seed: pickSeed(undefined), inputs: INPUTS });
+    console.log(name, JSON.stringify(report));
+    expectCounted(protocol, report, before, await metrics());
+    expect(report.statuses[200]).toBeGreaterThan(INPUTS / 8);
+    expect(report.statuses[400]).toBeGreaterThan(INPUTS / 8);
+    expect(report.readBack).toBe(report.sent - report.rejected);
+    expect(errors.mock.calls).toEqual([]);
+  },
+);
