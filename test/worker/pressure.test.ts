@@ -6,10 +6,11 @@ import { parseConfig } from '../../durable-objects/config.ts';
 import { parseHex } from '../../model/ids.ts';
 import { scanTraces } from '../../model/otlp/scan.ts';
 import { ownerOf, slotOf } from '../../model/routing.ts';
-import { noteShard, overloaded } from '../../worker/ingest/pressure.ts';
+import { InFlight } from '../../worker/ingest/in-flight.ts';
+import { currentPressure, noteShard, overloaded } from '../../worker/ingest/pressure.ts';
 import { isUrgent } from '../../worker/ingest/urgent.ts';
-import { hang } from '../kit/hang.ts';
 import { otlp, randomTraceId, type TestSpan } from '../kit/spans.ts';
+import { hang } from './hang.ts';
 
 const CONFIG = parseConfig(env.TAILRACE_CONFIG);
 
@@ -121,4 +122,26 @@ it('answers 503 after 2 s for a shard that hangs, while requests to others are a
   expect(trace.status).toBe(200);
   await trace.arrayBuffer();
   expect((await send({ traceId: idOf(0), id: 1 })).status).toBe(200);
+});
+
+it('says so before an isolate has too much in hand, and gives back what it has taken', async () => {
+  const MIB = 1024 * 1024;
+  expect(currentPressure()).toBe('normal');
+  const first = new InFlight();
+  first.take(31 * MIB);
+  expect(currentPressure()).toBe('normal');
+  first.take(MIB);
+  expect(currentPressure()).toBe('moderate');
+  const second = new InFlight();
+  second.take(16 * MIB);
+  expect(currentPressure()).toBe('high');
+  expect(() => second.take(17 * MIB)).toThrow(expect.objectContaining({ status: 429 }));
+  expect(currentPressure()).toBe('overload');
+  second.take(16 * MIB);
+  first.release();
+  second.release();
+  await vi.waitUntil(() => currentPressure() === 'normal', { timeout: 2_000, interval: 50 });
+  first.take(31 * MIB);
+  expect(currentPressure()).toBe('normal');
+  first.release();
 });

@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { expect, it, vi } from 'vitest';
 import { MAX_STREAM_MESSAGE_BYTES } from '../../model/limits.ts';
 import type { Trace } from '../../model/span.ts';
-import { hang } from '../kit/hang.ts';
 import { otlp, randomTraceId } from '../kit/spans.ts';
+import { hang } from './hang.ts';
 
 interface Answer {
   readonly seq?: number;
