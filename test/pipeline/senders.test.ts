@@ -144,7 +144,10 @@ describe("OpenTelemetry's SDK for Python", () => {
     if (reason) console.log(reason);
   });
 
-  it.for([[], ['gzip']])('sends a trace %j', async (compression, context) => {
+  it.for([
+    ['as it is', []],
+    ['with gzip', ['gzip']],
+  ] as const)('sends a trace %s', async ([, compression], context) => {
     if (reason) context.skip(reason);
     const script = join(ROOT, 'test', 'pipeline', 'fixtures', 'otel-python.py');
     const { stdout } = await execute(python, [script, edge.url, KEYS.TAILRACE_INGEST_KEY, ...compression]);

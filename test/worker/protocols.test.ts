@@ -1,7 +1,9 @@
-import { exports } from 'cloudflare:workers';
+import { createExecutionContext } from 'cloudflare:test';
+import { env, exports } from 'cloudflare:workers';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
+import { findTrailerError } from '@connectrpc/connect/protocol-grpc';
 import { createConnectTransport, createGrpcWebTransport } from '@connectrpc/connect-web';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../durable-objects/config.ts';
@@ -11,6 +13,7 @@ import { TraceService } from '../../model/otlp/gen/trace_service_pb.js';
 import type { Trace } from '../../model/span.ts';
 import { ListOfSpansSchema, Span_Kind, SpanSchema } from '../../model/zipkin/gen/zipkin_pb.js';
 import type { HttpError } from '../../worker/errors.ts';
+import worker from '../../worker/index.ts';
 import { readDecompressedBody } from '../../worker/ingest/body.ts';
 import { EXPORT_PATH } from '../../worker/ingest/grpc-web.ts';
 import { InFlight } from '../../worker/ingest/in-flight.ts';
@@ -72,6 +75,31 @@ describe('errors of /v1/traces', () => {
         },
       ],
     });
+  });
+
+  it('says when to come again where that is of use, and only there', async () => {
+    const closed = { ...env, TAILRACE_INGEST_KEY: '' };
+    const answer = async (path: string, type: string) => {
+      const headers = { 'content-type': type };
+      const request = new Request(`https://edge.test${path}`, { method: 'POST', headers });
+      return await worker.fetch(request as never, closed, createExecutionContext());
+    };
+    const json = await answer('/v1/traces', 'application/json');
+    expect([json.status, json.headers.get('retry-after')]).toEqual([503, '30']);
+    const details = [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '30s' }];
+    expect(await json.json()).toMatchObject({ code: 14, details });
+    const protobuf = await answer('/v1/traces', 'application/x-protobuf');
+    // A status travels in a header of gRPC's as it does in a body of OTLP's.
+    const status = Buffer.from(await protobuf.arrayBuffer()).toString('base64');
+    const web = await answer(EXPORT_PATH, 'application/grpc-web');
+    expect([web.status, web.headers.get('grpc-status'), web.headers.get('retry-after')]).toEqual([200, '14', '30']);
+    for (const headers of [new Headers({ 'grpc-status-details-bin': status }), web.headers]) {
+      const error = findTrailerError(headers)!;
+      expect([error.code, error.rawMessage]).toEqual([14, expect.stringContaining('no keys are configured')]);
+      expect(error.details).toEqual([{ type: 'google.rpc.RetryInfo', value: Uint8Array.of(10, 2, 8, 30) }]);
+    }
+    const spans = await answer('/v1/spans', 'application/json');
+    expect(await spans.json()).toMatchObject({ accepted: 0, retryAfterSeconds: 30 });
   });
 
   it.each(['gzip', 'deflate'])('takes JSON with %s', async (encoding) => {
