@@ -5,9 +5,11 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { describe, expect, it, vi } from 'vitest';
 import { AuditLog } from '../../durable-objects/audit.ts';
 import type { Control } from '../../durable-objects/control.ts';
+import type { Env } from '../../durable-objects/env.ts';
 import { type Key, KeyTable, MAX_KEYS } from '../../durable-objects/keys.ts';
 import { TracesDataSchema } from '../../model/otlp/gen/trace_pb.js';
 import type { ApiError } from '../../model/span.ts';
+import { spend } from '../../worker/keys/budget.ts';
 import { otlp, randomTraceId, spanId, TEST_START_US } from '../kit/spans.ts';
 
 const SHOP = 'https://shop.example';
@@ -162,6 +164,17 @@ describe('limits', () => {
       vi.useRealTimers();
     }
   });
+});
+
+it('has a sender come again while the Ledger is away, unless its key has no limits', async () => {
+  const away = { getByName: () => ({ leaseKey: () => Promise.reject(new Error('away on purpose')) }) };
+  const bindings = { ...env, LEDGER: away as unknown as Env['LEDGER'] };
+  const key: Key = {
+    ...{ id: 'key_1', name: 'n', class: 'service', origins: [], spansPerSecond: 5, spansPerDay: null },
+    ...{ createdMs: 0, expiresMs: null, revokedMs: null, hash: 'ab', previous: null },
+  };
+  await expect(spend(bindings, key, 1)).rejects.toMatchObject({ status: 503, retryAfterSeconds: 1 });
+  await expect(spend(bindings, { ...key, spansPerSecond: null }, 1)).resolves.toBeUndefined();
 });
 
 describe('/api/keys', () => {
