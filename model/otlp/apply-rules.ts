@@ -81,7 +81,7 @@ function applyToEnvelope(
     for (let at = 0; reader.next(part.length); at = reader.position) {
       const { valueStart, valueEnd } = reader;
       if (reader.field === message && rewriter.envelope(message, valueStart, valueEnd, fields, keys)) isChanged = true;
-      else writer.raw(part.subarray(at, reader.position));
+      else writer.copy(part, at, reader.position);
     }
     if (!isChanged) continue;
     envelope.parts[p] = writer.finish();

@@ -5,6 +5,9 @@
 
 const encoder = new TextEncoder();
 
+/** What is shorter is copied faster in a loop than by a call. */
+const SHORT_BYTES = 48;
+
 export const VARINT = 0;
 export const FIXED64 = 1;
 export const BYTES = 2;
@@ -65,11 +68,34 @@ export class ProtoWriter {
   }
 
   stringField(field: number, text: string): void {
+    if (this.tryShortAscii(field, text)) return;
     const start = this.begin(field);
     this.reserve(text.length * 3);
     const { written } = encoder.encodeInto(text, this.buffer.subarray(this.position));
     this.position += written;
     this.end(start);
+  }
+
+  /** Most texts; calling an encoder for each takes several times as long. False, and nothing is written, for others. */
+  private tryShortAscii(field: number, text: string): boolean {
+    const { length } = text;
+    if (length > 0x7f) return false;
+    const before = this.position;
+    this.varint((field << 3) | BYTES);
+    this.reserve(1 + length);
+    const { buffer } = this;
+    let at = this.position;
+    buffer[at++] = length;
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 0x7f) {
+        this.position = before;
+        return false;
+      }
+      buffer[at++] = code;
+    }
+    this.position = at;
+    return true;
   }
 
   /** `value` is an unsigned integer up to 2^53. */
@@ -124,13 +150,23 @@ export class ProtoWriter {
 
   /** Appends bytes that are already encoded. */
   raw(bytes: Uint8Array): void {
-    this.reserve(bytes.length);
-    this.buffer.set(bytes, this.position);
-    this.position += bytes.length;
+    this.copy(bytes, 0, bytes.length);
+  }
+
+  /** Appends a range of bytes that are already encoded. */
+  copy(bytes: Uint8Array, start: number, end: number): void {
+    this.reserve(end - start);
+    if (end - start > SHORT_BYTES) this.buffer.set(bytes.subarray(start, end), this.position);
+    else for (let i = start, at = this.position; i < end; ) this.buffer[at++] = bytes[i++]!;
+    this.position += end - start;
   }
 
   varint(value: number): void {
     this.reserve(8);
+    if (value < 0x80) {
+      this.buffer[this.position++] = value;
+      return;
+    }
     let rest = value;
     while (rest > 0x7f) {
       this.buffer[this.position++] = (rest % 128) | 0x80;

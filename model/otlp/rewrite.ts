@@ -96,7 +96,7 @@ export class Rewriter {
           dropped.links += reader.varint;
           break;
         default:
-          writer.raw(bytes.subarray(at, reader.position));
+          writer.copy(bytes, at, reader.position);
       }
     }
     this.changed ||= kept.events > limits.events || kept.links > limits.links;
@@ -138,7 +138,7 @@ export class Rewriter {
     const reader = new ProtoReader(bytes, start);
     for (let at = start; reader.next(end); at = reader.position) {
       if (reader.field === fields.droppedAttributesCount) dropped += reader.varint;
-      else if (reader.field !== fields.attributes) writer.raw(bytes.subarray(at, reader.position));
+      else if (reader.field !== fields.attributes) writer.copy(bytes, at, reader.position);
       else if (this.attribute(fields.attributes, reader.valueStart, reader.valueEnd, keys, kept < maxAttributes))
         kept++;
       else dropped++;
@@ -180,8 +180,12 @@ export class Rewriter {
     const text = textAt(bytes, 0, bytes.length);
     const scrubbed = action === SCRUB_URL ? scrubUrl(text) : scrubQuery(text);
     if (scrubbed === text) return false;
-    const encoded = encoder.encode(scrubbed);
-    this.text(field, key, textAt(encoded, 0, cutAt(encoded, this.rules.limits.valueBytes)));
+    const { valueBytes } = this.rules.limits;
+    if (3 * scrubbed.length <= valueBytes) this.text(field, key, scrubbed);
+    else {
+      const encoded = encoder.encode(scrubbed);
+      this.text(field, key, textAt(encoded, 0, cutAt(encoded, valueBytes)));
+    }
     return true;
   }
 
@@ -206,7 +210,7 @@ export class Rewriter {
     for (let at = start; reader.next(end); at = reader.position) {
       const { valueStart, valueEnd } = reader;
       const part = parts[reader.field];
-      if (part === undefined || valueEnd - valueStart <= valueBytes) writer.raw(bytes.subarray(at, reader.position));
+      if (part === undefined || valueEnd - valueStart <= valueBytes) writer.copy(bytes, at, reader.position);
       else if (typeof part === 'object') this.cut(reader.field, valueStart, valueEnd, part);
       else {
         const value = bytes.subarray(valueStart, valueEnd);

@@ -223,6 +223,24 @@ describe('limits', () => {
   });
 });
 
+it('writes few rows in a flood of rejected spans, and pages through what it has', async () => {
+  const ledger = env.LEDGER.getByName('flood');
+  const sample = { reason: 'invalid_time', atUs: 1, protocol: 'batch', message: 'span 0', bytes: null } as const;
+  for (let i = 0; i < 30; i++) await ledger.quarantine(Array.from({ length: 20 }, () => sample));
+  const all = await ledger.readQuarantine(null, 1_000);
+  // A burst of eight rows, and perhaps one more by the time that has passed.
+  expect([8 * 16, 9 * 16]).toContain(all.length);
+  const paged: QuarantinedSpan[] = [];
+  for (let before: number | null = null; ; ) {
+    const page: QuarantinedSpan[] = await ledger.readQuarantine(before, 7);
+    if (page.length === 0) break;
+    paged.push(...page);
+    before = page.at(-1)!.id;
+  }
+  expect(paged).toEqual(all);
+  expect(all.map(({ id }) => id)).toEqual(all.map(({ id }) => id).sort((a, b) => b - a));
+});
+
 describe('pages', () => {
   it('says where a batch came in and how far the page’s clock is off, which the page cannot', async () => {
     const id = randomTraceId();
