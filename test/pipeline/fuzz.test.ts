@@ -10,7 +10,7 @@ import { metrics } from './fixtures/edge-answers.ts';
 const INPUTS = Number(process.env.FUZZ_INPUTS ?? 1_000);
 const NAMES = (process.env.FUZZ_PROTOCOLS ?? '').split(',');
 /** How many inputs make all caches as large as they get. */
-const WARM = Math.min(50_000, INPUTS);
+const WARM = Math.min(50_000, INPUTS / 2);
 /** What workerd may take more after all inputs than after the first. */
 const MAX_GROWTH_BYTES = 256 * 1024 * 1024;
 /** Traces are decided and leave memory while the inputs come. */
