@@ -194,8 +194,17 @@ app.post('/api/keys/:id/rotate', (c) => rotateKey(c, c.req.param('id')));
 app.delete('/api/keys/:id', (c) => revokeKey(c, c.req.param('id')));
 app.get('/api/audit', requireAdminKey(), listAudit);
 
-/** What every way in has in common: a bound on memory, and what the sender is told of pressure, whatever becomes of the request. */
-async function ingest(c: Context<App>, handle: typeof ingestOtlp): Promise<Response> {
+/**
+ * What every way in has in common: a bound on memory, and what the sender is told of pressure, whatever becomes of the request.
+ * A sender that hangs up would end what waits here, and what it holds would never be given back: so the work outlives it.
+ */
+function ingest(c: Context<App>, handle: typeof ingestOtlp): Promise<Response> {
+  const work = takeIn(c, handle);
+  c.executionCtx.waitUntil(work.catch(() => {}));
+  return work;
+}
+
+async function takeIn(c: Context<App>, handle: typeof ingestOtlp): Promise<Response> {
   const inFlight = new InFlight();
   try {
     return await handle(c, await config(c), inFlight);

@@ -67,7 +67,8 @@ export function frame(spans: readonly TestSpan[], flags = 0): Uint8Array {
   return writer.finish();
 }
 
-function toSpanData(span: TestSpan): SpanData {
+/** As SDKs have it. */
+export function toSpanData(span: TestSpan): SpanData {
   const startUs = span.startUs ?? TEST_START_US;
   const durationUs = span.durationUs === undefined ? 1_000 : span.durationUs;
   return {

@@ -4,6 +4,7 @@ import { env } from 'cloudflare:workers';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Env } from '../../durable-objects/env.ts';
 import { app } from '../../worker/index.ts';
+import { EXPORT_PATH } from '../../worker/ingest/grpc-web.ts';
 
 /** The least that a route asks for; `login` is what asks for a key in its body. */
 type Door = 'open' | 'ingest' | 'read' | 'admin' | 'login';
@@ -12,8 +13,15 @@ const ID = '00000000000000000000000000000abc';
 
 const ROUTES: Readonly<Record<string, Door>> = {
   'GET /health': 'open',
+  'GET /ready': 'open',
+  'GET /v1/stream': 'ingest',
   'POST /v1/traces': 'ingest',
+  [`POST ${EXPORT_PATH}`]: 'ingest',
   'POST /v1/batch': 'ingest',
+  'POST /v1/spans': 'ingest',
+  'POST /api/v2/spans': 'ingest',
+  'POST /v1/hello': 'ingest',
+  'POST /v1/goodbye': 'ingest',
   'POST /login': 'login',
   'POST /logout': 'open',
   'GET /metrics': 'read',
@@ -24,6 +32,8 @@ const ROUTES: Readonly<Record<string, Door>> = {
   'PUT /api/traces/:id/hold': 'admin',
   'DELETE /api/traces/:id/hold': 'admin',
   'GET /api/services': 'read',
+  'GET /api/services/:id/instances': 'read',
+  'GET /api/services/:id/operations': 'read',
   'GET /api/operations': 'read',
   'GET /api/export': 'read',
   'POST /api/expire': 'admin',
@@ -36,10 +46,14 @@ const ROUTES: Readonly<Record<string, Door>> = {
   'POST /api/keys/:id/rotate': 'admin',
   'DELETE /api/keys/:id': 'admin',
   'GET /api/audit': 'admin',
+  'GET /api/quarantine': 'admin',
 };
 
 /** What stands before routes and answers nothing itself. */
 const GUARDS = ['ALL /v1/*', 'ALL /api/*', 'ALL /metrics', 'ALL /api/keys/*'];
+
+/** Where spans come in: any other method is 405 with a key that may send, 401 without. */
+const INGEST_PATHS = ['/v1/traces', EXPORT_PATH, '/v1/batch', '/v1/spans', '/api/v2/spans'];
 
 const SHOP = 'https://shop.example';
 const CLASSES = ['page', 'service', 'read', 'admin'] as const;
@@ -151,7 +165,8 @@ afterAll(() => {
 
 it('has a row for every route', () => {
   const routes = new Set(app.routes.map(({ method, path }) => `${method} ${path}`));
-  expect([...routes].sort()).toEqual([...Object.keys(ROUTES), ...GUARDS].sort());
+  const ingest = INGEST_PATHS.map((path) => `ALL ${path}`);
+  expect([...routes].sort()).toEqual([...Object.keys(ROUTES), ...GUARDS, ...ingest].sort());
 });
 
 describe.each(['the isolate that made the keys', 'another isolate', 'after a restart of the objects'])(

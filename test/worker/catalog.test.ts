@@ -5,7 +5,8 @@ import { expect, it } from 'vitest';
 import type { SeenInstance, SeenService } from '../../durable-objects/protocol.ts';
 import { parseHex } from '../../model/ids.ts';
 import { TracesDataSchema } from '../../model/otlp/gen/trace_pb.js';
-import { randomTraceId, spanId, TEST_START_US } from '../kit/spans.ts';
+import { recordBatch } from '../kit/recorded-batch.ts';
+import { randomTraceId, spanId, TEST_START_US, toSpanData } from '../kit/spans.ts';
 
 function call(method: string, path: string, body?: string | Uint8Array): Promise<Response> {
   return exports.default.fetch(`https://edge.test${path}`, {
@@ -88,7 +89,11 @@ it.each([
 });
 
 it('counts no page as an instance', async () => {
-  const resource = { 'service.name': 'page', 'service.instance.id': 'tab', 'tailrace.key_class': 'page' };
-  expect((await call('POST', '/v1/traces', spanOf(resource))).status).toBe(200);
+  const resource = [
+    ['service.name', 'page'],
+    ['service.instance.id', 'tab'],
+  ] as const;
+  const { bytes } = recordBatch({ resource, spans: [toSpanData({ traceId: randomTraceId(), id: 1 })] });
+  expect((await call('POST', '/v1/batch', bytes)).status).toBe(200);
   expect(await service('page')).toMatchObject({ instances: 0, otherInstances: 0, live: true });
 });

@@ -25,7 +25,11 @@ function idOf(shard: number): string {
 async function send(...spans: TestSpan[]): Promise<Response> {
   const answer = await exports.default.fetch('https://edge.test/v1/traces', {
     method: 'POST',
-    headers: { authorization: 'Bearer test-ingest-key', 'content-type': 'application/x-protobuf' },
+    headers: {
+      authorization: 'Bearer test-ingest-key',
+      'content-type': 'application/x-protobuf',
+      origin: 'https://shop.example',
+    },
     body: otlp(spans),
   });
   await answer.arrayBuffer();

@@ -10,7 +10,7 @@ import type { Trace } from '../../model/span.ts';
 import { Rejections } from '../../worker/ingest/rejections.ts';
 import { takeTraces } from '../../worker/ingest/take.ts';
 import { recordBatch } from '../kit/recorded-batch.ts';
-import { randomTraceId } from '../kit/spans.ts';
+import { randomTraceId, toSpanData } from '../kit/spans.ts';
 
 const ARRIVAL = {
   protocol: 'otlp_protobuf',
@@ -244,32 +244,14 @@ it('writes few rows in a flood of rejected spans, and pages through what it has'
 describe('pages', () => {
   it('says where a batch came in and how far the page’s clock is off, which the page cannot', async () => {
     const id = randomTraceId();
-    const startUs = Date.now() * 1000;
-    const span = {
-      traceId: parseHex(id)!,
-      spanId: new Uint8Array(8).fill(1),
-      parentSpanId: null,
-      name: 'click',
-      kind: 1,
-      startUs,
-      endUs: startUs + 1_000,
-      flags: 1,
-      traceState: '',
-      statusCode: 0,
-      statusMessage: '',
-      attributes: [],
-      events: [],
-      links: [],
-      scope: 'test',
-      droppedAttributes: 0,
-      droppedEvents: 0,
-      droppedLinks: 0,
-    };
     const resource = [
       ['service.name', 'shop'],
       ['geo.country.iso_code', 'forged'],
     ] as const;
-    const { bytes } = recordBatch({ resource, spans: [span] });
+    const { bytes } = recordBatch({
+      resource,
+      spans: [toSpanData({ traceId: id, id: 1, startUs: Date.now() * 1000 })],
+    });
     const cf = { colo: 'AMS', country: 'NL', asn: 13_335, httpProtocol: 'HTTP/3' } as IncomingRequestCfProperties;
     const response = await fetchEdge('/v1/batch', { method: 'POST', body: bytes, cf }, 'test-ingest-key');
     expect([response.status, await response.json()]).toEqual([200, { rejected: 0 }]);
