@@ -3,6 +3,7 @@
 import { ConfigSource, type CurrentConfig } from '../durable-objects/config-source.ts';
 import type { Env } from '../durable-objects/env.ts';
 import type { KeyList } from '../durable-objects/keys.ts';
+import { SharedCall } from './shared-call.ts';
 
 type WaitUntil = (work: Promise<unknown>) => void;
 
@@ -12,7 +13,7 @@ const MAX_KEYS_AGE_MS = 10_000;
 const UNKNOWN_KEY_MS = 1_000;
 
 let known: { readonly variable: string | undefined; readonly source: ConfigSource } | undefined;
-let asking: Promise<void> | null = null;
+const asking = new SharedCall();
 
 /** At most 5 s behind while requests come. Throws ConfigError where the variable is wrong. */
 export async function currentConfig(env: Env, waitUntil: WaitUntil, nowMs: number): Promise<CurrentConfig> {
@@ -32,7 +33,7 @@ export async function currentKeys(
   const source = sourceOf(env);
   const isOld = source.ageMs(nowMs) >= (isMissing ? UNKNOWN_KEY_MS : MAX_KEYS_AGE_MS);
   // Where Control does not answer, not every request asks again.
-  if (isOld && (asking || source.isStale(nowMs, isMissing ? UNKNOWN_KEY_MS : undefined))) {
+  if (isOld && (asking.isRunning || source.isStale(nowMs, isMissing ? UNKNOWN_KEY_MS : undefined))) {
     await ask(source, env, nowMs);
   } else if (source.isStale(nowMs)) waitUntil(ask(source, env, nowMs));
   return source.keys;
@@ -49,12 +50,11 @@ function sourceOf(env: Env): ConfigSource {
   return known.source;
 }
 
-/** Those who ask at the same time wait for one answer. */
+/** Those who ask at the same time wait for one answer; without one, what is known stands. */
 function ask(source: ConfigSource, env: Env, nowMs: number): Promise<void> {
-  asking ??= refresh(source, env, nowMs).finally(() => {
-    asking = null;
-  });
-  return asking;
+  return asking
+    .join(() => refresh(source, env, nowMs))
+    .catch((error: Error) => console.error(`the configuration stays as it is: ${error.message}`));
 }
 
 async function refresh(source: ConfigSource, env: Env, nowMs: number): Promise<void> {

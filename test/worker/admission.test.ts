@@ -2,6 +2,7 @@ import { env } from 'cloudflare:workers';
 import { expect, it } from 'vitest';
 import { Capacity } from '../../durable-objects/capacity.ts';
 import { parseConfig } from '../../durable-objects/config.ts';
+import type { Env } from '../../durable-objects/env.ts';
 import { IngestError } from '../../worker/errors.ts';
 import { admit } from '../../worker/ingest/admission.ts';
 import { currentPressure } from '../../worker/ingest/pressure.ts';
@@ -54,4 +55,29 @@ it('lets in what the configuration allows over all requests, and refuses the res
   // With an error among its spans the same is let in.
   await admit(env, config, 100, () => true);
   await expect(admit(env, parseConfig('{}'), 1e9, never)).resolves.toBeUndefined();
+});
+
+it('asks again where nobody answers, and has senders come again meanwhile', async () => {
+  const config = parseConfig('{"capacity": {"spansPerSecond": 1000000}}');
+  const always = () => true;
+  let calls = 0;
+  const hangs = {
+    getByName: () => ({
+      lease: () => {
+        calls++;
+        return new Promise(() => {});
+      },
+    }),
+  };
+  const fails = { getByName: () => ({ lease: () => Promise.reject(new Error('away on purpose')) }) };
+  const bindings = (ledger: object) => ({ ...env, LEDGER: ledger as unknown as Env['LEDGER'] });
+  // As after a request that was cut off while it asked for all: it never hears of an answer.
+  const waiting = await Promise.allSettled([1, 2, 3].map(() => admit(bindings(hangs), config, 10_000, always)));
+  const refusal = { status: 503, retryAfterSeconds: expect.any(Number) };
+  expect([calls, waiting]).toEqual([
+    1,
+    waiting.map(() => ({ status: 'rejected', reason: expect.objectContaining(refusal) })),
+  ]);
+  await expect(admit(bindings(fails), config, 10_000, always)).rejects.toMatchObject(refusal);
+  await expect(admit(env, config, 10_000, always)).resolves.toBeUndefined();
 });

@@ -12,17 +12,14 @@ const PROTOCOL = 'tailrace.client.http_protocol';
 const CLOCK_OFFSET = 'tailrace.clock_offset_ms';
 const OWN_KEYS: ReadonlySet<string> = new Set([KEY_CLASS, COLO, COUNTRY, ASN, PROTOCOL, CLOCK_OFFSET]);
 
-/**
- * The resource of a page's spans. Everybody has a page's key: what came under it is marked, and what only the edge can know,
- * the page cannot say.
- */
+/** The resource of a page's spans, without what only the edge may say. */
 export function describePage(
   resource: SpanDataAttributes,
   request: Request,
   sentUs: number,
   { describePages }: IngestConfig,
 ): SpanDataAttributes {
-  const own: (readonly [string, SpanDataValue])[] = [[KEY_CLASS, 'page']];
+  const own: (readonly [string, SpanDataValue])[] = [];
   if (describePages) {
     const { cf } = request as { cf?: Partial<Record<'colo' | 'country' | 'asn' | 'httpProtocol', unknown>> };
     const known = [

@@ -38,7 +38,12 @@ export async function openStream(
   serve(
     server,
     Math.floor(MAX_STREAM_CALLS / (shards + 1)),
-    (otlp) => take(c.env, configNow, c.var.caller, otlp),
+    (otlp) => {
+      const outcome = take(c.env, configNow, c.var.caller, otlp);
+      // A sender that hangs up would end what waits here, and what it holds would never be given back.
+      c.executionCtx.waitUntil(outcome);
+      return outcome;
+    },
     c.env,
   );
   const headers = offered.length > 0 ? { [PROTOCOL_HEADER]: PROTOCOL } : {};

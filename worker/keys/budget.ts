@@ -7,6 +7,7 @@ import type { Env } from '../../durable-objects/env.ts';
 import type { Key } from '../../durable-objects/keys.ts';
 import { countRefused } from '../counters.ts';
 import { IngestError } from '../errors.ts';
+import { SharedCall } from '../shared-call.ts';
 
 /** An isolate leases so much at a time: of the rate a tenth of a second's worth, of the day a thousandth. */
 const LEASE_SECONDS = 0.1;
@@ -15,7 +16,7 @@ const LEASES_PER_DAY = 1_000;
 interface Leased {
   spans: number;
   refusedUntilMs: number;
-  asking: Promise<void> | null;
+  readonly asking: SharedCall;
 }
 
 const leased = new Map<string, Leased>();
@@ -35,11 +36,8 @@ export async function spend(env: Env, key: Key | null, spans: number): Promise<v
       const message = `more than the ${limit} of ${key.id}: send the same again later`;
       throw new IngestError(429, 'key_limit', message, Math.max(1, Math.ceil(waitMs / 1000)));
     }
-    own.asking ??= lease(env, key, own, spans - own.spans).finally(() => {
-      own.asking = null;
-    });
     try {
-      await own.asking;
+      await own.asking.join(() => lease(env, key, own, spans - own.spans));
     } catch (error) {
       console.error(`the Ledger failed a lease: ${(error as Error).message}`);
       countRefused(spans);
@@ -61,7 +59,7 @@ function isLimited(key: Key | null): key is Key {
 function leasedBy({ id }: Key): Leased {
   let own = leased.get(id);
   if (!own) {
-    own = { spans: 0, refusedUntilMs: 0, asking: null };
+    own = { spans: 0, refusedUntilMs: 0, asking: new SharedCall() };
     leased.set(id, own);
   }
   return own;
