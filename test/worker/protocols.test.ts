@@ -159,8 +159,11 @@ describe('the TraceService', () => {
     const id = randomTraceId();
     const bytes = envelope(otlp([{ traceId: id, id: 1 }]));
     const text = [bytes.subarray(0, 10), bytes.subarray(10)].map((part) => Buffer.from(part).toString('base64'));
+    const single = Array.from(bytes, (byte) => Buffer.of(byte).toString('base64'));
     const type = 'application/grpc-web-text';
-    const response = await post(EXPORT_PATH, { ...KEY, 'content-type': type }, text.join(''));
+    const headers = { ...KEY, 'content-type': type };
+    expect((await post(EXPORT_PATH, headers, single.join(''))).headers.has('grpc-status')).toBe(false);
+    const response = await post(EXPORT_PATH, headers, text.join(''));
     expect([response.status, response.headers.get('content-type')]).toEqual([200, type]);
     const answer = Buffer.from(await response.text(), 'base64');
     expect([...answer.subarray(0, 6)]).toEqual([0, 0, 0, 0, 0, 0x80]);
@@ -355,6 +358,12 @@ describe('POST /v1/spans', () => {
     ['no key', { 'content-type': 'application/json' }, '[]', 401],
     ['no JSON', JSON_TYPE, '[', 400],
     ['no spans', JSON_TYPE, '{}', 400],
+    [
+      'deep nesting',
+      JSON_TYPE,
+      `{"spans":[],"resource_attributes":{"a":${'{"0":'.repeat(2e5)}1${'}'.repeat(2e5)}}}`,
+      400,
+    ],
     ['another type', { ...KEY, 'content-type': 'text/plain' }, '[]', 415],
   ])('refuses %s in the same form', async (_, headers, body, status) => {
     const response = await post('/v1/spans', headers as Record<string, string>, body);
