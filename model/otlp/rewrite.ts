@@ -207,7 +207,9 @@ export class Rewriter {
     const text = textAt(before, 0, before.length);
     const after = scrub(text);
     if (after !== text) this.changed = true;
-    this.cut(field, after === text ? before : encoder.encode(after), 'text');
+    if (after === text) this.cut(field, before, 'text');
+    else if (3 * after.length <= this.rules.limits.valueBytes) this.writer.stringField(field, after);
+    else this.cut(field, encoder.encode(after), 'text');
   }
 
   private cut(field: number, value: Uint8Array, part: 'text' | 'bytes'): void {

@@ -417,6 +417,18 @@ describe('POST /v1/batch', () => {
   });
 });
 
+it('refuses JSON of more keys than an isolate has room for, however they are written', async () => {
+  const of = (key: (i: number) => string) => `{${Array.from({ length: 300_000 }, (_, i) => `${key(i)}1`).join()}}`;
+  const status = async (body: string) => (await post('/v1/traces', JSON_TYPE, body)).status;
+  expect(await status(of((i) => `"${i}":`))).toBe(413);
+  expect(await status(of((i) => `"${i}\\"a" :`))).toBe(413);
+  expect(await status(of((i) => `"${i % 1_000}":`))).toBe(200);
+  expect(await status(of((i) => `"${i}\\\\":`))).toBe(413);
+  // Keys in a text are none.
+  expect(await status(JSON.stringify({ a: of((i) => `"${i}":`) }))).toBe(200);
+  expect(await status(`{"a":"${'\\":'.repeat(1_000_000)}"}`)).toBe(200);
+});
+
 it('takes bodies up to what is configured, and not more', async () => {
   const document = JSON.stringify({ ingest: { maxBodyBytes: 20 * 1024 * 1024 } });
   const { maxBodyBytes } = parseConfig(document).ingest;
