@@ -21,6 +21,8 @@ export const MAX_QUARANTINE_ROWS = 64;
 export const MAX_SLICED_BYTES = 24 * 1024 * 1024;
 /** Objects and arrays in a JSON body, which take far more memory than bytes. */
 export const MAX_JSON_OBJECTS = 1_000_000;
+/** Different keys in it, which take a hundred bytes each. */
+export const MAX_JSON_KEYS = 200_000;
 /** Bodies that an isolate works on at the same time. */
 export const MAX_IN_FLIGHT_BYTES = 64 * 1024 * 1024;
 /** One message of a stream (`docs/stream-format.md`). */

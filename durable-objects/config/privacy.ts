@@ -17,7 +17,7 @@ const ruleSchema = v.pipe(
 );
 
 export const privacySchema = v.strictObject({
-  /** Masks the values in query strings of `url.full`, `url.query`, `http.url` and `http.target`. */
+  /** Masks the values in query strings of the attributes that have URLs (`docs/sampling.md`). */
   scrubQueries: v.optional(v.boolean(), true),
   /** The first one that matches an attribute's key is applied. */
   rules: v.optional(v.pipe(v.array(ruleSchema), v.maxLength(MAX_RULES)), []),

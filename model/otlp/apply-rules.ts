@@ -3,12 +3,14 @@
  * only they are written again, behind the message's bytes. The rows point there; ids and names stay where they were.
  */
 
+import { MAX_SLICED_BYTES } from '../limits.ts';
 import { concatBytes } from '../slice-frame.ts';
 import { EVENT, KEY_VALUE, LINK, RESOURCE, RESOURCE_SPANS, SCOPE, SCOPE_SPANS, SPAN } from './fields.ts';
 import { KEEP, KEEP_WHOLE, SCRUB_QUERY, SCRUB_URL, type ServiceKeys } from './key-actions.ts';
-import { ProtoReader } from './proto-reader.ts';
+import { ProtoReader, TooManyError } from './proto-reader.ts';
 import { BYTES, FIXED64, VARINT } from './proto-writer.ts';
 import { type AttributeFields, Rewriter } from './rewrite.ts';
+import { rereadResource } from './scan.ts';
 import type { SpanLimits, SpanRules } from './span-rules.ts';
 import type { Envelope, SpanTable } from './span-table.ts';
 
@@ -24,7 +26,10 @@ const TAG_VALUE = tagOf(KEY_VALUE.value, BYTES);
 const EQUALS = 0x3d;
 const AT_SIGN = 0x40;
 
-/** Changes the table's good rows, resources and scopes to what the rules want. Each row's bytes are again a Span. */
+/**
+ * Changes the table's good rows, resources and scopes to what the rules want. Each row's bytes are again a Span. Throws TooManyError
+ * where they become more than a request may grow to: what stands for a masked value may be longer than that was.
+ */
 export function applyRules(table: SpanTable, rules: SpanRules): void {
   applyToEnvelopes(table, rules);
   const { bytes } = table;
@@ -45,6 +50,9 @@ export function applyRules(table: SpanTable, rules: SpanRules): void {
     if (!endsBeforeStart && !mayChange(reader, start, end, rules.limits, keys)) continue;
     const length = rewriter.span(start, end, keys, endsBeforeStart);
     if (length !== -1) moved.push(i, length, rewriter.writer.length);
+    if (rewriter.writer.length > MAX_SLICED_BYTES) {
+      throw new TooManyError(`more than ${MAX_SLICED_BYTES} bytes with its values masked`);
+    }
   }
   if (moved.length === 0) return;
   table.extend(concatBytes([bytes, rewriter.writer.finish()]));
@@ -57,7 +65,9 @@ export function applyRules(table: SpanTable, rules: SpanRules): void {
 
 function applyToEnvelopes(table: SpanTable, rules: SpanRules): void {
   for (const resource of table.resources) {
-    applyToEnvelope(resource, RESOURCE_SPANS.resource, RESOURCE, rules, rules.keys.of(resource.service));
+    const keys = rules.keys.of(resource.service);
+    // What the catalog is told of is what is stored.
+    if (applyToEnvelope(resource, RESOURCE_SPANS.resource, RESOURCE, rules, keys)) rereadResource(resource);
   }
   for (const scope of table.scopes) {
     const { service } = table.resources[scope.resource]!;
@@ -65,14 +75,15 @@ function applyToEnvelopes(table: SpanTable, rules: SpanRules): void {
   }
 }
 
-/** Writes the Resource or the Scope in an envelope again, which is the field `message`, where that changes it. */
+/** Writes the Resource or the Scope in an envelope again, which is the field `message`, where that changes it; says whether. */
 function applyToEnvelope(
   envelope: Envelope,
   message: number,
   fields: AttributeFields,
   rules: SpanRules,
   keys: ServiceKeys,
-): void {
+): boolean {
+  let isAnyChanged = false;
   for (const [p, part] of envelope.parts.entries()) {
     const rewriter = new Rewriter(part, rules);
     const { writer } = rewriter;
@@ -84,9 +95,11 @@ function applyToEnvelope(
       else writer.copy(part, at, reader.position);
     }
     if (!isChanged) continue;
+    isAnyChanged = true;
     envelope.parts[p] = writer.finish();
     envelope.bytes += writer.length - part.length;
   }
+  return isAnyChanged;
 }
 
 /** False for a span that no rule is about. True says nothing. */

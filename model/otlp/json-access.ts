@@ -39,9 +39,10 @@ export function stringAt(owner: JsonObject, key: string, path: string): string {
   return value;
 }
 
-/** An unsigned 32-bit integer. */
+/** An unsigned 32-bit integer, given as a number or a decimal string. */
 export function numberAt(owner: JsonObject, key: string, path: string): number {
-  const value = owner[key] ?? 0;
+  const given = owner[key] ?? 0;
+  const value = typeof given === 'string' && /^\d{1,10}$/.test(given) ? Number(given) : given;
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > 0xffffffff) {
     throw new JsonError(`${path}.${key}`, 'want an integer from 0 to 4294967295');
   }

@@ -241,7 +241,7 @@ function boolAt(value: JsonObject, path: string): boolean {
 function doubleAt(value: JsonObject, path: string): number {
   const raw = value.doubleValue;
   if (typeof raw === 'number') return raw;
-  if (raw === 'NaN' || raw === 'Infinity' || raw === '-Infinity') return Number(raw);
+  if (typeof raw === 'string' && /^(?:NaN|-?Infinity|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)$/i.test(raw)) return Number(raw);
   throw new JsonError(`${path}.doubleValue`, 'want a number');
 }
 

@@ -24,6 +24,10 @@ const FIXED_KEYS: ReadonlySet<string> = new Set(['service.name', KEY_CLASS]);
 /** A service's table, before it holds a key. */
 const TABLE_BYTES = 2_048;
 const FIRST_SLOTS = 128;
+/** Of a key, beside its text: its slots above all. */
+const KEY_BYTES = 48;
+/** Slots that are looked at for a key. No more than a few have to be, but for keys that were made to collide. */
+const MAX_PROBES = 64;
 
 /** The keys of all services that were seen, within `MAX_KNOWN_KEY_BYTES`: beyond, all are forgotten and begin anew. */
 export class KnownKeys {
@@ -85,11 +89,13 @@ export class ServiceKeys {
   action(bytes: Uint8Array, start: number, end: number): Action {
     const mask = this.slots.length - 1;
     let slot = hashRange(bytes, start, end) & mask;
-    for (let key = this.slots[slot]!; key !== 0; key = this.slots[slot]!) {
+    for (let probes = 0; probes < MAX_PROBES; probes++) {
+      const key = this.slots[slot]!;
+      if (key === 0) return this.add(bytes, start, end, true);
       if (this.isKey(key - 1, bytes, start, end)) return this.actions[key - 1]!;
       slot = (slot + 1) & mask;
     }
-    return this.add(bytes, start, end);
+    return this.add(bytes, start, end, false);
   }
 
   private isKey(key: number, bytes: Uint8Array, start: number, end: number): boolean {
@@ -100,16 +106,16 @@ export class ServiceKeys {
     return true;
   }
 
-  private add(bytes: Uint8Array, start: number, end: number): Action {
+  private add(bytes: Uint8Array, start: number, end: number, hasSlot: boolean): Action {
     const action = this.actionOf(textAt(bytes, start, end));
     const length = end - start;
     // What is left out anyway takes none of the service's places, and is remembered within reason.
     const takesPlace = action !== KEEP_WHOLE && action !== DROP;
     if (length > MAX_KEY_BYTES) return takesPlace ? KEY_TOO_LONG : action;
-    if (takesPlace && this.taken >= this.maxKeys) return TOO_MANY_KEYS;
-    if (!takesPlace && this.count >= 2 * this.maxKeys) return action;
+    if (takesPlace && (this.taken >= this.maxKeys || !hasSlot)) return TOO_MANY_KEYS;
+    if (!takesPlace && (this.count >= 2 * this.maxKeys || !hasSlot)) return action;
     if (takesPlace) this.taken++;
-    this.grow(length + 16);
+    this.grow(length + KEY_BYTES);
     const from = this.ends[this.count]!;
     if (from + length > this.text.length) {
       const grown = new Uint8Array(2 * (from + length));
@@ -120,7 +126,7 @@ export class ServiceKeys {
     this.ends.push(from + length);
     this.actions.push(action);
     this.count++;
-    if (2 * this.count > this.slots.length) this.rehash(new Int32Array(2 * this.slots.length));
+    if (4 * this.count > this.slots.length) this.rehash(new Int32Array(2 * this.slots.length));
     else this.place(this.count - 1);
     return action;
   }

@@ -164,28 +164,12 @@ export class Rewriter {
     }
     const key = bytes.subarray(keyStart, keyEnd);
     if (action === MASK) this.text(field, key, REDACTED);
-    else if (action === HASH) this.text(field, key, rules.hash(findContent(bytes, start, end).bytes));
-    else if ((action === SCRUB_URL || action === SCRUB_QUERY) && this.scrub(field, key, start, end, action))
-      return true;
-    else if (action === KEEP_WHOLE || end - start <= rules.limits.valueBytes) {
+    else if (action === HASH) this.text(field, key, rules.hash(findContent(bytes, start, end)));
+    else if (action === SCRUB_URL || action === SCRUB_QUERY) {
+      this.edit(field, start, end, KEY_VALUE_PARTS, action === SCRUB_URL ? scrubUrl : scrubQuery);
+    } else if (action === KEEP_WHOLE || end - start <= rules.limits.valueBytes) {
       writer.bytesField(field, bytes.subarray(start, end));
-    } else this.cut(field, start, end, KEY_VALUE_PARTS);
-    return true;
-  }
-
-  /** False where there is nothing to scrub. */
-  private scrub(field: number, key: Uint8Array, start: number, end: number, action: Action): boolean {
-    const { bytes, isText } = findContent(this.bytes, start, end);
-    if (!isText) return false;
-    const text = textAt(bytes, 0, bytes.length);
-    const scrubbed = action === SCRUB_URL ? scrubUrl(text) : scrubQuery(text);
-    if (scrubbed === text) return false;
-    const { valueBytes } = this.rules.limits;
-    if (3 * scrubbed.length <= valueBytes) this.text(field, key, scrubbed);
-    else {
-      const encoded = encoder.encode(scrubbed);
-      this.text(field, key, textAt(encoded, 0, cutAt(encoded, valueBytes)));
-    }
+    } else this.edit(field, start, end, KEY_VALUE_PARTS);
     return true;
   }
 
@@ -201,8 +185,8 @@ export class Rewriter {
     this.changed = true;
   }
 
-  /** Copies a message with all texts and bytes in it that are values cut to the limit. */
-  private cut(field: number, start: number, end: number, parts: ValueParts): void {
+  /** Copies a message with all texts and bytes in it that are values cut to the limit, the texts after `scrub`. */
+  private edit(field: number, start: number, end: number, parts: ValueParts, scrub?: (text: string) => string): void {
     const { writer, bytes } = this;
     const { valueBytes } = this.rules.limits;
     const body = writer.begin(field);
@@ -210,15 +194,29 @@ export class Rewriter {
     for (let at = start; reader.next(end); at = reader.position) {
       const { valueStart, valueEnd } = reader;
       const part = parts[reader.field];
-      if (part === undefined || valueEnd - valueStart <= valueBytes) writer.copy(bytes, at, reader.position);
-      else if (typeof part === 'object') this.cut(reader.field, valueStart, valueEnd, part);
-      else {
-        const value = bytes.subarray(valueStart, valueEnd);
-        writer.bytesField(reader.field, value.subarray(0, part === 'text' ? cutAt(value, valueBytes) : valueBytes));
-        this.changed = true;
-      }
+      if (typeof part === 'object') this.edit(reader.field, valueStart, valueEnd, part, scrub);
+      else if (part === 'text' && scrub) this.scrubbed(reader.field, valueStart, valueEnd, scrub);
+      else if (part === undefined || valueEnd - valueStart <= valueBytes) writer.copy(bytes, at, reader.position);
+      else this.cut(reader.field, bytes.subarray(valueStart, valueEnd), part);
     }
     writer.end(body);
+  }
+
+  private scrubbed(field: number, start: number, end: number, scrub: (text: string) => string): void {
+    const before = this.bytes.subarray(start, end);
+    const text = textAt(before, 0, before.length);
+    const after = scrub(text);
+    if (after !== text) this.changed = true;
+    if (after === text) this.cut(field, before, 'text');
+    else if (3 * after.length <= this.rules.limits.valueBytes) this.writer.stringField(field, after);
+    else this.cut(field, encoder.encode(after), 'text');
+  }
+
+  private cut(field: number, value: Uint8Array, part: 'text' | 'bytes'): void {
+    const { valueBytes } = this.rules.limits;
+    const length = part === 'text' ? cutAt(value, valueBytes) : Math.min(value.length, valueBytes);
+    this.writer.bytesField(field, value.subarray(0, length));
+    if (length < value.length) this.changed = true;
   }
 }
 
@@ -245,18 +243,17 @@ function findKey(bytes: Uint8Array, start: number, end: number): { keyStart: num
 }
 
 /** What the value of a KeyValue says: the text where it is one, else its encoding. */
-function findContent(bytes: Uint8Array, start: number, end: number): { bytes: Uint8Array; isText: boolean } {
+function findContent(bytes: Uint8Array, start: number, end: number): Uint8Array {
   const reader = new ProtoReader(bytes, start);
-  let content = { bytes: bytes.subarray(start, start), isText: false };
+  let content = bytes.subarray(start, start);
   while (reader.next(end)) {
     if (reader.field !== KEY_VALUE.value) continue;
     const { valueStart, valueEnd } = reader;
     reader.position = valueStart;
     while (reader.next(valueEnd)) {
       const kind: number = reader.field;
-      if (kind === ANY_VALUE.stringValue) {
-        content = { bytes: bytes.subarray(reader.valueStart, reader.valueEnd), isText: true };
-      } else if (kind <= ANY_VALUE.bytesValue) content = { bytes: bytes.subarray(valueStart, valueEnd), isText: false };
+      if (kind === ANY_VALUE.stringValue) content = bytes.subarray(reader.valueStart, reader.valueEnd);
+      else if (kind <= ANY_VALUE.bytesValue) content = bytes.subarray(valueStart, valueEnd);
     }
   }
   return content;

@@ -60,7 +60,7 @@ function scanSpanFields(table: SpanTable, reader: ProtoReader, i: number, end: n
       case SPAN.parentSpanId:
         expect(reader, BYTES, 'parent_span_id');
         if (length !== 8 && length !== 0) reason ??= 'invalid_parent_span_id';
-        else if (length === 8 && !isZero(reader.bytes, reader.valueStart, 8)) table.parentIdAt[i] = reader.valueStart;
+        else table.parentIdAt[i] = length === 0 || isZero(reader.bytes, reader.valueStart, 8) ? -1 : reader.valueStart;
         break;
       case SPAN.name:
         expect(reader, BYTES, 'name');
@@ -84,7 +84,7 @@ function scanSpanFields(table: SpanTable, reader: ProtoReader, i: number, end: n
         break;
       case SPAN.status: {
         expect(reader, BYTES, 'status');
-        table.status[i] = scanStatusCode(reader, reader.valueEnd);
+        table.status[i] = scanStatusCode(reader, reader.valueEnd, table.status[i]!);
         break;
       }
       case SPAN.attributes:
@@ -163,7 +163,7 @@ function skipUsualFields(table: SpanTable, i: number, start: number, end: number
         break;
       case TAG_PARENT:
         if (length !== 8) return at;
-        if (!isZero(bytes, value, 8)) table.parentIdAt[i] = value;
+        table.parentIdAt[i] = isZero(bytes, value, 8) ? -1 : value;
         break;
       case TAG_NAME:
         table.nameStart[i] = value;
@@ -177,8 +177,9 @@ function skipUsualFields(table: SpanTable, i: number, start: number, end: number
   return at;
 }
 
-function scanStatusCode(reader: ProtoReader, end: number): number {
-  let code = 0;
+/** `before`: the code so far. A message field that comes twice is one. */
+function scanStatusCode(reader: ProtoReader, end: number, before: number): number {
+  let code = before;
   reader.position = reader.valueStart;
   while (reader.next(end)) {
     if (reader.field === STATUS.code) {

@@ -127,7 +127,18 @@ function scanScopeSpans(table: SpanTable, reader: ProtoReader, start: number, en
   closeEnvelope(envelope, table.bytes, ranges);
 }
 
-/** Reads of a resource's attributes what the edge must know. */
+/** Reads again of a resource whose parts were changed what the edge must know. */
+export function rereadResource(resource: ScannedResource): void {
+  resource.version = resource.instance = '';
+  for (const part of resource.parts) {
+    const reader = new ProtoReader(part);
+    while (reader.next(part.length)) {
+      if (reader.field === RESOURCE_SPANS.resource) scanResource(resource, reader, reader.valueStart, reader.valueEnd);
+    }
+  }
+}
+
+/** Reads of a resource's attributes what the edge must know; leaves the reader at `end`. */
 function scanResource(resource: ScannedResource, reader: ProtoReader, start: number, end: number): void {
   reader.position = start;
   while (reader.next(end)) {
@@ -157,19 +168,22 @@ const KEY_LENGTHS: ReadonlySet<number> = new Set(
 /** The text of the KeyValue at a range, when its key has these ASCII codes and its value is a string; else null. */
 function textOf(reader: ProtoReader, start: number, end: number, codes: readonly number[]): string | null {
   let isKey = false;
-  let text: string | null = null;
+  let textStart = -1;
+  let textEnd = -1;
   reader.position = start;
   while (reader.next(end)) {
     const { valueStart, valueEnd } = reader;
     if (reader.field === KEY_VALUE.key) {
       isKey = valueEnd - valueStart === codes.length && codes.every((code, i) => reader.bytes[valueStart + i] === code);
-    } else if (reader.field === KEY_VALUE.value && isKey) {
+    } else if (reader.field === KEY_VALUE.value) {
       reader.position = valueStart;
       while (reader.next(valueEnd)) {
         const field: number = reader.field;
-        if (field === ANY_VALUE.stringValue) text = textAt(reader.bytes, reader.valueStart, reader.valueEnd);
+        if (field > ANY_VALUE.bytesValue) continue;
+        textStart = field === ANY_VALUE.stringValue ? reader.valueStart : -1;
+        textEnd = reader.valueEnd;
       }
     }
   }
-  return isKey ? text : null;
+  return isKey && textStart !== -1 ? textAt(reader.bytes, textStart, textEnd) : null;
 }

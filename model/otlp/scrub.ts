@@ -3,15 +3,15 @@
 import { REDACTED } from './span-rules.ts';
 
 /**
- * Masks the values in the query and in the fragment, and who is to log in before the host: `/a?q=x#t=y` becomes
- * `/a?q=REDACTED#t=REDACTED`.
+ * Masks the values in the query, in the fragment and in the path's parameters, and who is to log in before a host: `/a;s=1?q=x#t=y`
+ * becomes `/a;s=REDACTED?q=REDACTED#t=REDACTED`. As lenient as browsers in what a URL is, which may also stand in another's path.
  */
 export function scrubUrl(url: string): string {
-  const clean = url.replace(/^([a-z][a-z0-9+.-]*:)?\/\/[^/?#]*@/i, (_, scheme: string | undefined) => {
-    return `${scheme ?? ''}//${REDACTED}@`;
-  });
-  const query = clean.search(/[?#]/);
-  return query === -1 ? clean : clean.slice(0, query) + scrubQuery(clean.slice(query));
+  const clean = url.replace(/([/\\]{2}|^\s*https?:[/\\]?)[^/\\?#]+@/gi, `$1${REDACTED}@`);
+  const found = clean.search(/[?#]/);
+  const query = found === -1 ? clean.length : found;
+  const path = clean.slice(0, query).replace(/(;[^;=/]*=)[^;/]+/g, `$1${REDACTED}`);
+  return path + scrubQuery(clean.slice(query));
 }
 
 /** The same of a query by itself. */

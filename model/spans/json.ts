@@ -32,13 +32,13 @@ export function encodeJsonSpans(body: unknown): { otlp: Uint8Array; rejections: 
   if (!Array.isArray(spans)) throw new JsonError('spans', 'want an array');
   if (spans.length > MAX_SPANS_PER_REQUEST) throw new TooManyError(`more than ${MAX_SPANS_PER_REQUEST} spans`);
   const common = attributesAt(request, 'resource_attributes', '');
-  const groups = new ResourceGroups();
+  const groups = new ResourceGroups(common);
   const rejections: SpanRejection[] = [];
   for (const [i, item] of spans.entries()) {
     const path = `spans[${i}]`;
     try {
       const span = objectAt(item, path);
-      groups.add(resourceOf(span, common, path), readSpan(span, path));
+      groups.add(resourceOf(span, path), readSpan(span, path));
     } catch (error) {
       if (!(error instanceof JsonError)) throw error;
       rejections.push({ reason: error.reason, message: error.message });
@@ -47,11 +47,11 @@ export function encodeJsonSpans(body: unknown): { otlp: Uint8Array; rejections: 
   return { otlp: groups.encode(), rejections };
 }
 
-/** What all spans have in common, then the span's own; the later of two of a name stands. */
-function resourceOf(span: JsonObject, common: SpanDataAttributes, path: string): SpanDataAttributes {
+/** The span's own; the later of two of a name stands. */
+function resourceOf(span: JsonObject, path: string): SpanDataAttributes {
   const service = textAt(span, 'service_name', path);
   const own = attributesAt(span, 'resource_attributes', path);
-  return [...new Map([...common, ...own, ...(service ? [['service.name', service] as const] : [])])];
+  return service ? [...own, ['service.name', service]] : own;
 }
 
 function readSpan(span: JsonObject, path: string): SpanData {
@@ -121,13 +121,19 @@ function statusAt(span: JsonObject, path: string): { statusCode: number; statusM
 function attributesAt(owner: JsonObject, key: string, path: string): SpanDataAttributes {
   if (owner[key] == null) return [];
   const at = path === '' ? key : `${path}.${key}`;
-  return Object.entries(objectAt(owner[key], at)).map(([name, value]) => [name, toValue(value)]);
+  return Object.entries(objectAt(owner[key], at)).map(([name, value]) => [name, toValue(value, at)]);
 }
 
 /** What OpenTelemetry's attributes have no type for is kept as the JSON it was. */
-function toValue(value: unknown): SpanDataValue {
+function toValue(value: unknown, path: string): SpanDataValue {
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
   const isOf = (type: string) => Array.isArray(value) && value.every((item) => typeof item === type);
   if (isOf('string') || isOf('number') || isOf('boolean')) return value as SpanDataValue;
-  return JSON.stringify(value);
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    // What is read without recursion is not written so.
+    if (error instanceof RangeError) throw new JsonError(path, 'nested too deeply');
+    throw error;
+  }
 }

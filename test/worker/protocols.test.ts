@@ -159,8 +159,11 @@ describe('the TraceService', () => {
     const id = randomTraceId();
     const bytes = envelope(otlp([{ traceId: id, id: 1 }]));
     const text = [bytes.subarray(0, 10), bytes.subarray(10)].map((part) => Buffer.from(part).toString('base64'));
+    const single = Array.from(bytes, (byte) => Buffer.of(byte).toString('base64'));
     const type = 'application/grpc-web-text';
-    const response = await post(EXPORT_PATH, { ...KEY, 'content-type': type }, text.join(''));
+    const headers = { ...KEY, 'content-type': type };
+    expect((await post(EXPORT_PATH, headers, single.join(''))).headers.has('grpc-status')).toBe(false);
+    const response = await post(EXPORT_PATH, headers, text.join(''));
     expect([response.status, response.headers.get('content-type')]).toEqual([200, type]);
     const answer = Buffer.from(await response.text(), 'base64');
     expect([...answer.subarray(0, 6)]).toEqual([0, 0, 0, 0, 0, 0x80]);
@@ -355,6 +358,12 @@ describe('POST /v1/spans', () => {
     ['no key', { 'content-type': 'application/json' }, '[]', 401],
     ['no JSON', JSON_TYPE, '[', 400],
     ['no spans', JSON_TYPE, '{}', 400],
+    [
+      'deep nesting',
+      JSON_TYPE,
+      `{"spans":[],"resource_attributes":{"a":${'{"0":'.repeat(2e5)}1${'}'.repeat(2e5)}}}`,
+      400,
+    ],
     ['another type', { ...KEY, 'content-type': 'text/plain' }, '[]', 415],
   ])('refuses %s in the same form', async (_, headers, body, status) => {
     const response = await post('/v1/spans', headers as Record<string, string>, body);
@@ -406,6 +415,18 @@ describe('POST /v1/batch', () => {
     expect(open).toMatchObject({ name: 'open', parentSpanId: click!.spanId });
     expect(open).not.toHaveProperty('durationUs');
   });
+});
+
+it('refuses JSON of more keys than an isolate has room for, however they are written', async () => {
+  const of = (key: (i: number) => string) => `{${Array.from({ length: 300_000 }, (_, i) => `${key(i)}1`).join()}}`;
+  const status = async (body: string) => (await post('/v1/traces', JSON_TYPE, body)).status;
+  expect(await status(of((i) => `"${i}":`))).toBe(413);
+  expect(await status(of((i) => `"${i}\\"a" :`))).toBe(413);
+  expect(await status(of((i) => `"${i % 1_000}":`))).toBe(200);
+  expect(await status(of((i) => `"${i}\\\\":`))).toBe(413);
+  // Keys in a text are none.
+  expect(await status(JSON.stringify({ a: of((i) => `"${i}":`) }))).toBe(200);
+  expect(await status(`{"a":"${'\\":'.repeat(1_000_000)}"}`)).toBe(200);
 });
 
 it('takes bodies up to what is configured, and not more', async () => {

@@ -116,6 +116,22 @@ describe('privacy', () => {
     });
   });
 
+  it.each([
+    'url.original',
+    'url.path',
+    'http.url',
+    'http.target',
+    'http.request.header.referer',
+    'http.response.header.location',
+    'url.fragment',
+  ])('scrubs %s too', async (key) => {
+    const id = randomTraceId();
+    await send({}, otlpOf(id, [{ attributes: { [key]: '/a;s=secret#t=secret' } }]));
+    const { spans } = await readTrace(id);
+    expect(Object.keys(spans[0]!.attributes)).toEqual([key]);
+    expect(JSON.stringify(spans)).not.toContain('secret');
+  });
+
   const rules = {
     privacy: {
       scrubQueries: false,

@@ -23,9 +23,14 @@ const HASH_DIGITS = 16;
 
 const QUERIES: Readonly<Record<string, Action>> = {
   'url.full': SCRUB_URL,
+  'url.original': SCRUB_URL,
+  'url.path': SCRUB_URL,
   'http.url': SCRUB_URL,
   'http.target': SCRUB_URL,
+  'http.request.header.referer': SCRUB_URL,
+  'http.response.header.location': SCRUB_URL,
   'url.query': SCRUB_QUERY,
+  'url.fragment': SCRUB_QUERY,
 };
 
 const ACTIONS: Readonly<Record<PrivacyConfig['rules'][number]['do'], Action>> = { drop: DROP, mask: MASK, hash: HASH };

@@ -49,10 +49,10 @@ export async function takeTraces(
   countReceived(protocol, table.count + rejections.count);
   const { pastMs, futureMs } = config.ingest;
   checkTimes(table, (startMs - pastMs) * 1000, (startMs + futureMs) * 1000);
-  applyRules(table, rulesOf(config, env));
-  const spans = table.countGood();
   let isTaken = false;
   try {
+    applyRulesOf(config, env, table, what);
+    const spans = table.countGood();
     await spend(env, sender.key, spans);
     try {
       await appendTable(env, config, table, flags);
@@ -72,6 +72,14 @@ export async function takeTraces(
     countLatency(protocol, nowMs - startMs);
   }
   return table.countGood();
+}
+
+function applyRulesOf(config: CurrentConfig, env: Env, table: SpanTable, what: string): void {
+  try {
+    applyRules(table, rulesOf(config, env));
+  } catch (error) {
+    throw toIngestError(error, false, what);
+  }
 }
 
 /** The good spans, and their bytes with what is around all spans. */

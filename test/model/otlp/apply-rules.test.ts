@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { clone, create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { MAX_SLICED_BYTES } from '../../../model/limits.ts';
 import { applyRules } from '../../../model/otlp/apply-rules.ts';
 import { checkTimes } from '../../../model/otlp/check-times.ts';
 import { decodeSpans } from '../../../model/otlp/decode.ts';
@@ -23,12 +24,13 @@ import {
   SCRUB_QUERY,
   SCRUB_URL,
 } from '../../../model/otlp/key-actions.ts';
-import { ProtoError } from '../../../model/otlp/proto-reader.ts';
+import { ProtoError, TooManyError } from '../../../model/otlp/proto-reader.ts';
 import { scanTraces } from '../../../model/otlp/scan.ts';
 import { scrubQuery, scrubUrl } from '../../../model/otlp/scrub.ts';
 import { SlicePlan } from '../../../model/otlp/slice.ts';
 import type { SpanLimits, SpanRules } from '../../../model/otlp/span-rules.ts';
-import type { SpanTable } from '../../../model/otlp/span-table.ts';
+import { REQUEST_LIMITS, type SpanTable } from '../../../model/otlp/span-table.ts';
+import { concatBytes } from '../../../model/slice-frame.ts';
 import { tracesData } from './arbitrary.ts';
 
 const LIMITS: SpanLimits = {
@@ -98,6 +100,12 @@ function oracle(message: TracesData, limits: SpanLimits): TracesData {
     else if (value.case === 'kvlistValue')
       for (const entry of value.value.values) if (entry.value) cutValue(entry.value);
   };
+  const scrubValue = ({ value }: AnyValue, scrub: (text: string) => string): void => {
+    if (value.case === 'stringValue') value.value = scrub(value.value);
+    else if (value.case === 'arrayValue') for (const item of value.value.values) scrubValue(item, scrub);
+    else if (value.case === 'kvlistValue')
+      for (const entry of value.value.values) if (entry.value) scrubValue(entry.value, scrub);
+  };
   const attributesOf = (list: KeyValue[], max: number): [KeyValue[], number] => {
     const kept: KeyValue[] = [];
     for (const attribute of list) {
@@ -106,14 +114,16 @@ function oracle(message: TracesData, limits: SpanLimits): TracesData {
       const action = isFixed ? KEEP : actionOf(key);
       if (action === DROP || Buffer.byteLength(key) > 256 || (kept.length >= max && !isFixed)) continue;
       const content = value?.value;
+      const scrub = action === SCRUB_URL ? scrubUrl : action === SCRUB_QUERY ? scrubQuery : null;
       const isText = content?.case === 'stringValue';
       if (action === MASK) attribute.value = text('REDACTED');
       else if (action === HASH) {
         const bytes = isText ? Buffer.from(content.value) : value ? toBinary(AnyValueSchema, value) : new Uint8Array();
         attribute.value = text(digest(bytes));
-      } else if (action === SCRUB_URL && isText) attribute.value = text(cutText(scrubUrl(content.value)));
-      else if (action === SCRUB_QUERY && isText) attribute.value = text(cutText(scrubQuery(content.value)));
-      else if (!isFixed && value) cutValue(value);
+      } else if (!isFixed && value) {
+        if (scrub) scrubValue(value, scrub);
+        cutValue(value);
+      }
       kept.push(attribute);
     }
     return [kept, list.length - kept.length];
@@ -168,6 +178,10 @@ const withUrls = fc.tuple(tracesData, fc.array(fc.nat(6), { minLength: 8, maxLen
         if (attributes[0] && choice < urls.length) {
           attributes[0].key = n % 3 === 0 ? 'url.query' : 'url.full';
           if (n % 4 !== 0) attributes[0].value = text(urls[choice]!);
+          if (n % 4 === 1) {
+            const values = [text(urls[choice]!), text('')];
+            attributes[0].value = create(AnyValueSchema, { value: { case: 'arrayValue', value: { values } } });
+          }
         }
       }
     }
@@ -290,6 +304,58 @@ describe('applyRules', () => {
     expect(spanOf(table).attributes).toHaveLength(1);
   });
 
+  it('tells of a version and an instance what is stored of them', () => {
+    const table = scanTraces(
+      toBinary(
+        TracesDataSchema,
+        create(TracesDataSchema, {
+          resourceSpans: [
+            {
+              resource: {
+                attributes: ['service.name', 'service.version', 'service.instance.id'].map((key) => ({
+                  key,
+                  value: text(key),
+                })),
+              },
+            },
+          ],
+        }),
+      ),
+    );
+    const act = (key: string) => (key === 'service.version' ? DROP : key === 'service.instance.id' ? MASK : KEEP);
+    applyRules(table, rulesWith(WIDE, act).rules);
+    expect(table.resources[0]).toMatchObject({ service: 'service.name', version: '', instance: 'REDACTED' });
+  });
+
+  it('refuses what masks make larger than a request may grow to', () => {
+    const url = `?${'=&'.repeat(5_000)}`.replaceAll('=', '=a');
+    const spans = Array.from({ length: 8 }, () => one(Array.from({ length: 66 }, () => ['url.full', url])));
+    const table = scanTraces(concatBytes(spans), REQUEST_LIMITS);
+    expect([table.countGood(), table.bytes.length < MAX_SLICED_BYTES / 2]).toEqual([8, true]);
+    expect(() => applyRules(table, rulesWith(WIDE).rules)).toThrow(TooManyError);
+  });
+
+  it('finds a key quickly among those that were made to collide', () => {
+    const codes = new TextEncoder();
+    const keys: string[] = [];
+    for (let i = 0; keys.length < 900; i++) {
+      const key = `k${i.toString(36).padStart(5, '0')}`;
+      let hash = key.length;
+      for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key.charCodeAt(at), 0x0100_0193);
+      if (((hash ^ (hash >>> 15)) & 0x7ff) === 7) keys.push(key);
+    }
+    const known = new KnownKeys(() => KEEP, 1_000).of('shop');
+    const act = (key: string) => {
+      const bytes = codes.encode(key);
+      return known.action(bytes, 0, bytes.length);
+    };
+    const taken = keys.filter((key) => act(key) === KEEP);
+    // Those for which there is no room nearby are too many.
+    expect(taken.length).toBeLessThan(keys.length);
+    expect(keys.filter((key) => act(key) === KEEP)).toEqual(taken);
+    for (let i = 0; i < 400; i++) expect(act(`plain.${i}`)).toBe(KEEP);
+  });
+
   it('rejects what started too long ago or is too far ahead', () => {
     const startUs = 1_790_000_000_000_000;
     const rejection = (fromUs: number, toUs: number) => {
@@ -310,6 +376,12 @@ describe('scrubUrl', () => {
     ['/a?b=c=d;e', '/a?b=REDACTED'],
     ['/path=x/?y=', '/path=x/?y='],
     ['mailto:a@b', 'mailto:a@b'],
+    ['/a;jsessionid=5/b;x=1?c=2', '/a;jsessionid=REDACTED/b;x=REDACTED?c=REDACTED'],
+    [' https://ann:pw@host/', ' https://REDACTED@host/'],
+    ['https:/ann:pw@host/', 'https:/REDACTED@host/'],
+    ['https:\\\\ann:pw@host', 'https:\\\\REDACTED@host'],
+    ['/proxy/https://ann:pw@host/x', '/proxy/https://REDACTED@host/x'],
+    ['https://host//@scope/name@1', 'https://host//@scope/name@1'],
   ])('%s', (url, want) => {
     expect(scrubUrl(url)).toBe(want);
     expect(scrubUrl(want)).toBe(want);

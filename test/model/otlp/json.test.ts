@@ -63,6 +63,33 @@ describe('encodeJsonTraces', () => {
     expect(() => encodeJsonTraces(body)).toThrow(JsonError);
   });
 
+  it('takes every number as text too, as protobuf’s own JSON does', () => {
+    const { otlp, rejections } = encodeJsonTraces({
+      resourceSpans: [
+        {
+          scopeSpans: [
+            {
+              spans: [
+                {
+                  ...good,
+                  flags: '257',
+                  droppedEventsCount: '3',
+                  attributes: [{ key: 'd', value: { doubleValue: '-1.5e3' } }],
+                },
+                { ...good, flags: '1x' },
+                { ...good, attributes: [{ key: 'd', value: { doubleValue: '' } }] },
+              ],
+            },
+          ],
+        },
+      ],
+    });
+    const { spans } = fromBinary(TracesDataSchema, otlp).resourceSpans[0]!.scopeSpans[0]!;
+    expect(spans.map(({ flags, droppedEventsCount }) => [flags, droppedEventsCount])).toEqual([[257, 3]]);
+    expect(spans[0]!.attributes[0]!.value!.value).toEqual({ case: 'doubleValue', value: -1500 });
+    expect(rejections).toHaveLength(2);
+  });
+
   it('takes enums by name too', () => {
     const { otlp } = encodeJsonTraces({
       resourceSpans: [

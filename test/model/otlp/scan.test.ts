@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { formatHex } from '../../../model/ids.ts';
 import { MAX_SPAN_BYTES } from '../../../model/limits.ts';
 import { decodeSpans } from '../../../model/otlp/decode.ts';
-import { type TracesData, TracesDataSchema } from '../../../model/otlp/gen/trace_pb.js';
+import { SpanSchema, type TracesData, TracesDataSchema } from '../../../model/otlp/gen/trace_pb.js';
 import { ProtoError, ProtoReader } from '../../../model/otlp/proto-reader.ts';
+import { ProtoWriter } from '../../../model/otlp/proto-writer.ts';
 import { scanTraces } from '../../../model/otlp/scan.ts';
 import { groupByTrace, SlicePlan } from '../../../model/otlp/slice.ts';
 import { REQUEST_LIMITS, type SpanTable, textAt } from '../../../model/otlp/span-table.ts';
@@ -227,6 +228,61 @@ describe('scanTraces', () => {
     for (let i = 0; i < 40; i++) value = { value: { case: 'arrayValue', value: { values: [value] } } };
     const table = scanTraces(encode([{ ...good, attributes: [{ key: 'k', value }] }, good]));
     expect([table.rejection(0), table.rejection(1)]).toEqual(['malformed_span', null]);
+  });
+
+  it('takes a message that comes in two parts as one, as readers do', () => {
+    const part = fc.record({
+      parentSpanId: fc.constantFrom(new Uint8Array(), new Uint8Array(8), new Uint8Array(8).fill(3)),
+      name: fc.constantFrom('', 'name'),
+      kind: fc.constantFrom(0, 3),
+      status: fc.option(fc.record({ code: fc.constantFrom(0, 2), message: fc.string() }), { nil: undefined }),
+    });
+    fc.assert(
+      fc.property(part, part, (a, b) => {
+        const halves = [{ ...good, ...a }, b].map((half) => toBinary(SpanSchema, create(SpanSchema, half)));
+        const writer = new ProtoWriter();
+        const resourceSpans = writer.begin(1);
+        const scopeSpans = writer.begin(2);
+        const span = writer.begin(2);
+        for (const half of halves) writer.raw(half);
+        for (const message of [span, scopeSpans, resourceSpans]) writer.end(message);
+        const bytes = writer.finish();
+        expect(scanned(bytes)).toEqual(expected(fromBinary(TracesDataSchema, bytes)));
+      }),
+    );
+  });
+
+  it('takes no parent after all, where one is taken back', () => {
+    const bytes = encode([{ ...good, parentSpanId: new Uint8Array(8).fill(3) }]);
+    const writer = new ProtoWriter();
+    const table = scanTraces(bytes);
+    const resourceSpans = writer.begin(1);
+    const scopeSpans = writer.begin(2);
+    const span = writer.begin(2);
+    writer.raw(bytes.subarray(table.start[0], table.end[0]));
+    writer.bytesField(4, new Uint8Array());
+    for (const message of [span, scopeSpans, resourceSpans]) writer.end(message);
+    const again = scanned(writer.finish());
+    expect(again).toEqual(expected(fromBinary(TracesDataSchema, writer.finish())));
+    expect(again[0]!.parent).toBe(null);
+  });
+
+  it('knows the service where its name comes before its key', () => {
+    const writer = new ProtoWriter();
+    const resourceSpans = writer.begin(1);
+    const resource = writer.begin(1);
+    const attribute = writer.begin(1);
+    const value = writer.begin(2);
+    writer.stringField(1, 'shop');
+    writer.end(value);
+    writer.stringField(1, 'service.name');
+    writer.end(attribute);
+    writer.end(resource);
+    writer.raw(encode([good]).subarray(2));
+    writer.end(resourceSpans);
+    const bytes = writer.finish();
+    expect(scanned(bytes)).toEqual(expected(fromBinary(TracesDataSchema, bytes)));
+    expect(scanTraces(bytes).service(0)).toBe('shop');
   });
 
   it('keeps a span whose strings are not UTF-8 readable', () => {
