@@ -78,7 +78,7 @@ describe('errors of /v1/traces', () => {
   });
 
   it('says when to come again where that is of use, and only there', async () => {
-    const closed = { ...env, TAILRACE_INGEST_KEY: '' };
+    const closed = { ...env, TAILRACE_INGEST_KEY: '', TAILRACE_READ_KEY: '', TAILRACE_ADMIN_KEY: '' };
     const answer = async (path: string, type: string) => {
       const headers = { 'content-type': type };
       const request = new Request(`https://edge.test${path}`, { method: 'POST', headers });
