@@ -55,7 +55,7 @@ export function requireKeys(): MiddlewareHandler<App> {
  */
 export function requireIngestKey(): MiddlewareHandler<App> {
   return async function ingestKey(c, next) {
-    const secret = bearer(c) ?? c.req.query('key');
+    const secret = ingestSecret(c);
     const origin = c.req.header('origin');
     if (c.req.method === 'OPTIONS') {
       const caller = secret === undefined || isOpen(c.env) ? null : await findCaller(c, secret).catch(() => null);
@@ -71,6 +71,21 @@ export function requireIngestKey(): MiddlewareHandler<App> {
     c.set('caller', caller);
     return next();
   };
+}
+
+/** Why the key of a request that goes on does not let it send any longer; null while it does, and while that cannot be known. */
+export async function findKeyFault(c: Context<App>): Promise<string | null> {
+  if (isOpen(c.env)) return null;
+  try {
+    await callerOf(c, ingestSecret(c), INGEST);
+    return null;
+  } catch (error) {
+    return error instanceof HttpError && error.status === 401 ? error.message : null;
+  }
+}
+
+function ingestSecret(c: Context<App>): string | undefined {
+  return bearer(c) ?? c.req.query('key');
 }
 
 /** A read or admin key as `Authorization: Bearer`, a read key in the login's cookie, or Cloudflare Access. */

@@ -213,6 +213,8 @@ describe('limits', () => {
         reason: 'invalid_time',
         atUs: expect.any(Number),
         protocol: 'otlp_protobuf',
+        who: 'test',
+        class: 'service',
         message: expect.stringContaining('span 1 (span 1)'),
         bytes: expect.stringContaining('too\\x0aold'),
       },
@@ -225,7 +227,15 @@ describe('limits', () => {
 
 it('writes few rows in a flood of rejected spans, and pages through what it has', async () => {
   const ledger = env.LEDGER.getByName('flood');
-  const sample = { reason: 'invalid_time', atUs: 1, protocol: 'batch', message: 'span 0', bytes: null } as const;
+  const sample = {
+    reason: 'invalid_time',
+    atUs: 1,
+    protocol: 'batch',
+    who: 'w',
+    class: 'page',
+    message: 'span 0',
+    bytes: null,
+  } as const;
   for (let i = 0; i < 30; i++) await ledger.quarantine(Array.from({ length: 20 }, () => sample));
   const all = await ledger.readQuarantine(null, 1_000);
   // A burst of eight rows, and perhaps one more by the time that has passed.
