@@ -248,6 +248,44 @@ describe('POST /api/v2/spans', () => {
     expect(spans.find(({ kind }) => kind === 'server')).not.toHaveProperty('durationUs');
   });
 
+  describe('of a span in parts', () => {
+    const part = { id: 'b', kind: 'CLIENT', name: 'get /', timestamp: START_US };
+    const begun = { ...part, tags: { begun: 'yes' } };
+    const ended = { ...part, duration: 1500, tags: { ended: 'yes' } };
+    const noted = { id: 'b', kind: 'CLIENT', annotations: [{ timestamp: START_US + 7, value: 'late' }] };
+
+    it.each([
+      ['begun, ended, noted', [begun, ended, noted]],
+      ['ended, noted, begun', [ended, noted, begun]],
+      ['noted, begun, ended', [noted, begun, ended]],
+    ])('that come as %s lets the one stand that has ended, with its own tags', async (_, parts) => {
+      const traceId = randomTraceId();
+      for (const one of parts) {
+        expect((await post('/api/v2/spans', JSON_TYPE, JSON.stringify([{ traceId, ...one }]))).status).toBe(202);
+      }
+      const together = randomTraceId();
+      await post('/api/v2/spans', JSON_TYPE, JSON.stringify(parts.map((one) => ({ traceId: together, ...one }))));
+      for (const id of [traceId, together]) {
+        const spans = await spansOf(id);
+        expect(spans).toMatchObject([
+          { startUs: START_US, durationUs: 1500, events: [], attributes: { ended: 'yes' } },
+        ]);
+        expect(spans[0]!.attributes).not.toHaveProperty('begun');
+      }
+    });
+
+    it('takes a server’s part that does not say so for another span', async () => {
+      const traceId = randomTraceId();
+      const { kind: _, ...unsaid } = noted;
+      const body = JSON.stringify([
+        { traceId, ...ended, kind: 'SERVER' },
+        { traceId, ...unsaid },
+      ]);
+      expect((await post('/api/v2/spans', JSON_TYPE, body)).status).toBe(202);
+      expect((await spansOf(traceId)).map(({ kind }) => kind).sort()).toEqual(['server', 'unspecified']);
+    });
+  });
+
   it('takes protobuf, and leaves out only what is broken', async () => {
     const traceId = crypto.getRandomValues(new Uint8Array(8));
     const id = Buffer.from(traceId).toString('hex').padStart(32, '0');
