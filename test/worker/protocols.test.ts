@@ -168,6 +168,19 @@ describe('the TraceService', () => {
     expect(await spansOf(id)).toHaveLength(1);
   });
 
+  it.each([
+    ['application/grpc-web', { 'grpc-timeout': '1n' }, envelope],
+    ['application/proto', { 'connect-timeout-ms': '0' }, (message: Uint8Array) => message],
+  ] as const)('answers %s when spans are durable, whatever the deadline', async (type, headers, wrap) => {
+    const id = randomTraceId();
+    const response = await post(
+      EXPORT_PATH,
+      { ...KEY, ...headers, 'content-type': type },
+      wrap(otlp([{ traceId: id, id: 1 }])),
+    );
+    expect([response.status, await spansOf(id)]).toEqual([200, [expect.objectContaining({ spanId: spanId(1) })]]);
+  });
+
   it('takes a message that was compressed', async () => {
     const id = randomTraceId();
     const body = envelope(gzipSync(otlp([{ traceId: id, id: 1 }])), 1);
