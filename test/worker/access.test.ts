@@ -1,10 +1,11 @@
 /** Who may do what: every route with every kind of key, in two isolates, and after the objects have started anew. */
-import { abortAllDurableObjects, createExecutionContext } from 'cloudflare:test';
+import { abortAllDurableObjects } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Env } from '../../durable-objects/env.ts';
 import { app } from '../../worker/index.ts';
 import { EXPORT_PATH } from '../../worker/ingest/grpc-web.ts';
+import { type Fetch, startIsolate } from './isolate.ts';
 
 /** The least that a route asks for; `login` is what asks for a key in its body. */
 type Door = 'open' | 'ingest' | 'read' | 'admin' | 'login';
@@ -81,15 +82,6 @@ interface MadeKey {
   readonly secret: string;
 }
 
-type Fetch = (request: Request, env: Env) => Promise<Response>;
-
-/** A further instance of the Worker's modules: it knows only what it asks for. */
-async function startIsolate(): Promise<Fetch> {
-  vi.resetModules();
-  const { default: worker } = await import('../../worker/index.ts');
-  return async (request, bindings) => worker.fetch(request as never, bindings, createExecutionContext());
-}
-
 const away = {
   getByName: () => ({ current: () => Promise.reject(new Error('away on purpose')) }),
 } as unknown as Env['CONTROL'];
@@ -129,7 +121,6 @@ function call(fetch: Fetch, route: string, { secret, origin, asCookie }: Caller)
   return fetch(new Request(`https://edge.test${path}`, { method, headers, ...(hasBody && { body }) }), env);
 }
 
-/** All are started before there is an object, which ends when the modules change. */
 let first: Fetch;
 let second: Fetch;
 let third: Fetch;
