@@ -5,12 +5,16 @@
 
 import { MAX_QUARANTINE_ROWS, MAX_SAMPLES_AT_ONCE, QUARANTINE_INTERVAL_MS } from '../model/limits.ts';
 import type { RejectionReason } from '../model/reasons.ts';
+import type { KeyClass } from './keys.ts';
 
 export interface RejectedSpan {
   readonly reason: RejectionReason;
   /** Microseconds since the epoch. */
   readonly atUs: number;
   readonly protocol: string;
+  /** Id of the key it came under, or name of the secret that is one; and its class. */
+  readonly who: string;
+  readonly class: KeyClass;
   /** Which span of its request it was, and what would have been right. */
   readonly message: string;
   /** The span's first bytes as OTLP protobuf, what is not printable as `\x0a`; null where it never became OTLP. */

@@ -17,7 +17,10 @@ export const MAX_SAMPLE_BYTES = 512;
 export const MAX_SAMPLES_AT_ONCE = 16;
 export const QUARANTINE_INTERVAL_MS = 10_000;
 export const MAX_QUARANTINE_ROWS = 64;
-/** What a request may grow to when it is cut by trace; below the 32 MiB that one call to a shard may have. */
+/**
+ * What a request may be when it is cut by trace, however large a body may be: below the 32 MiB that one call to a shard may have,
+ * and there are three of it in the isolate's 128 MB, the body, the frames and what the calls have copied of them.
+ */
 export const MAX_SLICED_BYTES = 24 * 1024 * 1024;
 /** Objects and arrays in a JSON body, which take far more memory than bytes. */
 export const MAX_JSON_OBJECTS = 1_000_000;

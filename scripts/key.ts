@@ -111,7 +111,7 @@ function describe(key: KeyInfo): string {
     ...(key.spansPerSecond === null ? [] : [`${key.spansPerSecond} spans/s`]),
     ...(key.spansPerDay === null ? [] : [`${key.spansPerDay} spans a day`]),
     ...(key.expires === null ? [] : [`until ${key.expires}`]),
-    ...(key.previousUntil === null ? [] : [`the secret before until ${key.previousUntil}`]),
+    ...(key.previousUntil === null || key.revoked !== null ? [] : [`the secret before until ${key.previousUntil}`]),
     ...(key.revoked === null ? [] : [`revoked ${key.revoked}`]),
   ].join(', ');
 }

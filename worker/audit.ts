@@ -10,17 +10,26 @@ type App = { Bindings: Env };
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1_000;
 
-/** Before something is changed: what cannot go on record is not done. */
+/** Before something is changed: what cannot go on record is not done. Throws HttpError 503. */
 export async function noteChange(c: Context<App>, action: AuditAction, subject: string): Promise<void> {
-  await control(c.env).note({ who: c.var.caller.who, action, subject });
+  try {
+    await note(c, action, subject);
+  } catch (error) {
+    console.error(`not on record and not done: ${action} ${subject}: ${(error as Error).message}`);
+    throw new HttpError(503, 'unavailable', 'this cannot go on record, and is not done: try again later', 1);
+  }
 }
 
 /** Of a read, which does not wait for it. */
 export function noteRead(c: Context<App>, action: AuditAction, subject: string): void {
-  const noted = noteChange(c, action, subject).catch((error: unknown) => {
+  const noted = note(c, action, subject).catch((error: unknown) => {
     console.error(`not on record: ${c.var.caller.who} ${action} ${subject}: ${(error as Error).message}`);
   });
   c.executionCtx.waitUntil(noted);
+}
+
+function note(c: Context<App>, action: AuditAction, subject: string): Promise<void> {
+  return control(c.env).note({ who: c.var.caller.who, action, subject });
 }
 
 /** `GET /api/audit?limit=&cursor=`: the newest first. */

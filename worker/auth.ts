@@ -37,13 +37,25 @@ const SECRETS = [
   ['TAILRACE_ADMIN_KEY', 'admin'],
 ] as const satisfies readonly (readonly [keyof Env, KeyClass])[];
 
+/** Before everything else: a deployment without keys answers nothing. */
+export function requireKeys(): MiddlewareHandler<App> {
+  return async function keysConfigured(c, next) {
+    await checkConfigured(c).catch((error: Error) => {
+      // Who is refused has to be able to read why.
+      allowOrigin(c, c.req.header('origin'), null);
+      throw error;
+    });
+    return next();
+  };
+}
+
 /**
  * The key of a page or a service as `Authorization: Bearer` or, because a beacon has no headers, as `?key=`; a page's only from
  * its origins. Answers what a browser asks before and reads after (CORS).
  */
 export function requireIngestKey(): MiddlewareHandler<App> {
   return async function ingestKey(c, next) {
-    const secret = bearer(c) ?? c.req.query('key');
+    const secret = ingestSecret(c);
     const origin = c.req.header('origin');
     if (c.req.method === 'OPTIONS') {
       const caller = secret === undefined || isOpen(c.env) ? null : await findCaller(c, secret).catch(() => null);
@@ -59,6 +71,21 @@ export function requireIngestKey(): MiddlewareHandler<App> {
     c.set('caller', caller);
     return next();
   };
+}
+
+/** Why the key of a request that goes on does not let it send any longer; null while it does, and while that cannot be known. */
+export async function findKeyFault(c: Context<App>): Promise<string | null> {
+  if (isOpen(c.env)) return null;
+  try {
+    await callerOf(c, ingestSecret(c), INGEST);
+    return null;
+  } catch (error) {
+    return error instanceof HttpError && error.status === 401 ? error.message : null;
+  }
+}
+
+function ingestSecret(c: Context<App>): string | undefined {
+  return bearer(c) ?? c.req.query('key');
 }
 
 /** A read or admin key as `Authorization: Bearer`, a read key in the login's cookie, or Cloudflare Access. */
@@ -112,10 +139,7 @@ function bearer(c: Context<App>): string | undefined {
 
 /** Throws HttpError 401 or 503 unless the secret opens this door. */
 async function callerOf(c: Context<App>, secret: string | undefined, { classes, what }: Door): Promise<Caller> {
-  if (!secret) {
-    await checkConfigured(c);
-    throw new HttpError(401, 'unauthorized', `${what} is required`);
-  }
+  if (!secret) throw new HttpError(401, 'unauthorized', `${what} is required`);
   const caller = await findCaller(c, secret);
   if (caller && classes.includes(caller.class)) return caller;
   throw new HttpError(401, 'unauthorized', `this is not ${what}`);
@@ -133,23 +157,25 @@ async function findCaller(c: Context<App>, secret: string): Promise<Caller | nul
     keys = await keysOf(c, true);
     found = keys && (await ringOf(keys).find(secret, Date.now()));
   }
-  if (!keys) throw new HttpError(503, 'unavailable', 'the keys are not known yet: try again later', 1);
-  if (!found) {
-    await checkConfigured(c);
-    return null;
-  }
+  if (!keys) throw unknownKeys();
+  if (!found) return null;
   const { key, fault } = found;
   if (fault === null) return { who: key.id, class: key.class, key };
   const has = { expired: 'has expired', revoked: 'was revoked', rotated: 'has another secret by now' }[fault];
   throw new HttpError(401, 'unauthorized', `${key.id} ${has}`);
 }
 
-/** Throws HttpError 503 where nobody at all has a key. */
+/** Throws HttpError 503 where nobody at all has a key, and while that is not known. */
 async function checkConfigured(c: Context<App>): Promise<void> {
-  if (hasAccess(c.env) || SECRETS.some(([name]) => c.env[name])) return;
+  if (isOpen(c.env) || hasAccess(c.env) || SECRETS.some(([name]) => c.env[name])) return;
   const keys = await keysOf(c, false);
-  if (keys && keys.keys.length > 0) return;
+  if (!keys) throw unknownKeys();
+  if (keys.keys.length > 0) return;
   throw new HttpError(503, 'not_configured', 'no keys are configured: set the secret TAILRACE_ADMIN_KEY and make some');
+}
+
+function unknownKeys(): HttpError {
+  return new HttpError(503, 'unavailable', 'the keys are not known yet: try again later', 1);
 }
 
 /** Who Access has let in; null without it. What changes something has to come from this origin: browsers send the cookie along by themselves. */

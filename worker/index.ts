@@ -11,7 +11,7 @@ import { createD1R2Store } from '../store/d1-r2.ts';
 import { StoreError } from '../store/errors.ts';
 import { meterBindings } from '../store/meter.ts';
 import { listAudit, noteChange, noteRead } from './audit.ts';
-import { checkLogin, READ_COOKIE, requireAdminKey, requireIngestKey, requireReadKey } from './auth.ts';
+import { checkLogin, READ_COOKIE, requireAdminKey, requireIngestKey, requireKeys, requireReadKey } from './auth.ts';
 import { currentConfig } from './config.ts';
 import { deleteConfig, dryRunConfig, putConfig, readConfig } from './control/config.ts';
 import { expireDue, expireStep } from './control/expire.ts';
@@ -82,6 +82,7 @@ app.notFound((c) =>
 );
 
 app.get('/health', (c) => c.json({ status: 'ok' }));
+app.use(requireKeys());
 app.get('/ready', (c) => ready(c.env, Date.now()));
 
 // Before CORS, which has nothing to say of a WebSocket.

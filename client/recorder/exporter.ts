@@ -8,7 +8,8 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 const MAX_ATTEMPTS = 4;
 const FIRST_DELAY_MS = 500;
-const MAX_DELAY_MS = 30_000;
+/** The edge may ask for hours, until a key's day is over. No page lives that long; asking in vain costs the edge a request. */
+const MAX_RETRY_AFTER_MS = 30_000;
 const TIMEOUT_MS = 30_000;
 
 /** Sends once. `retryAfterMs` is what the edge asked for, when it said so and we may read it. */
@@ -40,7 +41,7 @@ export async function sendOnce(
 
 /**
  * Sends until the edge accepts or rejects, at most `MAX_ATTEMPTS` times, with doubling delays, or a little more than
- * those the edge asks for. Stops early when `isWanted` says that somebody else has taken over.
+ * those the edge asks for, half a minute at most. Stops early when `isWanted` says that somebody else has taken over.
  */
 export async function sendWithRetry(
   fetch: Fetch,
@@ -53,7 +54,7 @@ export async function sendWithRetry(
     const { outcome, pressure, retryAfterMs } = await sendOnce(fetch, url, bytes);
     if (outcome !== 'unavailable' || attempt === MAX_ATTEMPTS) return { outcome, pressure };
     const delayMs = retryAfterMs === null ? FIRST_DELAY_MS * 2 ** attempt : 1000;
-    await wait(Math.min((retryAfterMs ?? 0) + delayMs * jitter(), MAX_DELAY_MS));
+    await wait(Math.min(retryAfterMs ?? 0, MAX_RETRY_AFTER_MS) + delayMs * jitter());
     if (!isWanted()) return { outcome, pressure };
   }
 }

@@ -238,10 +238,13 @@ function boolAt(value: JsonObject, path: string): boolean {
   throw new JsonError(`${path}.boolValue`, 'want true or false');
 }
 
+/** Protobuf's JSON takes numbers as text too. */
+const DOUBLE = /^(?:NaN|-?Infinity|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)$/;
+
 function doubleAt(value: JsonObject, path: string): number {
   const raw = value.doubleValue;
   if (typeof raw === 'number') return raw;
-  if (typeof raw === 'string' && /^(?:NaN|-?Infinity|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)$/i.test(raw)) return Number(raw);
+  if (typeof raw === 'string' && DOUBLE.test(raw)) return Number(raw);
   throw new JsonError(`${path}.doubleValue`, 'want a number');
 }
 

@@ -124,6 +124,7 @@ describe('npm run key', () => {
   }
 
   it('makes, lists, rotates and revokes', async () => {
+    expect((await key('rotate', '--help')).out).toContain('npm run key -- rotate ID [--grace SECONDS]\n');
     expect((await key('list')).out).toBe('There are no keys yet.\n');
     const made = await key(
       'create',

@@ -1,10 +1,11 @@
 /** Who may do what: every route with every kind of key, in two isolates, and after the objects have started anew. */
-import { abortAllDurableObjects, createExecutionContext } from 'cloudflare:test';
+import { abortAllDurableObjects } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Env } from '../../durable-objects/env.ts';
 import { app } from '../../worker/index.ts';
 import { EXPORT_PATH } from '../../worker/ingest/grpc-web.ts';
+import { type Fetch, startIsolate } from './isolate.ts';
 
 /** The least that a route asks for; `login` is what asks for a key in its body. */
 type Door = 'open' | 'ingest' | 'read' | 'admin' | 'login';
@@ -32,8 +33,8 @@ const ROUTES: Readonly<Record<string, Door>> = {
   'PUT /api/traces/:id/hold': 'admin',
   'DELETE /api/traces/:id/hold': 'admin',
   'GET /api/services': 'read',
-  'GET /api/services/:id/instances': 'read',
-  'GET /api/services/:id/operations': 'read',
+  'GET /api/services/:service/instances': 'read',
+  'GET /api/services/:service/operations': 'read',
   'GET /api/operations': 'read',
   'GET /api/export': 'read',
   'POST /api/expire': 'admin',
@@ -50,7 +51,7 @@ const ROUTES: Readonly<Record<string, Door>> = {
 };
 
 /** What stands before routes and answers nothing itself. */
-const GUARDS = ['ALL /v1/*', 'ALL /api/*', 'ALL /metrics', 'ALL /api/keys/*'];
+const GUARDS = ['ALL /*', 'ALL /v1/*', 'ALL /api/*', 'ALL /metrics', 'ALL /api/keys/*'];
 
 /** Where spans come in: any other method is 405 with a key that may send, 401 without. */
 const INGEST_PATHS = ['/v1/traces', EXPORT_PATH, '/v1/batch', '/v1/spans', '/api/v2/spans'];
@@ -81,13 +82,16 @@ interface MadeKey {
   readonly secret: string;
 }
 
-type Fetch = (request: Request, env: Env) => Promise<Response>;
+const away = {
+  getByName: () => ({ current: () => Promise.reject(new Error('away on purpose')) }),
+} as unknown as Env['CONTROL'];
 
-/** A further instance of the Worker's modules: it knows only what it asks for. */
-async function startIsolate(): Promise<Fetch> {
-  vi.resetModules();
-  const { default: worker } = await import('../../worker/index.ts');
-  return async (request, bindings) => worker.fetch(request as never, bindings, createExecutionContext());
+let spaces = '';
+
+/** What an isolate knows it knows by the text of the variable: with another one it begins anew. */
+function knowingNothing(bindings: Env): Env {
+  spaces += ' ';
+  return { ...bindings, TAILRACE_CONFIG: env.TAILRACE_CONFIG + spaces };
 }
 
 async function asAdmin(fetch: Fetch, method: string, path: string, body?: object, bindings: Env = env) {
@@ -108,7 +112,7 @@ async function make(fetch: Fetch, keyClass: Class, more: object = {}): Promise<M
 
 function call(fetch: Fetch, route: string, { secret, origin, asCookie }: Caller): Promise<Response> {
   const [method, pattern] = route.split(' ') as [string, string];
-  const path = pattern.replace(':id', pattern.startsWith('/api/keys') ? 'key_none' : ID);
+  const path = pattern.replace(':id', pattern.startsWith('/api/keys') ? 'key_none' : ID).replace(':service', 'till');
   const headers = new Headers(origin === undefined ? {} : { origin });
   if (secret !== null && asCookie) headers.set('cookie', `tailrace_read=${secret}`);
   else if (secret !== null && pattern !== '/login') headers.set('authorization', `Bearer ${secret}`);
@@ -118,14 +122,15 @@ function call(fetch: Fetch, route: string, { secret, origin, asCookie }: Caller)
 }
 
 let first: Fetch;
-/** Nobody has used them yet. All are started before there is an object, which ends when the modules change. */
-const fresh: Fetch[] = [];
+let second: Fetch;
+let third: Fetch;
 const callers: Record<string, Caller> = {};
 
 beforeAll(async () => {
   vi.useFakeTimers({ toFake: ['Date'] });
   first = await startIsolate();
-  for (let i = 0; i < 5; i++) fresh.push(await startIsolate());
+  second = await startIsolate();
+  third = await startIsolate();
   callers['without a key'] = { secret: null, opens: [] };
   callers['a wrong key'] = { secret: 'tr_admin_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', opens: [] };
   callers['the ingest secret'] = { secret: 'test-ingest-key', opens: OPENS.service };
@@ -169,34 +174,32 @@ it('has a row for every route', () => {
   expect([...routes].sort()).toEqual([...Object.keys(ROUTES), ...GUARDS, ...ingest].sort());
 });
 
-describe.each(['the isolate that made the keys', 'another isolate', 'after a restart of the objects'])(
-  '%s',
-  (place) => {
-    let fetch: Fetch;
+describe.each([
+  ['the isolate that made the keys', () => first],
+  ['another isolate', () => second],
+  ['after a restart of the objects', () => third],
+] as const)('%s', (place, isolate) => {
+  beforeAll(async () => {
+    if (place.startsWith('after')) await abortAllDurableObjects();
+  });
 
-    beforeAll(async () => {
-      if (place.startsWith('after')) await abortAllDurableObjects();
-      fetch = place.startsWith('the isolate') ? first : fresh.pop()!;
-    });
-
-    it.each(Object.entries(ROUTES))('%s is for %s', async (route, door) => {
-      for (const [name, caller] of Object.entries(callers)) {
-        // The login's key is in its body, whatever cookie there is.
-        if (door === 'login' && caller.asCookie) continue;
-        const { status } = await call(fetch, route, caller);
-        const isLetIn = door === 'open' || caller.opens.includes(door);
-        const refusal = caller.refusal?.(door) ?? 401;
-        expect([name, isLetIn ? [401, 403, 503].includes(status) : status]).toEqual([name, isLetIn ? false : refusal]);
-      }
-    });
-  },
-);
+  it.each(Object.entries(ROUTES))('%s is for %s', async (route, door) => {
+    for (const [name, caller] of Object.entries(callers)) {
+      // The login's key is in its body, whatever cookie there is.
+      if (door === 'login' && caller.asCookie) continue;
+      const { status } = await call(isolate(), route, caller);
+      const isLetIn = door === 'open' || caller.opens.includes(door);
+      const refusal = caller.refusal?.(door) ?? 401;
+      expect([name, isLetIn ? [401, 403, 503].includes(status) : status]).toEqual([name, isLetIn ? false : refusal]);
+    }
+  });
+});
 
 it('refuses a key that was revoked in another isolate within ten seconds, and takes a new one at once', async () => {
-  const second = fresh.pop()!;
   const key = await make(first, 'read');
   const caller: Caller = { secret: key.secret, opens: OPENS.read };
   const status = async () => (await call(second, 'GET /api/services', caller)).status;
+  vi.setSystemTime(Date.now() + 1_000);
   expect(await status()).toBe(200);
   vi.setSystemTime(Date.now() + 2_000);
   await asAdmin(first, 'DELETE', `/api/keys/${key.id}`);
@@ -209,22 +212,58 @@ it('refuses a key that was revoked in another isolate within ten seconds, and ta
 });
 
 it('lets the secrets in while Control is away, and asks all others to come again', async () => {
-  const third = fresh.pop()!;
-  const away = { getByName: () => ({ current: () => Promise.reject(new Error('away on purpose')) }) };
-  const bindings = { ...env, CONTROL: away as unknown as Env['CONTROL'] };
+  const bindings = knowingNothing({ ...env, CONTROL: away });
   const request = (secret: string) =>
     new Request('https://edge.test/api/services', { headers: { authorization: `Bearer ${secret}` } });
-  expect((await third(request('test-read-key'), bindings)).status).toBe(200);
-  const refused = await third(request(callers['a read key']!.secret!), bindings);
+  expect((await first(request('test-read-key'), bindings)).status).toBe(200);
+  const refused = await first(request(callers['a read key']!.secret!), bindings);
   expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
 });
 
-it('says that nothing is configured only where nobody has a key', async () => {
+it('takes nothing but POST where spans come in, and says so only to who may send', async () => {
+  for (const path of INGEST_PATHS) {
+    for (const method of ['GET', 'PUT', 'DELETE']) {
+      const status = async (secret: string | null) => {
+        const { status, headers } = await call(first, `${method} ${path}`, { secret, opens: [] });
+        return [status, headers.get('allow')];
+      };
+      expect(await status(null)).toEqual([401, null]);
+      expect(await status('test-read-key')).toEqual([401, null]);
+      expect(await status('test-ingest-key')).toEqual([405, 'POST']);
+    }
+  }
+});
+
+describe('without the secrets', () => {
   const { TAILRACE_ADMIN_KEY: _a, TAILRACE_INGEST_KEY: _i, TAILRACE_READ_KEY: _r, ...none } = env;
-  const last = fresh.pop()!;
-  // Keys were made here: without the secrets they do.
-  const services = (secret: string) =>
-    last(new Request('https://edge.test/api/services', { headers: { authorization: `Bearer ${secret}` } }), none);
-  expect((await services(callers['a read key']!.secret!)).status).toBe(200);
-  expect((await services('test-read-key')).status).toBe(401);
+
+  it('a deployment in which nobody has made a key answers 503 to all but /health', async () => {
+    const control = { getByName: () => env.CONTROL.getByName('without keys') } as unknown as Env['CONTROL'];
+    const bindings = knowingNothing({ ...none, CONTROL: control });
+    const ask: Fetch = (request) => first(request, bindings);
+    for (const route of [...Object.keys(ROUTES), ...INGEST_PATHS.map((path) => `GET ${path}`), 'GET /nowhere']) {
+      for (const secret of [null, 'test-admin-key', callers['a admin key']!.secret]) {
+        const { status, headers } = await call(ask, route, { secret, origin: SHOP, opens: [] });
+        const readable = headers.get('access-control-allow-origin');
+        expect([route, status, readable]).toEqual(route === 'GET /health' ? [route, 200, null] : [route, 503, '*']);
+      }
+    }
+  });
+
+  it('the keys that were made open', async () => {
+    const bindings = knowingNothing(none);
+    const services = (secret: string) =>
+      call((request) => first(request, bindings), 'GET /api/services', { secret, opens: [] });
+    expect((await services(callers['a read key']!.secret!)).status).toBe(200);
+    expect((await services('test-read-key')).status).toBe(401);
+  });
+
+  it('nobody is refused for good while the keys are not known', async () => {
+    const bindings = knowingNothing({ ...none, CONTROL: away });
+    const ask: Fetch = (request) => first(request, bindings);
+    for (const secret of [null, callers['a read key']!.secret]) {
+      const refused = await call(ask, 'GET /api/services', { secret, opens: [] });
+      expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
+    }
+  });
 });

@@ -1,5 +1,5 @@
 /** What a key is bound to: origins, rate and day; what comes under it is marked, and what is done with it is on record. */
-import { abortAllDurableObjects, runInDurableObject } from 'cloudflare:test';
+import { abortAllDurableObjects, createExecutionContext, runInDurableObject } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { fromBinary } from '@bufbuild/protobuf';
 import { describe, expect, it, vi } from 'vitest';
@@ -9,6 +9,7 @@ import type { Env } from '../../durable-objects/env.ts';
 import { type Key, KeyTable, MAX_KEYS } from '../../durable-objects/keys.ts';
 import { TracesDataSchema } from '../../model/otlp/gen/trace_pb.js';
 import type { ApiError } from '../../model/span.ts';
+import worker from '../../worker/index.ts';
 import { spend } from '../../worker/keys/budget.ts';
 import { otlp, randomTraceId, spanId, TEST_START_US } from '../kit/spans.ts';
 
@@ -286,6 +287,23 @@ describe('/api/audit', () => {
       `key.rotate ${other}`,
       `key.create ${other}`,
     ]);
+  });
+
+  it('holds up no read of a trace, and has nothing done that it cannot have', async () => {
+    const traceId = randomTraceId();
+    const headers = { authorization: 'Bearer test-ingest-key', 'content-type': 'application/json' };
+    await call('POST', '/v1/traces', headers, claiming(traceId, 'x'));
+    const control = env.CONTROL.getByName('control');
+    const away = { current: () => control.current(null), note: () => Promise.reject(new Error('away on purpose')) };
+    const bindings = { ...env, CONTROL: { getByName: () => away } as unknown as Env['CONTROL'] };
+    const ask = async (method: string) => {
+      const request = new Request(`https://edge.test/api/traces/${traceId}`, {
+        method,
+        headers: { authorization: 'Bearer test-admin-key' },
+      });
+      return (await worker.fetch(request as never, bindings, createExecutionContext())).status;
+    };
+    expect([await ask('GET'), await ask('DELETE'), await ask('GET')]).toEqual([200, 503, 200]);
   });
 
   it('has the reads of traces', async () => {

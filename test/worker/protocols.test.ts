@@ -78,7 +78,7 @@ describe('errors of /v1/traces', () => {
   });
 
   it('says when to come again where that is of use, and only there', async () => {
-    const closed = { ...env, TAILRACE_INGEST_KEY: '' };
+    const closed = { ...env, TAILRACE_INGEST_KEY: '', TAILRACE_READ_KEY: '', TAILRACE_ADMIN_KEY: '' };
     const answer = async (path: string, type: string) => {
       const headers = { 'content-type': type };
       const request = new Request(`https://edge.test${path}`, { method: 'POST', headers });
@@ -171,6 +171,19 @@ describe('the TraceService', () => {
     expect(await spansOf(id)).toHaveLength(1);
   });
 
+  it.each([
+    ['application/grpc-web', { 'grpc-timeout': '1n' }, envelope],
+    ['application/proto', { 'connect-timeout-ms': '0' }, (message: Uint8Array) => message],
+  ] as const)('answers %s when spans are durable, whatever the deadline', async (type, headers, wrap) => {
+    const id = randomTraceId();
+    const response = await post(
+      EXPORT_PATH,
+      { ...KEY, ...headers, 'content-type': type },
+      wrap(otlp([{ traceId: id, id: 1 }])),
+    );
+    expect([response.status, await spansOf(id)]).toEqual([200, [expect.objectContaining({ spanId: spanId(1) })]]);
+  });
+
   it('takes a message that was compressed', async () => {
     const id = randomTraceId();
     const body = envelope(gzipSync(otlp([{ traceId: id, id: 1 }])), 1);
@@ -249,6 +262,44 @@ describe('POST /api/v2/spans', () => {
       resource: { attributes: { 'service.name': 'api' } },
     });
     expect(spans.find(({ kind }) => kind === 'server')).not.toHaveProperty('durationUs');
+  });
+
+  describe('of a span in parts', () => {
+    const part = { id: 'b', kind: 'CLIENT', name: 'get /', timestamp: START_US };
+    const begun = { ...part, tags: { begun: 'yes' } };
+    const ended = { ...part, duration: 1500, tags: { ended: 'yes' } };
+    const noted = { id: 'b', kind: 'CLIENT', annotations: [{ timestamp: START_US + 7, value: 'late' }] };
+
+    it.each([
+      ['begun, ended, noted', [begun, ended, noted]],
+      ['ended, noted, begun', [ended, noted, begun]],
+      ['noted, begun, ended', [noted, begun, ended]],
+    ])('that come as %s lets the one stand that has ended, with its own tags', async (_, parts) => {
+      const traceId = randomTraceId();
+      for (const one of parts) {
+        expect((await post('/api/v2/spans', JSON_TYPE, JSON.stringify([{ traceId, ...one }]))).status).toBe(202);
+      }
+      const together = randomTraceId();
+      await post('/api/v2/spans', JSON_TYPE, JSON.stringify(parts.map((one) => ({ traceId: together, ...one }))));
+      for (const id of [traceId, together]) {
+        const spans = await spansOf(id);
+        expect(spans).toMatchObject([
+          { startUs: START_US, durationUs: 1500, events: [], attributes: { ended: 'yes' } },
+        ]);
+        expect(spans[0]!.attributes).not.toHaveProperty('begun');
+      }
+    });
+
+    it('takes a server’s part that does not say so for another span', async () => {
+      const traceId = randomTraceId();
+      const { kind: _, ...unsaid } = noted;
+      const body = JSON.stringify([
+        { traceId, ...ended, kind: 'SERVER' },
+        { traceId, ...unsaid },
+      ]);
+      expect((await post('/api/v2/spans', JSON_TYPE, body)).status).toBe(202);
+      expect((await spansOf(traceId)).map(({ kind }) => kind).sort()).toEqual(['server', 'unspecified']);
+    });
   });
 
   it('takes protobuf, and leaves out only what is broken', async () => {

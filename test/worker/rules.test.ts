@@ -229,6 +229,8 @@ describe('limits', () => {
         reason: 'invalid_time',
         atUs: expect.any(Number),
         protocol: 'otlp_protobuf',
+        who: 'test',
+        class: 'service',
         message: expect.stringContaining('span 1 (span 1)'),
         bytes: expect.stringContaining('too\\x0aold'),
       },
@@ -241,7 +243,15 @@ describe('limits', () => {
 
 it('writes few rows in a flood of rejected spans, and pages through what it has', async () => {
   const ledger = env.LEDGER.getByName('flood');
-  const sample = { reason: 'invalid_time', atUs: 1, protocol: 'batch', message: 'span 0', bytes: null } as const;
+  const sample = {
+    reason: 'invalid_time',
+    atUs: 1,
+    protocol: 'batch',
+    who: 'w',
+    class: 'page',
+    message: 'span 0',
+    bytes: null,
+  } as const;
   for (let i = 0; i < 30; i++) await ledger.quarantine(Array.from({ length: 20 }, () => sample));
   const all = await ledger.readQuarantine(null, 1_000);
   // A burst of eight rows, and perhaps one more by the time that has passed.
@@ -255,6 +265,30 @@ it('writes few rows in a flood of rejected spans, and pages through what it has'
   }
   expect(paged).toEqual(all);
   expect(all.map(({ id }) => id)).toEqual(all.map(({ id }) => id).sort((a, b) => b - a));
+});
+
+it('takes of a large body what 24 MiB of spans are, and says so beyond', async () => {
+  const config = await configOf({ ingest: { maxBodyBytes: 64 * 1024 * 1024, valueBytes: 1024 * 1024 } });
+  const span = { attributes: { text: 'x'.repeat(1_000_000) } };
+  const sendSpans = async (id: string, count: number, padding: number) => {
+    const otlp = otlpOf(id, Array(count).fill(span));
+    // A field that nobody knows, of the type that has a length.
+    const field = Buffer.from([
+      0xfa,
+      0x01,
+      ...[0, 7, 14, 21].map((bits) => ((padding >> bits) & 0x7f) | (bits < 21 ? 0x80 : 0)),
+    ]);
+    const body = Buffer.concat([otlp, ...(padding > 0 ? [field, new Uint8Array(padding)] : [])]);
+    const rejections = new Rejections();
+    const taken = await takeTraces(env, config, body, ARRIVAL, rejections);
+    return [taken, rejections.count];
+  };
+  expect(await sendSpans(randomTraceId(), 12, 30_000_000)).toEqual([12, 0]);
+  await expect(sendSpans(randomTraceId(), 26, 0)).rejects.toMatchObject({
+    status: 413,
+    code: 'body_too_large',
+    message: expect.stringMatching(/more than 25165824 bytes, whatever its body may have: send smaller/),
+  });
 });
 
 describe('pages', () => {

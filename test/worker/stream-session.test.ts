@@ -20,6 +20,7 @@ class Bench {
   readonly taken: { length: number; answer: (outcome: Outcome) => void }[] = [];
   readonly closed: [number, string][] = [];
   pressure: Pressure = 'normal';
+  private sent = 0;
   readonly session: StreamSession;
 
   constructor(maxMessages = 1_000_000) {
@@ -39,6 +40,7 @@ class Bench {
   }
 
   send(count: number, bytes = 10): void {
+    this.sent += count;
     for (let i = 0; i < count; i++) this.session.receive(new ArrayBuffer(bytes), 0);
   }
 
@@ -51,7 +53,7 @@ class Bench {
   }
 
   async settle(): Promise<void> {
-    for (let i = 0; i < 10 + 10 * this.taken.length; i++) await Promise.resolve();
+    for (let i = 0; i < 10 + 10 * this.sent; i++) await Promise.resolve();
   }
 }
 
@@ -192,6 +194,19 @@ it('answers ping, repeats the credit when nothing was said for long, and ends wh
   bench.session.tick(1_000 + STREAM_IDLE_MS);
   await bench.settle();
   expect(bench.closed).toEqual([[1001, expect.any(String)]]);
+});
+
+it('answers what came before its sender may not send any longer, and looks at nothing after', async () => {
+  const bench = new Bench();
+  bench.send(2);
+  bench.session.refuse('the key was revoked');
+  bench.session.refuse('the key was revoked');
+  bench.send(1);
+  expect([bench.taken.length, bench.closed]).toEqual([2, []]);
+  for (const { answer } of bench.taken) answer(ACCEPTED);
+  await bench.settle();
+  expect(bench.answers.map(({ seq }) => seq)).toEqual([1, 2]);
+  expect(bench.closed).toEqual([[1008, 'the key was revoked']]);
 });
 
 it('refuses other text with 1003 and what is too large with 1009', async () => {

@@ -23,14 +23,28 @@ function upgrade(query: string, headers: Record<string, string> = {}): Promise<R
   });
 }
 
-async function open() {
-  const { webSocket } = await upgrade('?key=test-ingest-key');
+async function asAdmin(method: string, path: string, body?: object): Promise<Response> {
+  const headers = { authorization: 'Bearer test-admin-key' };
+  const url = `https://edge.test/api/keys${path}`;
+  return exports.default.fetch(url, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+}
+
+async function makeKey(wanted: object): Promise<{ readonly id: string; readonly secret: string }> {
+  const response = await asAdmin('POST', '', { name: 'test', class: 'service', ...wanted });
+  expect(response.status).toBe(201);
+  return response.json();
+}
+
+async function open(key = 'test-ingest-key', headers: Record<string, string> = {}) {
+  const { webSocket } = await upgrade(`?key=${key}`, headers);
   const socket = webSocket!;
   const answers: Answer[] = [];
   let closed: number | null = null;
+  let reason = '';
   socket.addEventListener('message', ({ data }) => answers.push(JSON.parse(data as string)));
-  socket.addEventListener('close', ({ code }) => {
-    closed = code;
+  socket.addEventListener('close', (event) => {
+    closed = event.code;
+    reason = event.reason;
   });
   socket.accept();
   const until = (check: () => boolean) => vi.waitUntil(check, { timeout: 10_000, interval: 5 });
@@ -46,6 +60,7 @@ async function open() {
       await until(() => closed !== null);
       return closed;
     },
+    reason: () => reason,
   };
 }
 
@@ -154,4 +169,57 @@ it('closes a sender that does not keep to its credit', async () => {
   expect(statuses).toEqual([...Array(64).fill('accepted'), ...Array(65).fill('beyond_credit')]);
   // Each one that was taken or told to come again is known by its number; the rest was never answered.
   expect(stream.answers.slice(1).map(({ seq }) => seq)).toEqual(stream.answers.slice(1).map((_, i) => i + 1));
+});
+
+const SHOP = 'https://shop.example';
+
+it('opens for a page’s key from its origins only, and marks what comes under it', async () => {
+  const { secret } = await makeKey({ class: 'page', origins: [SHOP] });
+  expect((await upgrade(`?key=${secret}`)).status).toBe(403);
+  expect((await upgrade(`?key=${secret}`, { origin: 'https://evil.example' })).status).toBe(403);
+  for (const [key, mark] of [
+    [secret, 'page'],
+    ['test-ingest-key', undefined],
+  ] as const) {
+    const stream = await open(key, { origin: SHOP });
+    const id = randomTraceId();
+    stream.socket.send(otlp([{ traceId: id, id: 1 }]));
+    expect(await stream.answer(1)).toMatchObject({ status: 'accepted' });
+    expect((await trace(id))!.spans[0]!.resource.attributes['tailrace.key_class']).toBe(mark);
+  }
+});
+
+it('holds a key to its rate', async () => {
+  const { id, secret } = await makeKey({ spansPerSecond: 100 });
+  const stream = await open(secret);
+  const spans = Array.from({ length: 50 }, (_, i) => ({ traceId: randomTraceId(), id: i + 1 }));
+  for (let i = 0; i < 10; i++) stream.socket.send(otlp(spans));
+  await stream.answer(10);
+  const answers = stream.answers.filter(({ seq }) => seq !== undefined);
+  // Two seconds' worth, and what came in meanwhile.
+  const taken = answers.filter(({ status }) => status === 'accepted').length;
+  expect(taken).toBeGreaterThanOrEqual(4);
+  expect(taken).toBeLessThan(8);
+  expect(answers.find(({ status }) => status !== 'accepted')).toMatchObject({
+    status: 'retry',
+    reason: 'key_limit',
+    message: expect.stringContaining(id),
+    retryAfterMs: expect.any(Number),
+  });
+});
+
+it('ends when its key has expired, was revoked or is another by now', async () => {
+  const expiring = await makeKey({ expires: new Date(Date.now() + 1_000).toISOString() });
+  const [revoked, rotated, kept] = [await makeKey({}), await makeKey({}), await makeKey({})];
+  const streams = await Promise.all([expiring, revoked, rotated, kept].map(({ secret }) => open(secret)));
+  expect((await asAdmin('DELETE', `/${revoked.id}`)).status).toBe(204);
+  expect((await asAdmin('POST', `/${rotated.id}/rotate`, { graceSeconds: 0 })).status).toBe(200);
+  const ends = await Promise.all(streams.slice(0, 3).map(async (each) => [await each.closed(), each.reason()]));
+  expect(ends).toEqual([
+    [1008, `${expiring.id} has expired`],
+    [1008, `${revoked.id} was revoked`],
+    [1008, `${rotated.id} has another secret by now`],
+  ]);
+  streams[3]!.socket.send(otlp([{ traceId: randomTraceId(), id: 1 }]));
+  expect(await streams[3]!.answer(1)).toMatchObject({ status: 'accepted' });
 });

@@ -92,7 +92,7 @@ function sliceByShard(table: SpanTable, config: CurrentConfig, flags: number): S
         throw new IngestError(
           413,
           'body_too_large',
-          `cut by trace the request has more than ${MAX_SLICED_BYTES} bytes`,
+          `cut by trace the request has more than ${MAX_SLICED_BYTES} bytes, whatever its body may have: send smaller batches`,
         );
       }
     }

@@ -1,7 +1,6 @@
 /** What the edge knows of the connection a page's batch came by, as attributes of the page's resource. */
 
 import type { IngestConfig } from '../../durable-objects/config/ingest.ts';
-import { KEY_CLASS } from '../../model/otlp/span-table.ts';
 import type { SpanDataAttributes, SpanDataValue } from '../../model/span-data.ts';
 
 /** OpenTelemetry's names where it has one. `tailrace.clock_offset_ms` is the edge's clock less the page's, the way here included. */
@@ -10,9 +9,9 @@ const COUNTRY = 'geo.country.iso_code';
 const ASN = 'tailrace.client.asn';
 const PROTOCOL = 'tailrace.client.http_protocol';
 const CLOCK_OFFSET = 'tailrace.clock_offset_ms';
-const OWN_KEYS: ReadonlySet<string> = new Set([KEY_CLASS, COLO, COUNTRY, ASN, PROTOCOL, CLOCK_OFFSET]);
+const OWN_KEYS: ReadonlySet<string> = new Set([COLO, COUNTRY, ASN, PROTOCOL, CLOCK_OFFSET]);
 
-/** The resource of a page's spans, without what only the edge may say. */
+/** The resource of a page's spans. Everybody has a page's key: what only the edge can know, the page cannot say. */
 export function describePage(
   resource: SpanDataAttributes,
   request: Request,

@@ -4,6 +4,7 @@ import { MAX_ENVELOPE_BYTES, MAX_SPAN_BYTES } from '../../model/limits.ts';
 import type { SpanTable } from '../../model/otlp/span-table.ts';
 import type { RejectionReason } from '../../model/reasons.ts';
 import { countRejected, type Protocol } from '../counters.ts';
+import type { Caller } from '../keys/caller.ts';
 import { escapeBytes, offerSample } from './quarantine.ts';
 
 const WANT: Readonly<Record<RejectionReason, string>> = {
@@ -56,8 +57,9 @@ export class Rejections {
   }
 
   /** Into the counters of `/metrics`, and one of each reason into the quarantine. */
-  report(protocol: Protocol, atUs: number): void {
+  report(protocol: Protocol, { who, class: keyClass }: Caller, atUs: number): void {
     for (const [reason, spans] of this.reasons) countRejected(reason, spans);
-    for (const [reason, sample] of this.samples) offerSample(reason, () => ({ atUs, protocol, ...sample }));
+    for (const [reason, sample] of this.samples)
+      offerSample(reason, () => ({ atUs, protocol, who, class: keyClass, ...sample }));
   }
 }

@@ -109,6 +109,11 @@ export class StreamSession {
     }
   }
 
+  /** The sender may not send any longer. */
+  refuse(reason: string): void {
+    if (!this.isEnding) this.end(POLICY_VIOLATION, reason);
+  }
+
   /** Everything that came before is answered first; what comes from now on is not looked at. */
   private end(code: number, reason: string): void {
     this.isEnding = true;

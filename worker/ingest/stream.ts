@@ -4,6 +4,7 @@ import type { Context } from 'hono';
 import type { CurrentConfig } from '../../durable-objects/config-source.ts';
 import type { Env } from '../../durable-objects/env.ts';
 import { MAX_STREAM_CALLS } from '../../model/limits.ts';
+import { findKeyFault } from '../auth.ts';
 import { countRejectedRequest, flushSoon } from '../counters.ts';
 import { HttpError, IngestError } from '../errors.ts';
 import type { Caller } from '../keys/caller.ts';
@@ -15,7 +16,8 @@ import { takeTraces } from './take.ts';
 
 const PROTOCOL = 'tailrace.stream.v1';
 const PROTOCOL_HEADER = 'sec-websocket-protocol';
-const TICK_MS = 10_000;
+/** A key that is revoked, which isolates hear of within five seconds, ends the stream within ten. */
+const TICK_MS = 5_000;
 const RETRY_MS = 1_000;
 const ARRIVAL = { protocol: 'stream', what: 'an OTLP trace request', flags: 0 } as const;
 
@@ -44,13 +46,20 @@ export async function openStream(
       c.executionCtx.waitUntil(outcome);
       return outcome;
     },
+    () => findKeyFault(c),
     c.env,
   );
   const headers = offered.length > 0 ? { [PROTOCOL_HEADER]: PROTOCOL } : {};
   return new Response(null, { status: 101, webSocket: client, headers });
 }
 
-function serve(socket: WebSocket, maxMessages: number, take: (otlp: Uint8Array) => Promise<Outcome>, env: Env): void {
+function serve(
+  socket: WebSocket,
+  maxMessages: number,
+  take: (otlp: Uint8Array) => Promise<Outcome>,
+  findFault: () => Promise<string | null>,
+  env: Env,
+): void {
   let isOpen = true;
   const stop = () => {
     isOpen = false;
@@ -68,7 +77,11 @@ function serve(socket: WebSocket, maxMessages: number, take: (otlp: Uint8Array) 
     },
   };
   const session = new StreamSession(ends, maxMessages, Date.now());
-  const ticking = setInterval(() => session.tick(Date.now()), TICK_MS);
+  const ticking = setInterval(async () => {
+    session.tick(Date.now());
+    const fault = await findFault();
+    if (fault !== null) session.refuse(fault);
+  }, TICK_MS);
   socket.addEventListener('message', ({ data }) => {
     // No request comes that would see to it.
     void flushSoon(env, Date.now());

@@ -64,7 +64,7 @@ export async function takeTraces(
   } finally {
     rejections.addTable(table);
     const nowMs = Date.now();
-    rejections.report(protocol, nowMs * 1000);
+    rejections.report(protocol, sender, nowMs * 1000);
     if (isTaken) noteSightings(table, nowMs);
     const good = goodOf(table, otlp.length);
     countOutcome(protocol, isTaken ? 'accepted' : 'refused', good.spans, good.bytes);

@@ -74,6 +74,13 @@ describe('sendWithRetry', () => {
     expect(delays[0]).toBeLessThan(8000);
   });
 
+  it('waits for half a minute at most, and not as long as all others', async () => {
+    const { url } = await answering({ status: 429, retryAfter: '3600' }, { status: 200 });
+    expect((await sendWithRetry(fetch, url, BYTES, always, wait)).outcome).toBe('accepted');
+    expect(delays[0]).toBeGreaterThanOrEqual(30_500);
+    expect(delays[0]).toBeLessThan(31_000);
+  });
+
   it('does not repeat what was rejected', async () => {
     const { url, bodies } = await answering({ status: 400 });
     expect((await sendWithRetry(fetch, url, BYTES, always, wait)).outcome).toBe('rejected');

@@ -19,6 +19,18 @@ describe('encodeJsonTraces', () => {
     );
   });
 
+  it.each([
+    ['-0', -0],
+    ['1.5e3', 1500],
+    ['-Infinity', Number.NEGATIVE_INFINITY],
+    ['NaN', Number.NaN],
+  ])('reads %s as a double', (doubleValue, expected) => {
+    const span = { ...good, attributes: [{ key: 'k', value: { doubleValue } }] };
+    const { otlp } = encodeJsonTraces({ resourceSpans: [{ scopeSpans: [{ spans: [span] }] }] });
+    const [read] = fromBinary(TracesDataSchema, otlp).resourceSpans[0]!.scopeSpans[0]!.spans;
+    expect(read!.attributes[0]!.value!.value.value).toBe(expected);
+  });
+
   const good = { traceId: '0'.repeat(31).concat('1'), spanId: '00000000000000a1', startTimeUnixNano: '1' };
   it.each([
     ['traceId', { traceId: 'xyz' }, 'invalid_trace_id', 'resourceSpans[0].scopeSpans[0].spans[0].traceId'],
@@ -26,6 +38,7 @@ describe('encodeJsonTraces', () => {
     ['parentSpanId', { parentSpanId: 'abc' }, 'invalid_parent_span_id', 'spans[0].parentSpanId'],
     ['time', { startTimeUnixNano: 'yesterday' }, 'invalid_time', 'spans[0].startTimeUnixNano'],
     ['name', { name: 5 }, 'malformed_span', 'spans[0].name'],
+    ['number', { attributes: [{ key: 'k', value: { doubleValue: '0x1' } }] }, 'malformed_span', 'doubleValue'],
     ['attributes', { attributes: 'no' }, 'malformed_span', 'spans[0].attributes'],
     ['kind', { kind: -1 }, 'malformed_span', 'spans[0].kind'],
     [

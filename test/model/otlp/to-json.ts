@@ -11,6 +11,8 @@ export function toJson(message: TracesData): unknown {
       case 'intValue':
         return { intValue: value.value.toString() };
       case 'doubleValue':
+        // JSON.stringify has no -0.
+        if (Object.is(value.value, -0)) return { doubleValue: '-0' };
         return { doubleValue: Number.isFinite(value.value) ? value.value : String(value.value) };
       case 'bytesValue':
         return { bytesValue: Buffer.from(value.value).toString('base64') };
