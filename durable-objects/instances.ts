@@ -49,6 +49,8 @@ export class Instances {
   private readonly services = new Map<string, Service>();
   /** In all services. */
   private size = 0;
+  /** When those of all services were last looked through for want of room. */
+  private forgotMs = Number.NEGATIVE_INFINITY;
 
   constructor(sql: SqlStorage) {
     this.sql = sql;
@@ -165,7 +167,12 @@ export class Instances {
       extend(known, atMs);
       return true;
     }
-    if (service.instances.size >= MAX_INSTANCES_PER_SERVICE || this.size >= MAX_INSTANCES) this.forget(service, nowMs);
+    if (service.instances.size >= MAX_INSTANCES_PER_SERVICE) this.forget(service, nowMs);
+    // Once a minute: to look at everybody takes a while.
+    else if (this.size >= MAX_INSTANCES && nowMs - this.forgotMs >= WRITE_AFTER_MS) {
+      this.forgotMs = nowMs;
+      for (const each of this.services.values()) this.forget(each, nowMs);
+    }
     if (service.instances.size >= MAX_INSTANCES_PER_SERVICE || this.size >= MAX_INSTANCES) {
       service.other++;
       return true;

@@ -6,6 +6,7 @@ import type { Sighting } from '../../durable-objects/protocol.ts';
 import {
   INSTANCE_KEEP_MS,
   LIVE_MS,
+  MAX_INSTANCES,
   MAX_INSTANCES_PER_SERVICE,
   MAX_SERVICES,
   MAX_VERSIONS_PER_SERVICE,
@@ -128,6 +129,19 @@ it('is bounded, and makes room where somebody has not been seen for a day', () =
     instances.see([seen(later + INSTANCE_KEEP_MS, '', '', 'fresh')], later + INSTANCE_KEEP_MS);
     expect(instances.list(later + INSTANCE_KEEP_MS).map(({ name }) => name)).toContain('fresh');
     expect(start().list(later + INSTANCE_KEEP_MS)).toHaveLength(MAX_SERVICES);
+    // Of all services: those whose service is gone for good do not keep others out.
+    const full = start();
+    const last = later + INSTANCE_KEEP_MS;
+    for (let i = 0; i < MAX_INSTANCES / MAX_INSTANCES_PER_SERVICE; i++) {
+      full.see(
+        Array.from({ length: MAX_INSTANCES_PER_SERVICE }, (_, n) => seen(last, `n-${n}`, '', `s-${i}`)),
+        last,
+      );
+    }
+    full.see([seen(last, 'one too many', '', 'fresh')], last);
+    expect(full.listInstances('fresh', last)).toEqual([]);
+    full.see([seen(last + INSTANCE_KEEP_MS, 'one', '', 'fresh')], last + INSTANCE_KEEP_MS);
+    expect(full.listInstances('fresh', last + INSTANCE_KEEP_MS)).toHaveLength(1);
     const long = start();
     long.see(
       [seen(later + INSTANCE_KEEP_MS, '\0'.repeat(10_000), '\0'.repeat(10_000), 'fresh')],

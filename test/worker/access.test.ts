@@ -7,7 +7,7 @@ import { app } from '../../worker/index.ts';
 import { EXPORT_PATH } from '../../worker/ingest/grpc-web.ts';
 
 /** The least that a route asks for; `login` is what asks for a key in its body. */
-type Door = 'open' | 'ingest' | 'read' | 'admin' | 'login';
+type Door = 'open' | 'ingest' | 'service' | 'read' | 'admin' | 'login';
 
 const ID = '00000000000000000000000000000abc';
 
@@ -20,8 +20,8 @@ const ROUTES: Readonly<Record<string, Door>> = {
   'POST /v1/batch': 'ingest',
   'POST /v1/spans': 'ingest',
   'POST /api/v2/spans': 'ingest',
-  'POST /v1/hello': 'ingest',
-  'POST /v1/goodbye': 'ingest',
+  'POST /v1/hello': 'service',
+  'POST /v1/goodbye': 'service',
   'POST /login': 'login',
   'POST /logout': 'open',
   'GET /metrics': 'read',
@@ -62,7 +62,7 @@ type Class = (typeof CLASSES)[number];
 /** Doors that a key in use opens. */
 const OPENS: Readonly<Record<Class, readonly Door[]>> = {
   page: ['ingest'],
-  service: ['ingest'],
+  service: ['ingest', 'service'],
   read: ['read', 'login'],
   admin: ['read', 'admin'],
 };
@@ -151,7 +151,7 @@ beforeAll(async () => {
     callers[`a rotated ${keyClass} key's old secret, in time`] = { ...graced, ...origin, opens };
   }
   const page = callers['a page key']!;
-  const refusal = (door: Door) => (door === 'ingest' ? 403 : 401);
+  const refusal = (door: Door) => (door === 'ingest' || door === 'service' ? 403 : 401);
   callers['a page key from a wrong origin'] = { ...page, origin: 'https://evil.example', opens: [], refusal };
   callers['a page key from no origin'] = { secret: page.secret, opens: [], refusal };
   callers['a read key in the cookie'] = { ...callers['a read key']!, asCookie: true, opens: ['read'] };
@@ -163,8 +163,12 @@ afterAll(() => {
   vi.useRealTimers();
 });
 
+it.each(['null', '{', '', '[]', '{"key":{}}'])('refuses a login of %j', async (body) => {
+  expect((await first(new Request('https://edge.test/login', { method: 'POST', body }), env)).status).toBe(401);
+});
+
 it('has a row for every route', () => {
-  const routes = new Set(app.routes.map(({ method, path }) => `${method} ${path}`));
+  const routes = new Set(app.routes.map(({ method, path }) => `${method} ${path.replace(':service', ':id')}`));
   const ingest = INGEST_PATHS.map((path) => `ALL ${path}`);
   expect([...routes].sort()).toEqual([...Object.keys(ROUTES), ...GUARDS, ...ingest].sort());
 });
