@@ -100,8 +100,8 @@ app.post('/v1/hello', (c) => ingest(c, (_, __, inFlight) => hello(c, 'hello', in
 app.post('/v1/goodbye', (c) => ingest(c, (_, __, inFlight) => hello(c, 'goodbye', inFlight)));
 
 app.post('/login', async (c) => {
-  const { key } = await c.req.json<{ key?: unknown }>().catch(() => ({ key: undefined }));
-  const given = typeof key === 'string' ? key : undefined;
+  const body = await c.req.json<{ key?: unknown } | null>().catch(() => null);
+  const given = typeof body?.key === 'string' ? body.key : undefined;
   await checkLogin(c, given);
   setCookie(c, READ_COOKIE, given ?? '', {
     httpOnly: true,

@@ -2,6 +2,7 @@ import { env } from 'cloudflare:workers';
 import { expect, it } from 'vitest';
 import { Capacity } from '../../durable-objects/capacity.ts';
 import { parseConfig } from '../../durable-objects/config.ts';
+import type { Env } from '../../durable-objects/env.ts';
 import { IngestError } from '../../worker/errors.ts';
 import { admit } from '../../worker/ingest/admission.ts';
 import { currentPressure } from '../../worker/ingest/pressure.ts';
@@ -36,6 +37,17 @@ it('gives half a second’s worth to what is urgent when others get nothing, and
   expect(urgent).toBe(60_000);
   expect(capacity.lease(100, 100, 60_599, false).spans).toBe(0);
   expect(capacity.lease(100, 100, 60_600, false).spans).toBe(100);
+});
+
+it('has a sender come again while the Ledger is away', async () => {
+  const config = parseConfig('{"capacity": {"spansPerSecond": 1000}}');
+  const away = { getByName: () => ({ lease: () => Promise.reject(new Error('away on purpose')) }) };
+  const bindings = { ...env, LEDGER: away as unknown as Env['LEDGER'] };
+  await expect(admit(bindings, config, 100, () => false)).rejects.toMatchObject({
+    status: 503,
+    code: 'unavailable',
+    retryAfterSeconds: expect.any(Number),
+  });
 });
 
 it('lets in what the configuration allows over all requests, and refuses the rest as a whole', async () => {

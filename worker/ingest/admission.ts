@@ -6,12 +6,13 @@
 import type { Config } from '../../durable-objects/config.ts';
 import type { Env } from '../../durable-objects/env.ts';
 import { countRefused } from '../counters.ts';
-import { noteWhole, overloaded } from './pressure.ts';
+import { noteWhole, overloaded, unavailable } from './pressure.ts';
 
 /** An isolate leases a tenth of a second's worth at a time. */
 const LEASE_SECONDS = 0.1;
 /** When so little of the bucket is left, senders are told before one of them is refused. */
 const MODERATE_LEFT = 0.5;
+const RETRY_MS = 1_000;
 
 let tokens = 0;
 /** Until when it is in vain to ask the Ledger, for requests that are urgent and for the others. */
@@ -20,7 +21,7 @@ let refusedUntilMs = 0;
 let asking: Promise<void> | null = null;
 
 /**
- * Throws IngestError 429 when the deployment takes in as much as it is meant to already. `isUrgent` says whether the request is
+ * Throws IngestError 429 when the deployment takes in as much as it is meant to already, 503 when the Ledger does not answer. `isUrgent` says whether the request is
  * one of those that are let in longest.
  */
 export async function admit(env: Env, config: Config, spans: number, isUrgent: () => boolean): Promise<void> {
@@ -35,7 +36,13 @@ export async function admit(env: Env, config: Config, spans: number, isUrgent: (
     asking ??= lease(env, spansPerSecond, spans - tokens, isUrgent()).finally(() => {
       asking = null;
     });
-    await asking;
+    try {
+      await asking;
+    } catch (error) {
+      console.error(`the Ledger failed a lease: ${(error as Error).message}`);
+      countRefused(spans);
+      throw unavailable('what the deployment may take in is not known: send the same again later', RETRY_MS);
+    }
   }
   tokens -= spans;
 }

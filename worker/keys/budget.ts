@@ -14,7 +14,8 @@ const LEASES_PER_DAY = 1_000;
 
 interface Leased {
   spans: number;
-  refusedUntilMs: number;
+  /** The fewest that the Ledger has refused, and until when it is in vain to ask for as many. */
+  refused: { readonly spans: number; readonly untilMs: number };
   asking: Promise<void> | null;
 }
 
@@ -25,8 +26,9 @@ export async function spend(env: Env, key: Key | null, spans: number): Promise<v
   if (!isLimited(key)) return;
   const own = leasedBy(key);
   while (own.spans < spans) {
-    const waitMs = own.refusedUntilMs - Date.now();
-    if (waitMs > 0) {
+    const needed = spans - own.spans;
+    const waitMs = own.refused.untilMs - Date.now();
+    if (waitMs > 0 && needed >= own.refused.spans) {
       countRefused(spans);
       const limit = [
         ...(key.spansPerSecond === null ? [] : [`${key.spansPerSecond} spans a second`]),
@@ -35,7 +37,7 @@ export async function spend(env: Env, key: Key | null, spans: number): Promise<v
       const message = `more than the ${limit} of ${key.id}: send the same again later`;
       throw new IngestError(429, 'key_limit', message, Math.max(1, Math.ceil(waitMs / 1000)));
     }
-    own.asking ??= lease(env, key, own, spans - own.spans).finally(() => {
+    own.asking ??= lease(env, key, own, needed).finally(() => {
       own.asking = null;
     });
     try {
@@ -61,7 +63,7 @@ function isLimited(key: Key | null): key is Key {
 function leasedBy({ id }: Key): Leased {
   let own = leased.get(id);
   if (!own) {
-    own = { spans: 0, refusedUntilMs: 0, asking: null };
+    own = { spans: 0, refused: { spans: 0, untilMs: 0 }, asking: null };
     leased.set(id, own);
   }
   return own;
@@ -77,5 +79,5 @@ async function lease(env: Env, key: Key, own: Leased, needed: number): Promise<v
   const { spans, waitMs } = await env.LEDGER.getByName('ledger').leaseKey(id, limits, needed, Math.ceil(wanted));
   own.spans += spans;
   // Others that wait need not ask for the same in vain.
-  if (waitMs > 0) own.refusedUntilMs = Date.now() + waitMs;
+  if (waitMs > 0) own.refused = { spans: needed, untilMs: Date.now() + waitMs };
 }
