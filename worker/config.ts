@@ -17,8 +17,8 @@ let asking: Promise<void> | null = null;
 /** At most 5 s behind while requests come. Throws ConfigError where the variable is wrong. */
 export async function currentConfig(env: Env, waitUntil: WaitUntil, nowMs: number): Promise<CurrentConfig> {
   const source = sourceOf(env);
-  if (!source.table) await ask(source, env, nowMs);
-  else if (source.isStale(nowMs)) waitUntil(ask(source, env, nowMs));
+  if (!source.table) await ask(source, env, waitUntil, nowMs);
+  else if (source.isStale(nowMs)) void ask(source, env, waitUntil, nowMs);
   return source.config;
 }
 
@@ -33,14 +33,16 @@ export async function currentKeys(
   const isOld = source.ageMs(nowMs) >= (isMissing ? UNKNOWN_KEY_MS : MAX_KEYS_AGE_MS);
   // Where Control does not answer, not every request asks again.
   if (isOld && (asking || source.isStale(nowMs, isMissing ? UNKNOWN_KEY_MS : undefined))) {
-    await ask(source, env, nowMs);
-  } else if (source.isStale(nowMs)) waitUntil(ask(source, env, nowMs));
+    await ask(source, env, waitUntil, nowMs);
+  } else if (source.isStale(nowMs)) void ask(source, env, waitUntil, nowMs);
   return source.keys;
 }
 
 /** They were changed through this isolate, which then does not go by the former ones. */
 export function outdateKeys(env: Env): void {
   sourceOf(env).outdate();
+  // What is on its way may have been said before that.
+  asking = null;
 }
 
 function sourceOf(env: Env): ConfigSource {
@@ -49,12 +51,15 @@ function sourceOf(env: Env): ConfigSource {
   return known.source;
 }
 
-/** Those who ask at the same time wait for one answer. */
-function ask(source: ConfigSource, env: Env, nowMs: number): Promise<void> {
-  asking ??= refresh(source, env, nowMs).finally(() => {
-    asking = null;
+/** Those who ask at the same time wait for one answer, which comes though the request that began is gone. */
+function ask(source: ConfigSource, env: Env, waitUntil: WaitUntil, nowMs: number): Promise<void> {
+  if (asking) return asking;
+  const own = refresh(source, env, nowMs).finally(() => {
+    if (asking === own) asking = null;
   });
-  return asking;
+  asking = own;
+  waitUntil(own);
+  return own;
 }
 
 async function refresh(source: ConfigSource, env: Env, nowMs: number): Promise<void> {
