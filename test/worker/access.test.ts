@@ -167,6 +167,25 @@ it.each(['null', '{', '', '[]', '{"key":{}}'])('refuses a login of %j', async (b
   expect((await first(new Request('https://edge.test/login', { method: 'POST', body }), env)).status).toBe(401);
 });
 
+it('lets no page of another origin change anything with the login’s cookie, nor log anybody in', async () => {
+  const from = async (origin: string, path: string) => {
+    const headers = { origin, cookie: 'tailrace_read=test-read-key' };
+    const body = '{"key":"test-read-key"}';
+    return (await first(new Request(`https://edge.test${path}`, { method: 'POST', headers, body }), env)).status;
+  };
+  expect(await from('https://evil.test', `/api/traces/${ID}/keep`)).toBe(403);
+  expect(await from('https://edge.test', `/api/traces/${ID}/keep`)).toBe(404);
+  expect(await from('https://evil.test', '/login')).toBe(403);
+  expect(await from('https://edge.test', '/login')).toBe(200);
+});
+
+it('says that the team of Cloudflare Access is no address', async () => {
+  const bindings = { ...env, TAILRACE_ACCESS_TEAM: 'team.cloudflareaccess.com', TAILRACE_ACCESS_AUD: 'aud' };
+  const headers = { 'cf-access-jwt-assertion': 'a.b.c' };
+  const answer = await first(new Request('https://edge.test/api/services', { headers }), bindings);
+  expect([answer.status, await answer.text()]).toEqual([503, expect.stringContaining('TAILRACE_ACCESS_TEAM')]);
+});
+
 it('has a row for every route', () => {
   const routes = new Set(app.routes.map(({ method, path }) => `${method} ${path.replace(':service', ':id')}`));
   const ingest = INGEST_PATHS.map((path) => `ALL ${path}`);

@@ -183,7 +183,7 @@ it('has a sender come again while the Ledger is away, unless its key has no limi
     ...{ id: 'key_1', name: 'n', class: 'service', origins: [], spansPerSecond: 5, spansPerDay: null },
     ...{ createdMs: 0, expiresMs: null, revokedMs: null, hash: 'ab', previous: null },
   };
-  await expect(spend(bindings, key, 1)).rejects.toMatchObject({ status: 503, retryAfterSeconds: 1 });
+  await expect(spend(bindings, key, 1)).rejects.toMatchObject({ status: 503, retryAfterSeconds: expect.any(Number) });
   await expect(spend(bindings, { ...key, spansPerSecond: null }, 1)).resolves.toBeUndefined();
 });
 

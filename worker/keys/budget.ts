@@ -7,6 +7,7 @@ import type { Env } from '../../durable-objects/env.ts';
 import type { Key } from '../../durable-objects/keys.ts';
 import { countRefused } from '../counters.ts';
 import { IngestError } from '../errors.ts';
+import { askLedger } from '../ingest/ledger.ts';
 
 /** An isolate leases so much at a time: of the rate a tenth of a second's worth, of the day a thousandth. */
 const LEASE_SECONDS = 0.1;
@@ -43,9 +44,8 @@ export async function spend(env: Env, key: Key | null, spans: number): Promise<v
     try {
       await own.asking;
     } catch (error) {
-      console.error(`the Ledger failed a lease: ${(error as Error).message}`);
       countRefused(spans);
-      throw new IngestError(503, 'unavailable', 'what the key may send is not known: send the same again later', 1);
+      throw error;
     }
   }
   own.spans -= spans;
@@ -76,7 +76,9 @@ async function lease(env: Env, key: Key, own: Leased, needed: number): Promise<v
     (spansPerDay ?? Number.POSITIVE_INFINITY) / LEASES_PER_DAY,
   );
   const limits = { spansPerSecond, spansPerDay };
-  const { spans, waitMs } = await env.LEDGER.getByName('ledger').leaseKey(id, limits, needed, Math.ceil(wanted));
+  const { spans, waitMs } = await askLedger(env, 'what the key may send is not known', (ledger) =>
+    ledger.leaseKey(id, limits, needed, Math.ceil(wanted)),
+  );
   own.spans += spans;
   // Others that wait need not ask for the same in vain.
   if (waitMs > 0) own.refused = { spans: needed, untilMs: Date.now() + waitMs };
