@@ -42,6 +42,15 @@ it('gives half a second’s worth to what is urgent when others get nothing, and
   expect(capacity.lease(100, 100, 60_600, false).spans).toBe(100);
 });
 
+it('gives no burst for every isolate that does not know yet what the capacity is by now', async () => {
+  const ledger = env.LEDGER.getByName('changing');
+  let given = 0;
+  for (let i = 0; i < 20; i++) given += (await ledger.lease(i % 2 ? 1_000 : 2_000, 1_000, 1_000, false)).spans;
+  // Two seconds' worth, and what came in while it was asked for.
+  expect(given).toBeGreaterThanOrEqual(2_000);
+  expect(given).toBeLessThan(10_000);
+});
+
 it('has a sender come again while the Ledger is away', async () => {
   const config = parseConfig('{"capacity": {"spansPerSecond": 1000}}');
   for (const lease of [() => Promise.reject(new Error('away on purpose')), () => new Promise(() => {})]) {
