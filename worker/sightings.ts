@@ -21,12 +21,13 @@ export function noteSightings(table: SpanTable, atMs: number): void {
     const service = cut(resource.service, MAX_NAME_CHARS);
     const version = cut(resource.version, MAX_VERSION_CHARS);
     const instance = cut(instanceOf(resource), MAX_INSTANCE_CHARS);
-    const key = `${service}\0${version}\0${instance}`;
+    const { isPage } = resource;
+    const key = `${service}\0${version}\0${instance}\0${isPage}`;
     const toldMs = told.get(key);
     if (toldMs !== undefined && atMs - toldMs < TELL_AGAIN_MS) continue;
     if (told.size >= MAX_TOLD) told.clear();
     told.set(key, atMs);
-    pending.push({ service, version, instance, atMs });
+    pending.push({ service, version, instance, isPage, atMs });
   }
 }
 

@@ -21,6 +21,8 @@ const seen = (atMs: number, instance = 'a', version = '1', service = 'shop'): Si
 });
 const us = (ms: number) => ms * 1000;
 
+const SOME = { instance: '', version: '1', atMs: T0 };
+
 /** Gives the storage of an object of its own to Instances, as often as there is a restart. */
 let next = 0;
 function inObject(work: (start: () => Instances, sql: SqlStorage) => void): Promise<void> {
@@ -148,4 +150,18 @@ it('is bounded, and makes room where somebody has not been seen for a day', () =
       later + INSTANCE_KEEP_MS,
     );
     expect(long.listInstances('fresh', later + INSTANCE_KEEP_MS)[0]!.instance.length).toBeLessThan(200);
+  }));
+
+it('leaves room for services however many names come under the public keys of pages', () =>
+  inObject((start) => {
+    const instances = start();
+    for (let i = 0; i < MAX_SERVICES; i++) {
+      instances.see([{ ...SOME, service: `s-${i}`, isPage: true }], T0);
+      instances.see([{ ...SOME, service: 'shop', version: `${i}`, isPage: true }], T0);
+    }
+    instances.see([{ ...SOME, service: 'shop', version: 'real' }], T0);
+    instances.see([{ ...SOME, service: 'checkout' }], T0);
+    const listed = new Map(instances.list(T0).map((service) => [service.name, service.versions.length]));
+    expect([listed.size, listed.get('shop')]).toEqual([MAX_SERVICES / 2 + 1, MAX_VERSIONS_PER_SERVICE / 2 + 1]);
+    expect(listed.get('checkout')).toBe(1);
   }));
