@@ -242,6 +242,13 @@ it('lets the secrets in while Control is away, and asks all others to come again
   expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
 });
 
+it.each(['retryable', 'overloaded'])('asks to come again where an object is not to be had: %s', async (property) => {
+  const note = () => Promise.reject(Object.assign(new Error('reset on purpose'), { [property]: true }));
+  const bindings = { ...env, CONTROL: { getByName: () => ({ note }) } as unknown as Env['CONTROL'] };
+  const answer = await asAdmin(first, 'PUT', `/api/traces/${ID}/hold`, undefined, bindings);
+  expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+});
+
 it('says that nothing is configured only where nobody has a key', async () => {
   const { TAILRACE_ADMIN_KEY: _a, TAILRACE_INGEST_KEY: _i, TAILRACE_READ_KEY: _r, ...none } = env;
   const last = fresh.pop()!;
