@@ -42,7 +42,7 @@ it('gives back the memory of a stream that hangs up', async () => {
     });
     socket.on('error', () => {});
     socket.write(`${UPGRADE}\r\nHost: ${hostname}\r\n\r\n`);
-    await vi.waitUntil(() => text.includes('version'), { interval: 1 });
+    await vi.waitUntil(() => text.includes('version'), { timeout: 10_000, interval: 1 });
     await new Promise((resolve) => socket.write(sent, resolve));
     await setTimeout(i % 20);
     socket.resetAndDestroy();
