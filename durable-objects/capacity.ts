@@ -15,7 +15,8 @@ export interface Lease {
 }
 
 export class Capacity {
-  readonly spansPerSecond: number;
+  /** May change: what is there stays, as far as it fits. */
+  spansPerSecond: number;
   private tokens: number;
   private atMs: number;
 

@@ -33,6 +33,8 @@ export class ConfigSource {
   private readonly withKeys: boolean;
   private askedMs = Number.NEGATIVE_INFINITY;
   private answeredMs = Number.NEGATIVE_INFINITY;
+  /** How often what is known was outdated. */
+  private outdated = 0;
   config: CurrentConfig;
 
   /** `document`, `table`: what was in force when this was last known. Throws ConfigError where the variable is wrong. */
@@ -55,6 +57,7 @@ export class ConfigSource {
 
   /** What is known is not relied on any more. */
   outdate(): void {
+    this.outdated++;
     this.askedMs = this.answeredMs = Number.NEGATIVE_INFINITY;
   }
 
@@ -72,11 +75,12 @@ export class ConfigSource {
     nowMs: number,
   ): Promise<{ readonly document: ConfigDocument | null; readonly table: RoutingTable | null }> {
     this.askedMs = nowMs;
+    const { outdated } = this;
     try {
       const known = this.withKeys ? (this.keys?.version ?? -1) : null;
       const { document, table, keys } = await withTimeout(env.CONTROL.getByName('control').current(known));
-      if (keys) this.keys = keys;
-      this.answeredMs = nowMs;
+      if (keys && keys.version >= (this.keys?.version ?? 0)) this.keys = keys;
+      if (outdated === this.outdated) this.answeredMs = nowMs;
       if (!document || document.version <= (this.document?.version ?? 0)) return { document: null, table };
       const before = this.document;
       this.document = document;

@@ -49,6 +49,8 @@ export class Instances {
   private readonly services = new Map<string, Service>();
   /** In all services. */
   private size = 0;
+  /** When those of all services were last looked through for want of room. */
+  private forgotMs = Number.NEGATIVE_INFINITY;
 
   constructor(sql: SqlStorage) {
     this.sql = sql;
@@ -67,13 +69,13 @@ export class Instances {
       const name = sighting.service.slice(0, MAX_NAME_CHARS);
       // A clock that is ahead must not keep anybody alive.
       const atMs = Math.min(sighting.atMs, nowMs);
-      const service = this.services.get(name) ?? this.addService(name, atMs, nowMs);
+      const service = this.services.get(name) ?? this.addService(name, atMs, nowMs, MAX_SERVICES * shareOf(sighting));
       if (!service) continue;
       touched.add(name);
       const id = sighting.instance.slice(0, MAX_INSTANCE_CHARS);
       const version = sighting.version.slice(0, MAX_VERSION_CHARS);
       if (id !== '' && !this.seeInstance(service, id, version, atMs, nowMs)) continue;
-      if (version !== '') seeVersion(service, version, atMs);
+      if (version !== '') seeVersion(service, version, atMs, MAX_VERSIONS_PER_SERVICE * shareOf(sighting));
       extend(service, atMs);
     }
     for (const name of touched) {
@@ -133,8 +135,8 @@ export class Instances {
   }
 
   /** Null when there is no room, not even that of one that has not been seen for a day. */
-  private addService(name: string, atMs: number, nowMs: number): Service | null {
-    if (this.services.size >= MAX_SERVICES) {
+  private addService(name: string, atMs: number, nowMs: number, max: number): Service | null {
+    if (this.services.size >= max) {
       const [oldest, old] = [...this.services].reduce((a, b) => (b[1].lastMs < a[1].lastMs ? b : a));
       if (nowMs - old.lastMs < INSTANCE_KEEP_MS) return null;
       this.size -= old.instances.size;
@@ -165,7 +167,12 @@ export class Instances {
       extend(known, atMs);
       return true;
     }
-    if (service.instances.size >= MAX_INSTANCES_PER_SERVICE || this.size >= MAX_INSTANCES) this.forget(service, nowMs);
+    if (service.instances.size >= MAX_INSTANCES_PER_SERVICE) this.forget(service, nowMs);
+    // Once a minute: to look at everybody takes a while.
+    else if (this.size >= MAX_INSTANCES && nowMs - this.forgotMs >= WRITE_AFTER_MS) {
+      this.forgotMs = nowMs;
+      for (const each of this.services.values()) this.forget(each, nowMs);
+    }
     if (service.instances.size >= MAX_INSTANCES_PER_SERVICE || this.size >= MAX_INSTANCES) {
       service.other++;
       return true;
@@ -195,16 +202,23 @@ export class Instances {
   }
 }
 
-/** The version seen longest ago gives way. */
-function seeVersion(service: Service, version: string, atMs: number): void {
+/** How much of the room for names a page may fill. */
+function shareOf({ isPage }: Sighting): number {
+  return isPage ? 0.5 : 1;
+}
+
+/** The version seen longest ago gives way; to one of a page, where there are `max`, only when it has not been seen for a day. */
+function seeVersion(service: Service, version: string, atMs: number, max: number): void {
   const { versions } = service;
   const known = versions.get(version);
   if (known) {
     extend(known, atMs);
     return;
   }
-  if (versions.size >= MAX_VERSIONS_PER_SERVICE) {
-    versions.delete([...versions].reduce((a, b) => (b[1].lastMs < a[1].lastMs ? b : a))[0]);
+  if (versions.size >= max) {
+    const [oldest, { lastMs }] = [...versions].reduce((a, b) => (b[1].lastMs < a[1].lastMs ? b : a));
+    if (max < MAX_VERSIONS_PER_SERVICE && atMs - lastMs < INSTANCE_KEEP_MS) return;
+    versions.delete(oldest);
   }
   versions.set(version, { firstMs: atMs, lastMs: atMs });
   service.writtenMs = 0;

@@ -14,7 +14,7 @@ export class Ledger extends DurableObject implements LedgerApi {
   private readonly counters: Record<string, number>;
   private readonly seen: Instances;
   private readonly samples: Quarantine;
-  /** Made anew when the object starts or the configuration changes: then a burst more may come in. */
+  /** Made anew when the object starts: then a burst more may come in. */
   private capacity: Capacity | null = null;
   private readonly keys: KeyBudgets;
 
@@ -46,7 +46,9 @@ export class Ledger extends DurableObject implements LedgerApi {
 
   async lease(spansPerSecond: number, needed: number, wanted: number, isUrgent: boolean): Promise<Lease> {
     const nowMs = Date.now();
-    if (this.capacity?.spansPerSecond !== spansPerSecond) this.capacity = new Capacity(spansPerSecond, nowMs);
+    this.capacity ??= new Capacity(spansPerSecond, nowMs);
+    // Isolates hear of a change one after the other: a bucket for each of them would be a burst for each lease.
+    this.capacity.spansPerSecond = spansPerSecond;
     return this.capacity.lease(needed, wanted, nowMs, isUrgent);
   }
 

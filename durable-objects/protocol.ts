@@ -72,6 +72,8 @@ export interface Sighting {
   /** Empty where the resource has none. */
   readonly version: string;
   readonly instance: string;
+  /** Under the key of a page, which everybody can have: such names never take all the room there is. */
+  readonly isPage?: boolean;
   /** Milliseconds since the epoch. */
   readonly atMs: number;
 }

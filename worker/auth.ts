@@ -100,8 +100,9 @@ async function reader(c: Context<App>): Promise<Caller> {
   if (isOpen(c.env)) return ANYONE;
   const secret = bearer(c);
   if (secret !== undefined) return callerOf(c, secret, READ);
-  const access = await accessCaller(c);
-  return access ?? callerOf(c, getCookie(c, READ_COOKIE), READ);
+  const caller = (await accessCaller(c)) ?? (await callerOf(c, getCookie(c, READ_COOKIE), READ));
+  checkOrigin(c);
+  return caller;
 }
 
 /** An admin key as `Authorization: Bearer`, or Cloudflare Access; never the login's cookie, which a page could be made to send. */
@@ -116,14 +117,17 @@ async function admin(c: Context<App>): Promise<Caller> {
   if (isOpen(c.env)) return ANYONE;
   const secret = bearer(c);
   const access = secret === undefined ? await accessCaller(c) : null;
+  if (access) checkOrigin(c);
   if (access?.class === 'admin') return access;
   if (access) throw new HttpError(403, 'forbidden', `${access.who} is none of TAILRACE_ACCESS_ADMINS`);
   return callerOf(c, secret, ADMIN);
 }
 
-/** Throws HttpError unless the secret is a read key's: what the login's cookie may hold. */
+/** Throws HttpError unless the secret is a read key's, which the login's cookie may hold, and comes from a page of this origin. */
 export async function checkLogin(c: Context<App>, secret: string | undefined): Promise<void> {
-  if (!isOpen(c.env)) await callerOf(c, secret, LOGIN);
+  if (isOpen(c.env)) return;
+  await callerOf(c, secret, LOGIN);
+  checkOrigin(c);
 }
 
 const ANYONE: Caller = { who: 'anyone', class: 'admin', key: null };
@@ -178,16 +182,18 @@ function unknownKeys(): HttpError {
   return new HttpError(503, 'unavailable', 'the keys are not known yet: try again later', 1);
 }
 
-/** Who Access has let in; null without it. What changes something has to come from this origin: browsers send the cookie along by themselves. */
+/** Throws HttpError 403 where a page of another origin would change something: browsers send cookies along by themselves. */
+function checkOrigin(c: Context<App>): void {
+  const origin = c.req.header('origin');
+  if (c.req.method === 'GET' || origin === undefined || origin === new URL(c.req.url).origin) return;
+  throw new HttpError(403, 'forbidden', `a page of ${origin} may not change anything`);
+}
+
+/** Who Access has let in; null without it. */
 async function accessCaller(c: Context<App>): Promise<Caller | null> {
   if (!hasAccess(c.env)) return null;
   const token = c.req.header('cf-access-jwt-assertion') ?? getCookie(c, 'CF_Authorization');
-  const caller = token ? await callerOfAccess(c.env, token) : null;
-  const origin = c.req.header('origin');
-  if (caller && c.req.method !== 'GET' && origin !== undefined && origin !== new URL(c.req.url).origin) {
-    throw new HttpError(403, 'forbidden', `a page of ${origin} may not change anything`);
-  }
-  return caller;
+  return token ? callerOfAccess(c.env, token) : null;
 }
 
 function keysOf(c: Context<App>, isMissing: boolean): Promise<KeyList | null> {

@@ -18,8 +18,8 @@ const asking = new SharedCall();
 /** At most 5 s behind while requests come. Throws ConfigError where the variable is wrong. */
 export async function currentConfig(env: Env, waitUntil: WaitUntil, nowMs: number): Promise<CurrentConfig> {
   const source = sourceOf(env);
-  if (!source.table) await ask(source, env, nowMs);
-  else if (source.isStale(nowMs)) waitUntil(ask(source, env, nowMs));
+  if (!source.table) await ask(source, env, waitUntil, nowMs);
+  else if (source.isStale(nowMs)) void ask(source, env, waitUntil, nowMs);
   return source.config;
 }
 
@@ -34,14 +34,16 @@ export async function currentKeys(
   const isOld = source.ageMs(nowMs) >= (isMissing ? UNKNOWN_KEY_MS : MAX_KEYS_AGE_MS);
   // Where Control does not answer, not every request asks again.
   if (isOld && (asking.isRunning || source.isStale(nowMs, isMissing ? UNKNOWN_KEY_MS : undefined))) {
-    await ask(source, env, nowMs);
-  } else if (source.isStale(nowMs)) waitUntil(ask(source, env, nowMs));
+    await ask(source, env, waitUntil, nowMs);
+  } else if (source.isStale(nowMs)) void ask(source, env, waitUntil, nowMs);
   return source.keys;
 }
 
 /** They were changed through this isolate, which then does not go by the former ones. */
 export function outdateKeys(env: Env): void {
   sourceOf(env).outdate();
+  // What is on its way may have been said before that.
+  asking.forget();
 }
 
 function sourceOf(env: Env): ConfigSource {
@@ -50,11 +52,14 @@ function sourceOf(env: Env): ConfigSource {
   return known.source;
 }
 
-/** Those who ask at the same time wait for one answer; without one, what is known stands. */
-function ask(source: ConfigSource, env: Env, nowMs: number): Promise<void> {
-  return asking
-    .join(() => refresh(source, env, nowMs))
-    .catch((error: Error) => console.error(`the configuration stays as it is: ${error.message}`));
+/** Those who ask at the same time wait for one answer, which comes though the request that began is gone; without one, what is known stands. */
+function ask(source: ConfigSource, env: Env, waitUntil: WaitUntil, nowMs: number): Promise<void> {
+  const call = () => {
+    const answer = refresh(source, env, nowMs);
+    waitUntil(answer);
+    return answer;
+  };
+  return asking.join(call).catch((error: Error) => console.error(`the configuration stays as it is: ${error.message}`));
 }
 
 async function refresh(source: ConfigSource, env: Env, nowMs: number): Promise<void> {

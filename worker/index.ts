@@ -101,8 +101,8 @@ app.post('/v1/hello', (c) => ingest(c, (_, __, inFlight) => hello(c, 'hello', in
 app.post('/v1/goodbye', (c) => ingest(c, (_, __, inFlight) => hello(c, 'goodbye', inFlight)));
 
 app.post('/login', async (c) => {
-  const { key } = await c.req.json<{ key?: unknown }>().catch(() => ({ key: undefined }));
-  const given = typeof key === 'string' ? key : undefined;
+  const body = await c.req.json<{ key?: unknown } | null>().catch(() => null);
+  const given = typeof body?.key === 'string' ? body.key : undefined;
   await checkLogin(c, given);
   setCookie(c, READ_COOKIE, given ?? '', {
     httpOnly: true,
@@ -228,10 +228,19 @@ function toHttpError(error: Error): HttpError {
   if (error instanceof StoreError && (error.fault === 'unavailable' || error.fault === 'contended')) {
     return new HttpError(503, 'store_unavailable', 'the store does not answer: try again later', 1);
   }
+  if (isPassing(error)) {
+    console.error(error.message);
+    return new HttpError(503, 'unavailable', 'a part of the edge does not answer: try again later', 1);
+  }
   if (error instanceof ConfigError) return new HttpError(503, 'not_configured', `TAILRACE_CONFIG: ${error.message}`);
   if (error instanceof HTTPException) return new HttpError(error.status as 400, 'bad_request', error.message);
   console.error(error.stack ?? error.message);
   return new HttpError(500, 'internal', 'an internal error; the log of the Worker has more');
+}
+
+/** A Durable Object that moves, starts anew or has too much to do (https://developers.cloudflare.com/durable-objects/best-practices/error-handling/). */
+function isPassing(error: Error & { readonly retryable?: boolean; readonly overloaded?: boolean }): boolean {
+  return error.retryable === true || error.overloaded === true;
 }
 
 /** The label under which a failure that is not an IngestError is counted. */

@@ -3,6 +3,8 @@
  * its sender has hung up, the call never settles, so nobody waits for it without bound.
  */
 
+import { unavailable } from './ingest/pressure.ts';
+
 /** Even an object that has to start answers sooner; what takes longer is lost. */
 const LOST_MS = 5_000;
 
@@ -13,13 +15,21 @@ export class SharedCall {
     return this.running !== null;
   }
 
-  /** Settles as the call does that runs, or that this makes. Rejects when it is lost, and then the next one makes another. */
+  /** The next one makes another call, whatever the one that runs will answer. */
+  forget(): void {
+    this.running = null;
+  }
+
+  /** Settles as the call does that runs, or that this makes. Throws IngestError 503 when it is lost, and then the next one makes another. */
   async join(call: () => Promise<void>): Promise<void> {
     this.running ??= call();
     const { running } = this;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const lost = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error('no answer')), LOST_MS);
+      timer = setTimeout(
+        () => reject(unavailable('what this depends on does not answer: try again later', 1_000)),
+        LOST_MS,
+      );
     });
     try {
       await Promise.race([running, lost]);

@@ -6,6 +6,7 @@ import type { Sighting } from '../../durable-objects/protocol.ts';
 import {
   INSTANCE_KEEP_MS,
   LIVE_MS,
+  MAX_INSTANCES,
   MAX_INSTANCES_PER_SERVICE,
   MAX_SERVICES,
   MAX_VERSIONS_PER_SERVICE,
@@ -19,6 +20,8 @@ const seen = (atMs: number, instance = 'a', version = '1', service = 'shop'): Si
   atMs,
 });
 const us = (ms: number) => ms * 1000;
+
+const SOME = { instance: '', version: '1', atMs: T0 };
 
 /** Gives the storage of an object of its own to Instances, as often as there is a restart. */
 let next = 0;
@@ -128,10 +131,37 @@ it('is bounded, and makes room where somebody has not been seen for a day', () =
     instances.see([seen(later + INSTANCE_KEEP_MS, '', '', 'fresh')], later + INSTANCE_KEEP_MS);
     expect(instances.list(later + INSTANCE_KEEP_MS).map(({ name }) => name)).toContain('fresh');
     expect(start().list(later + INSTANCE_KEEP_MS)).toHaveLength(MAX_SERVICES);
+    // Of all services: those whose service is gone for good do not keep others out.
+    const full = start();
+    const last = later + INSTANCE_KEEP_MS;
+    for (let i = 0; i < MAX_INSTANCES / MAX_INSTANCES_PER_SERVICE; i++) {
+      full.see(
+        Array.from({ length: MAX_INSTANCES_PER_SERVICE }, (_, n) => seen(last, `n-${n}`, '', `s-${i}`)),
+        last,
+      );
+    }
+    full.see([seen(last, 'one too many', '', 'fresh')], last);
+    expect(full.listInstances('fresh', last)).toEqual([]);
+    full.see([seen(last + INSTANCE_KEEP_MS, 'one', '', 'fresh')], last + INSTANCE_KEEP_MS);
+    expect(full.listInstances('fresh', last + INSTANCE_KEEP_MS)).toHaveLength(1);
     const long = start();
     long.see(
       [seen(later + INSTANCE_KEEP_MS, '\0'.repeat(10_000), '\0'.repeat(10_000), 'fresh')],
       later + INSTANCE_KEEP_MS,
     );
     expect(long.listInstances('fresh', later + INSTANCE_KEEP_MS)[0]!.instance.length).toBeLessThan(200);
+  }));
+
+it('leaves room for services however many names come under the public keys of pages', () =>
+  inObject((start) => {
+    const instances = start();
+    for (let i = 0; i < MAX_SERVICES; i++) {
+      instances.see([{ ...SOME, service: `s-${i}`, isPage: true }], T0);
+      instances.see([{ ...SOME, service: 'shop', version: `${i}`, isPage: true }], T0);
+    }
+    instances.see([{ ...SOME, service: 'shop', version: 'real' }], T0);
+    instances.see([{ ...SOME, service: 'checkout' }], T0);
+    const listed = new Map(instances.list(T0).map((service) => [service.name, service.versions.length]));
+    expect([listed.size, listed.get('shop')]).toEqual([MAX_SERVICES / 2 + 1, MAX_VERSIONS_PER_SERVICE / 2 + 1]);
+    expect(listed.get('checkout')).toBe(1);
   }));

@@ -8,7 +8,7 @@ import { EXPORT_PATH } from '../../worker/ingest/grpc-web.ts';
 import { type Fetch, startIsolate } from './isolate.ts';
 
 /** The least that a route asks for; `login` is what asks for a key in its body. */
-type Door = 'open' | 'ingest' | 'read' | 'admin' | 'login';
+type Door = 'open' | 'ingest' | 'service' | 'read' | 'admin' | 'login';
 
 const ID = '00000000000000000000000000000abc';
 
@@ -21,8 +21,8 @@ const ROUTES: Readonly<Record<string, Door>> = {
   'POST /v1/batch': 'ingest',
   'POST /v1/spans': 'ingest',
   'POST /api/v2/spans': 'ingest',
-  'POST /v1/hello': 'ingest',
-  'POST /v1/goodbye': 'ingest',
+  'POST /v1/hello': 'service',
+  'POST /v1/goodbye': 'service',
   'POST /login': 'login',
   'POST /logout': 'open',
   'GET /metrics': 'read',
@@ -63,7 +63,7 @@ type Class = (typeof CLASSES)[number];
 /** Doors that a key in use opens. */
 const OPENS: Readonly<Record<Class, readonly Door[]>> = {
   page: ['ingest'],
-  service: ['ingest'],
+  service: ['ingest', 'service'],
   read: ['read', 'login'],
   admin: ['read', 'admin'],
 };
@@ -156,7 +156,7 @@ beforeAll(async () => {
     callers[`a rotated ${keyClass} key's old secret, in time`] = { ...graced, ...origin, opens };
   }
   const page = callers['a page key']!;
-  const refusal = (door: Door) => (door === 'ingest' ? 403 : 401);
+  const refusal = (door: Door) => (door === 'ingest' || door === 'service' ? 403 : 401);
   callers['a page key from a wrong origin'] = { ...page, origin: 'https://evil.example', opens: [], refusal };
   callers['a page key from no origin'] = { secret: page.secret, opens: [], refusal };
   callers['a read key in the cookie'] = { ...callers['a read key']!, asCookie: true, opens: ['read'] };
@@ -168,8 +168,31 @@ afterAll(() => {
   vi.useRealTimers();
 });
 
+it.each(['null', '{', '', '[]', '{"key":{}}'])('refuses a login of %j', async (body) => {
+  expect((await first(new Request('https://edge.test/login', { method: 'POST', body }), env)).status).toBe(401);
+});
+
+it('lets no page of another origin change anything with the login’s cookie, nor log anybody in', async () => {
+  const from = async (origin: string, path: string) => {
+    const headers = { origin, cookie: 'tailrace_read=test-read-key' };
+    const body = '{"key":"test-read-key"}';
+    return (await first(new Request(`https://edge.test${path}`, { method: 'POST', headers, body }), env)).status;
+  };
+  expect(await from('https://evil.test', `/api/traces/${ID}/keep`)).toBe(403);
+  expect(await from('https://edge.test', `/api/traces/${ID}/keep`)).toBe(404);
+  expect(await from('https://evil.test', '/login')).toBe(403);
+  expect(await from('https://edge.test', '/login')).toBe(200);
+});
+
+it('says that the team of Cloudflare Access is no address', async () => {
+  const bindings = { ...env, TAILRACE_ACCESS_TEAM: 'team.cloudflareaccess.com', TAILRACE_ACCESS_AUD: 'aud' };
+  const headers = { 'cf-access-jwt-assertion': 'a.b.c' };
+  const answer = await first(new Request('https://edge.test/api/services', { headers }), bindings);
+  expect([answer.status, await answer.text()]).toEqual([503, expect.stringContaining('TAILRACE_ACCESS_TEAM')]);
+});
+
 it('has a row for every route', () => {
-  const routes = new Set(app.routes.map(({ method, path }) => `${method} ${path}`));
+  const routes = new Set(app.routes.map(({ method, path }) => `${method} ${path.replace(':service', ':id')}`));
   const ingest = INGEST_PATHS.map((path) => `ALL ${path}`);
   expect([...routes].sort()).toEqual([...Object.keys(ROUTES), ...GUARDS, ...ingest].sort());
 });
@@ -218,6 +241,13 @@ it('lets the secrets in while Control is away, and asks all others to come again
   expect((await first(request('test-read-key'), bindings)).status).toBe(200);
   const refused = await first(request(callers['a read key']!.secret!), bindings);
   expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
+});
+
+it.each(['retryable', 'overloaded'])('asks to come again where an object is not to be had: %s', async (property) => {
+  const note = () => Promise.reject(Object.assign(new Error('reset on purpose'), { [property]: true }));
+  const bindings = { ...env, CONTROL: { getByName: () => ({ note }) } as unknown as Env['CONTROL'] };
+  const answer = await asAdmin(first, 'PUT', `/api/traces/${ID}/hold`, undefined, bindings);
+  expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
 });
 
 it('takes nothing but POST where spans come in, and says so only to who may send', async () => {

@@ -1,11 +1,14 @@
 import { env } from 'cloudflare:workers';
-import { expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { Capacity } from '../../durable-objects/capacity.ts';
 import { parseConfig } from '../../durable-objects/config.ts';
 import type { Env } from '../../durable-objects/env.ts';
 import { IngestError } from '../../worker/errors.ts';
 import { admit } from '../../worker/ingest/admission.ts';
 import { currentPressure } from '../../worker/ingest/pressure.ts';
+
+// The first call loads the modules of the objects, which here takes seconds.
+beforeAll(() => env.LEDGER.getByName('ledger').read());
 
 it('gives tokens at the rate, holds two seconds’ worth, and says how long to wait', () => {
   const capacity = new Capacity(1_000, 0);
@@ -37,6 +40,27 @@ it('gives half a second’s worth to what is urgent when others get nothing, and
   expect(urgent).toBe(60_000);
   expect(capacity.lease(100, 100, 60_599, false).spans).toBe(0);
   expect(capacity.lease(100, 100, 60_600, false).spans).toBe(100);
+});
+
+it('gives no burst for every isolate that does not know yet what the capacity is by now', async () => {
+  const ledger = env.LEDGER.getByName('changing');
+  let given = 0;
+  for (let i = 0; i < 20; i++) given += (await ledger.lease(i % 2 ? 1_000 : 2_000, 1_000, 1_000, false)).spans;
+  // Two seconds' worth, and what came in while it was asked for.
+  expect(given).toBeGreaterThanOrEqual(2_000);
+  expect(given).toBeLessThan(10_000);
+});
+
+it('has a sender come again while the Ledger is away', async () => {
+  const config = parseConfig('{"capacity": {"spansPerSecond": 1000}}');
+  for (const lease of [() => Promise.reject(new Error('away on purpose')), () => new Promise(() => {})]) {
+    const bindings = { ...env, LEDGER: { getByName: () => ({ lease }) } as unknown as Env['LEDGER'] };
+    await expect(admit(bindings, config, 100, () => false)).rejects.toMatchObject({
+      status: 503,
+      code: 'unavailable',
+      retryAfterSeconds: expect.any(Number),
+    });
+  }
 });
 
 it('lets in what the configuration allows over all requests, and refuses the rest as a whole', async () => {

@@ -1,10 +1,15 @@
-import { abortAllDurableObjects } from 'cloudflare:test';
+import { abortAllDurableObjects, createExecutionContext } from 'cloudflare:test';
 import { env } from 'cloudflare:workers';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { beforeAll, expect, it, vi } from 'vitest';
+import type { Env } from '../../durable-objects/env.ts';
 import type { SeenInstance, SeenService } from '../../durable-objects/protocol.ts';
 import { parseHex } from '../../model/ids.ts';
+import { MAX_INSTANCE_CHARS, MAX_NAME_CHARS, MAX_VERSION_CHARS } from '../../model/limits.ts';
 import { TracesDataSchema } from '../../model/otlp/gen/trace_pb.js';
+import type { SpanTable } from '../../model/otlp/span-table.ts';
+import { app } from '../../worker/index.ts';
+import { noteSightings, takeSightings } from '../../worker/sightings.ts';
 import { recordBatch } from '../kit/recorded-batch.ts';
 import { randomTraceId, spanId, TEST_START_US, toSpanData } from '../kit/spans.ts';
 import { type Fetch, startIsolate } from './isolate.ts';
@@ -101,6 +106,31 @@ it.each([
   const answer = await call('POST', '/v1/hello', body);
   expect(answer.status).toBe(status);
   expect((await answer.json<{ error: { message: string } }>()).error.message).toContain(message);
+});
+
+it('holds no more of a name than the catalog does', () => {
+  const resource = { service: 's'.repeat(60_000), version: '1'.repeat(60_000), instance: 'i'.repeat(60_000) };
+  noteSightings({ resources: [{ ...resource, isPage: false }] } as unknown as SpanTable, Date.now());
+  const [sighting, ...others] = takeSightings();
+  expect(others).toEqual([]);
+  expect(sighting).toMatchObject({
+    service: 's'.repeat(MAX_NAME_CHARS),
+    version: '1'.repeat(MAX_VERSION_CHARS),
+    instance: 'i'.repeat(MAX_INSTANCE_CHARS),
+  });
+});
+
+it('has an instance say hello again while the Ledger is away', async () => {
+  const failing = () => Promise.reject(new Error('away on purpose'));
+  const away = { getByName: () => ({ hello: failing, goodbye: failing, add: failing }) };
+  const bindings = { ...env, LEDGER: away as unknown as Env['LEDGER'] };
+  for (const word of ['hello', 'goodbye']) {
+    const body = '{"service":"s","instance":"i"}';
+    const headers = { authorization: 'Bearer test-ingest-key' };
+    const request = new Request(`https://edge.test/v1/${word}`, { method: 'POST', headers, body });
+    const answer = await app.fetch(request, bindings, createExecutionContext());
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, expect.any(String)]);
+  }
 });
 
 it('counts no page as an instance', async () => {

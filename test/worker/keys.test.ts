@@ -167,6 +167,16 @@ describe('limits', () => {
   });
 });
 
+it('refuses no small request for the day because a large one has no room in it', async () => {
+  const key = await make({ class: 'service', spansPerDay: 100 });
+  expect((await sendSpans(key, 60)).status).toBe(200);
+  expect((await sendSpans(key, 60)).status).toBe(429);
+  expect((await sendSpans(key, 30)).status).toBe(200);
+  expect((await sendSpans(key, 20)).status).toBe(429);
+  expect((await sendSpans(key, 10)).status).toBe(200);
+  expect((await sendSpans(key, 1)).status).toBe(429);
+});
+
 it('has a sender come again while the Ledger is away, unless its key has no limits', async () => {
   const away = { getByName: () => ({ leaseKey: () => Promise.reject(new Error('away on purpose')) }) };
   const bindings = { ...env, LEDGER: away as unknown as Env['LEDGER'] };
@@ -174,7 +184,7 @@ it('has a sender come again while the Ledger is away, unless its key has no limi
     ...{ id: 'key_1', name: 'n', class: 'service', origins: [], spansPerSecond: 5, spansPerDay: null },
     ...{ createdMs: 0, expiresMs: null, revokedMs: null, hash: 'ab', previous: null },
   };
-  await expect(spend(bindings, key, 1)).rejects.toMatchObject({ status: 503, retryAfterSeconds: 1 });
+  await expect(spend(bindings, key, 1)).rejects.toMatchObject({ status: 503, retryAfterSeconds: expect.any(Number) });
   await expect(spend(bindings, { ...key, spansPerSecond: null }, 1)).resolves.toBeUndefined();
 });
 
@@ -206,6 +216,7 @@ describe('/api/keys', () => {
     [{ class: 'read', spansPerDay: 5 }, 'spansPerSecond: only keys that send spans have limits'],
     [{ class: 'root' }, 'class: '],
     [{ class: 'read', expires: '2020-01-01T00:00:00Z' }, 'expires: is in the past'],
+    [{ class: 'read', expires: '2090-01-31T00:00:00+01' }, 'expires: '],
     [{ class: 'read', name: ' ' }, 'name: '],
   ])('refuses %j and says what is wrong', async (wanted, message) => {
     const response = await asAdmin('POST', '/api/keys', { name: 'test', ...wanted });

@@ -7,14 +7,13 @@ import type { Config } from '../../durable-objects/config.ts';
 import type { Env } from '../../durable-objects/env.ts';
 import { countRefused } from '../counters.ts';
 import { SharedCall } from '../shared-call.ts';
-import { noteWhole, overloaded, unavailable } from './pressure.ts';
+import { askLedger } from './ledger.ts';
+import { noteWhole, overloaded } from './pressure.ts';
 
 /** An isolate leases a tenth of a second's worth at a time. */
 const LEASE_SECONDS = 0.1;
 /** When so little of the bucket is left, senders are told before one of them is refused. */
 const MODERATE_LEFT = 0.5;
-/** How long a sender waits where the Ledger does not say. */
-const RETRY_MS = 1_000;
 
 let tokens = 0;
 /** Until when it is in vain to ask the Ledger, for requests that are urgent and for the others. */
@@ -38,9 +37,8 @@ export async function admit(env: Env, config: Config, spans: number, isUrgent: (
     try {
       await asking.join(() => lease(env, spansPerSecond, spans - tokens, isUrgent()));
     } catch (error) {
-      console.error(`the Ledger failed a lease: ${(error as Error).message}`);
       countRefused(spans);
-      throw unavailable('how much may be taken in is not known: send the same again later', RETRY_MS);
+      throw error;
     }
   }
   tokens -= spans;
@@ -48,7 +46,9 @@ export async function admit(env: Env, config: Config, spans: number, isUrgent: (
 
 async function lease(env: Env, spansPerSecond: number, needed: number, isUrgent: boolean): Promise<void> {
   const wanted = Math.ceil(spansPerSecond * LEASE_SECONDS);
-  const { spans, waitMs, left } = await env.LEDGER.getByName('ledger').lease(spansPerSecond, needed, wanted, isUrgent);
+  const { spans, waitMs, left } = await askLedger(env, 'what may be taken in is not known', (ledger) =>
+    ledger.lease(spansPerSecond, needed, wanted, isUrgent),
+  );
   tokens += spans;
   if (left < MODERATE_LEFT) noteWhole('moderate');
   if (waitMs === 0) return;

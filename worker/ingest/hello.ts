@@ -6,15 +6,18 @@ import type { Sighting } from '../../durable-objects/protocol.ts';
 import { IngestError } from '../errors.ts';
 import { readBody } from './body.ts';
 import type { InFlight } from './in-flight.ts';
+import { askLedger } from './ledger.ts';
 
 const MAX_HELLO_BYTES = 4 * 1024;
 const DECODER = new TextDecoder();
 
-/** Takes `{service, instance, version?}`, as any content type. Answers 204 when it is durable. */
+/** Takes `{service, instance, version?}`, as any content type. Answers 204 when it is durable, 503 when the Ledger does not. */
 export async function hello(c: Context<{ Bindings: Env }>, word: 'hello' | 'goodbye', inFlight: InFlight) {
+  const { class: keyClass, who } = c.var.caller;
+  // Everybody can have the key of a page.
+  if (keyClass === 'page') throw new IngestError(401, 'unauthorized', `${who} is a page's: this takes a service key`);
   const sighting = parse(DECODER.decode(await readBody(c.req.raw, inFlight, MAX_HELLO_BYTES)));
-  const ledger = c.env.LEDGER.getByName('ledger');
-  await (word === 'hello' ? ledger.hello(sighting) : ledger.goodbye(sighting));
+  await askLedger(c.env, `whether the ${word} was heard is not known`, (ledger) => ledger[word](sighting));
   return c.body(null, 204);
 }
 

@@ -71,7 +71,7 @@ export function overloaded(message: string, waitMs: number): IngestError {
   return new IngestError(429, 'overloaded', message, spreadSeconds(waitMs));
 }
 
-/** To be thrown: 503, where a shard did not answer. */
+/** To be thrown: 503, where a shard or the Ledger did not answer. */
 export function unavailable(message: string, waitMs: number): IngestError {
   return new IngestError(503, 'unavailable', message, spreadSeconds(waitMs));
 }

@@ -37,18 +37,13 @@ export async function openStream(
   const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
   server.binaryType = 'arraybuffer';
   server.accept();
-  serve(
-    server,
-    Math.floor(MAX_STREAM_CALLS / (shards + 1)),
-    (otlp) => {
-      const outcome = take(c.env, configNow, c.var.caller, otlp);
-      // A sender that hangs up would end what waits here, and what it holds would never be given back.
-      c.executionCtx.waitUntil(outcome);
-      return outcome;
-    },
-    () => findKeyFault(c),
-    c.env,
-  );
+  // A sender that hangs up would end what waits here, and what it holds would never be given back.
+  const takeAll = (otlp: Uint8Array) => {
+    const outcome = take(c.env, configNow, c.var.caller, otlp);
+    c.executionCtx.waitUntil(outcome);
+    return outcome;
+  };
+  serve(server, Math.floor(MAX_STREAM_CALLS / (shards + 1)), takeAll, () => findKeyFault(c), c.env);
   const headers = offered.length > 0 ? { [PROTOCOL_HEADER]: PROTOCOL } : {};
   return new Response(null, { status: 101, webSocket: client, headers });
 }

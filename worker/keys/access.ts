@@ -14,9 +14,13 @@ export function hasAccess(env: Env): boolean {
   return Boolean(env.TAILRACE_ACCESS_TEAM && env.TAILRACE_ACCESS_AUD);
 }
 
-/** Who the token says that Access has let in; null where it is none of ours, or over. Throws HttpError 503 while the team's keys cannot be had. */
+/** Who the token says that Access has let in; null where it is none of ours, or over. Throws HttpError 503 while the team's keys cannot be had, or its address is none. */
 export async function callerOfAccess(env: Env, token: string): Promise<Caller | null> {
-  const team = new URL(env.TAILRACE_ACCESS_TEAM!).origin;
+  const address = env.TAILRACE_ACCESS_TEAM!;
+  if (!URL.canParse(address)) {
+    throw new HttpError(503, 'not_configured', 'TAILRACE_ACCESS_TEAM: want https://TEAM.cloudflareaccess.com');
+  }
+  const team = new URL(address).origin;
   if (keySet?.team !== team) keySet = { team, keys: createRemoteJWKSet(new URL(`${team}/cdn-cgi/access/certs`)) };
   try {
     const { payload } = await jwtVerify(token, keySet.keys, {

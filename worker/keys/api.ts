@@ -31,7 +31,16 @@ const NewKeySchema = v.pipe(
     origins: v.optional(v.pipe(v.array(origin), v.maxLength(MAX_ORIGINS)), []),
     spansPerSecond: limit,
     spansPerDay: limit,
-    expires: v.optional(v.nullable(v.pipe(v.string(), v.isoTimestamp())), null),
+    expires: v.optional(
+      v.nullable(
+        v.pipe(
+          v.string(),
+          v.isoTimestamp(),
+          v.check((text) => !Number.isNaN(Date.parse(text)), 'want a time, for example 2027-01-31T00:00:00Z'),
+        ),
+      ),
+      null,
+    ),
   }),
   v.forward(
     v.check((key) => (key.class === 'page') === key.origins.length > 0, 'a page key, and no other, has origins'),

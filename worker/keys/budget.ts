@@ -7,6 +7,7 @@ import type { Env } from '../../durable-objects/env.ts';
 import type { Key } from '../../durable-objects/keys.ts';
 import { countRefused } from '../counters.ts';
 import { IngestError } from '../errors.ts';
+import { askLedger } from '../ingest/ledger.ts';
 import { SharedCall } from '../shared-call.ts';
 
 /** An isolate leases so much at a time: of the rate a tenth of a second's worth, of the day a thousandth. */
@@ -15,7 +16,8 @@ const LEASES_PER_DAY = 1_000;
 
 interface Leased {
   spans: number;
-  refusedUntilMs: number;
+  /** The fewest that the Ledger has refused, and until when it is in vain to ask for as many. */
+  refused: { readonly spans: number; readonly untilMs: number };
   readonly asking: SharedCall;
 }
 
@@ -26,8 +28,9 @@ export async function spend(env: Env, key: Key | null, spans: number): Promise<v
   if (!isLimited(key)) return;
   const own = leasedBy(key);
   while (own.spans < spans) {
-    const waitMs = own.refusedUntilMs - Date.now();
-    if (waitMs > 0) {
+    const needed = spans - own.spans;
+    const waitMs = own.refused.untilMs - Date.now();
+    if (waitMs > 0 && needed >= own.refused.spans) {
       countRefused(spans);
       const limit = [
         ...(key.spansPerSecond === null ? [] : [`${key.spansPerSecond} spans a second`]),
@@ -37,11 +40,10 @@ export async function spend(env: Env, key: Key | null, spans: number): Promise<v
       throw new IngestError(429, 'key_limit', message, Math.max(1, Math.ceil(waitMs / 1000)));
     }
     try {
-      await own.asking.join(() => lease(env, key, own, spans - own.spans));
+      await own.asking.join(() => lease(env, key, own, needed));
     } catch (error) {
-      console.error(`the Ledger failed a lease: ${(error as Error).message}`);
       countRefused(spans);
-      throw new IngestError(503, 'unavailable', 'what the key may send is not known: send the same again later', 1);
+      throw error;
     }
   }
   own.spans -= spans;
@@ -59,7 +61,7 @@ function isLimited(key: Key | null): key is Key {
 function leasedBy({ id }: Key): Leased {
   let own = leased.get(id);
   if (!own) {
-    own = { spans: 0, refusedUntilMs: 0, asking: new SharedCall() };
+    own = { spans: 0, refused: { spans: 0, untilMs: 0 }, asking: new SharedCall() };
     leased.set(id, own);
   }
   return own;
@@ -72,8 +74,10 @@ async function lease(env: Env, key: Key, own: Leased, needed: number): Promise<v
     (spansPerDay ?? Number.POSITIVE_INFINITY) / LEASES_PER_DAY,
   );
   const limits = { spansPerSecond, spansPerDay };
-  const { spans, waitMs } = await env.LEDGER.getByName('ledger').leaseKey(id, limits, needed, Math.ceil(wanted));
+  const { spans, waitMs } = await askLedger(env, 'what the key may send is not known', (ledger) =>
+    ledger.leaseKey(id, limits, needed, Math.ceil(wanted)),
+  );
   own.spans += spans;
   // Others that wait need not ask for the same in vain.
-  if (waitMs > 0) own.refusedUntilMs = Date.now() + waitMs;
+  if (waitMs > 0) own.refused = { spans: needed, untilMs: Date.now() + waitMs };
 }
