@@ -204,7 +204,7 @@ export class LiveView implements TraceView {
     this.spanCount = count;
   }
 
-  /** Copies the version in `row` over `standing`. */
+  /** Copies the version in `row` over `standing`, which stays with the slice that it came first with: a block may end before the other. */
   private take(standing: number, row: number): void {
     const { spans } = this.deps;
     spans.parent0[standing] = spans.parent0[row]!;
@@ -215,7 +215,6 @@ export class LiveView implements TraceView {
     spans.bits[standing] = spans.bits[row]!;
     spans.weight[standing] = spans.weight[row]!;
     spans.bytes[standing] = spans.bytes[row]!;
-    spans.slice[standing] = spans.slice[row]!;
   }
 
   private findParents(): void {

@@ -10,6 +10,8 @@ import { Journal } from '../../durable-objects/journal.ts';
 import { encodeAppend } from '../../durable-objects/records.ts';
 import { Storing } from '../../durable-objects/storing.ts';
 import { splitAppendFrame } from '../../model/append-frame.ts';
+import { decodeSpans } from '../../model/otlp/decode.ts';
+import { mergeTrace } from '../../model/otlp/merge.ts';
 import { createMemoryStore } from '../../store/memory.ts';
 import { frame, traceId } from '../kit/spans.ts';
 
@@ -58,6 +60,16 @@ class Parts {
     this.deciding.decideDue(this.nowMs + 1_000);
   }
 
+  /** Keeps one trace, of one span that has come so many times, each time larger. */
+  keepVersions(count: number, bytes: number): void {
+    const id = traceId(++this.traces);
+    for (let i = 0; i < count; i++) {
+      const { slices } = splitAppendFrame(frame([{ traceId: id, id: 1, name: 'x'.repeat(bytes + i) }]));
+      this.journal.write([encodeAppend(this.nowMs, slices)], this.nowMs);
+    }
+    this.deciding.decideDue(this.nowMs + 1_000);
+  }
+
   get stored() {
     const { storedParts, storedBlocks } = this.journal.live.counters;
     return { traces: storedParts, blocks: storedBlocks };
@@ -96,6 +108,18 @@ it('does not wait for more when there is enough', () =>
     expect(parts.storing.isFull).toBe(true);
     await parts.storing.run(parts.nowMs);
     expect(parts.stored).toEqual({ traces: 500, blocks: 1 });
+  }));
+
+it('stores a trace of more than a block though all that is in the first one has come again in the second', () =>
+  withParts('versions', async (parts) => {
+    parts.keepVersions(12, 900_000);
+    await parts.storing.run(parts.nowMs + BLOCK_MS);
+    await parts.storing.run(parts.nowMs + BLOCK_MS);
+    expect(parts.storing.failures).toBe(0);
+    expect(parts.journal.live.outbox.size).toBe(0);
+    const stored = await parts.store.get(traceId(1));
+    expect(stored?.summary.spanCount).toBe(1);
+    expect(decodeSpans(mergeTrace(stored!.otlp), 'kept')).toMatchObject([{ name: 'x'.repeat(900_011) }]);
   }));
 
 it('does not wait with a block that was sealed before a crash or a failure', () =>

@@ -1,7 +1,9 @@
 /** The short form of `npm run fuzz`, against a server, whose memory can be seen. */
+import { once } from 'node:events';
 import { expect, it, vi } from 'vitest';
 import { OPEN_VARS, startEdge } from '../kit/edge.ts';
 import { expectCounted, fuzz } from '../kit/fuzz/fuzz.ts';
+import type { FuzzEdge } from '../kit/fuzz/protocol.ts';
 import { FUZZ_PROTOCOLS } from '../kit/fuzz/protocols.ts';
 import { pickSeed } from '../kit/random.ts';
 import { rssOfWorkerd } from '../kit/rss.ts';
@@ -25,14 +27,14 @@ it.each(FUZZ_PROTOCOLS.filter(({ name }) => NAMES.some((part) => name.includes(p
   async (protocol) => {
     const edge = await startEdge({ vars: VARS });
     try {
-      const call = (path: string, init?: RequestInit) => fetch(`${edge.url}${path}`, init);
+      const door = doorOf(edge.url);
       const seed = pickSeed(process.env.SEED);
       const before = await metrics(edge.url);
-      const first = await fuzz(protocol, call, { seed, inputs: WARM });
+      const first = await fuzz(protocol, door, { seed, inputs: WARM });
       await expectCounts(edge.url, (after) => expectCounted(protocol, first, before, after));
       const warmRss = rssOfWorkerd();
       const between = await metrics(edge.url);
-      const rest = await fuzz(protocol, call, { seed: seed + WARM, inputs: INPUTS - WARM });
+      const rest = await fuzz(protocol, door, { seed: seed + WARM, inputs: INPUTS - WARM });
       await expectCounts(edge.url, (after) => expectCounted(protocol, rest, between, after));
       const rss = rssOfWorkerd();
       console.log(protocol.name, JSON.stringify([first, rest]), `RSS ${warmRss >> 20} → ${rss >> 20} MiB`);
@@ -44,6 +46,19 @@ it.each(FUZZ_PROTOCOLS.filter(({ name }) => NAMES.some((part) => name.includes(p
     }
   },
 );
+
+function doorOf(url: string): FuzzEdge {
+  return {
+    call: (path, init) => fetch(`${url}${path}`, init),
+    connect: async (path, onText, onClose) => {
+      const socket = new WebSocket(`${url.replace('http', 'ws')}${path}`);
+      socket.addEventListener('message', ({ data }) => onText(data as string));
+      socket.addEventListener('close', onClose);
+      await once(socket, 'open');
+      return (message) => socket.send(message as Uint8Array<ArrayBuffer>);
+    },
+  };
+}
 
 /** The isolate that is asked may not be the one that has counted. */
 async function expectCounts(url: string, check: (after: Map<string, number>) => void): Promise<void> {

@@ -118,9 +118,45 @@ it('answers others while bodies come slowly or never, and connections are half c
     }
     expect(performance.now() - started).toBeLessThan(10_000);
   } finally {
-    for (const socket of sockets) socket.destroy();
+    for (const socket of sockets) socket.resetAndDestroy();
   }
 });
+
+it.each([
+  ['in the middle of a body', 8, 0.6],
+  ['while shards take it in', 4, 1],
+])('gives back what senders held that have hung up %s', async (_, mib, share) => {
+  const body = largeBody(mib);
+  const head = `POST /v1/traces HTTP/1.1\r\nHost: edge\r\nContent-Type: application/x-protobuf\r\nContent-Length: ${body.length}\r\n\r\n`;
+  for (let round = 0; round < 5; round++) {
+    const sockets = Array.from({ length: 8 }, () => connect(Number(new URL(edge.url).port), '127.0.0.1'));
+    await Promise.all(
+      sockets.map(async (socket, i) => {
+        await once(socket, 'connect');
+        socket.on('error', () => {});
+        // An edge that has enough hangs up first.
+        const ended = once(socket, 'close');
+        const part = body.subarray(0, share * body.length);
+        await Promise.race([
+          new Promise((sent) => socket.write(Buffer.concat([Buffer.from(head), part]), sent)),
+          ended,
+        ]);
+        await setTimeout(20 * i);
+        socket.resetAndDestroy();
+      }),
+    );
+  }
+  await vi.waitFor(async () => expect((await post(largeBody(14))).status).toBe(200), {
+    timeout: 10_000,
+    interval: 100,
+  });
+});
+
+/** So many spans of half a MiB, each of a trace of its own. */
+function largeBody(mib: number): Uint8Array<ArrayBuffer> {
+  const name = 'x'.repeat(MIB / 2);
+  return otlp(Array.from({ length: 2 * mib }, () => ({ traceId: randomTraceId(), id: 1, name }))).slice();
+}
 
 /** A length-delimited field. */
 function message(field: number, body: Uint8Array): Uint8Array<ArrayBuffer> {

@@ -3,6 +3,7 @@ import { env } from 'cloudflare:workers';
 import { expect, it, vi } from 'vitest';
 import worker from '../../worker/index.ts';
 import { expectCounted, fuzz } from '../kit/fuzz/fuzz.ts';
+import type { FuzzEdge } from '../kit/fuzz/protocol.ts';
 import { FUZZ_PROTOCOLS } from '../kit/fuzz/protocols.ts';
 import { parseOpenMetrics } from '../kit/openmetrics.ts';
 import { pickSeed } from '../kit/random.ts';
@@ -11,13 +12,24 @@ const INPUTS = 20_000;
 /** The handler itself is called: to go through the runtime's front takes longer than all that is tested. */
 const CONTEXT = { waitUntil() {}, passThroughOnException() {} } as unknown as ExecutionContext;
 
-function call(path: string, init: RequestInit = {}): Promise<Response> {
-  const key = init.method === 'POST' ? 'ingest' : 'read';
+function call(path: string, init: RequestInit = {}, key = init.method === 'POST' ? 'ingest' : 'read') {
   const headers = { ...(init.headers as Record<string, string>), authorization: `Bearer test-${key}-key` };
   return Promise.resolve(
     worker.fetch(new Request(`https://edge.test${path}`, { ...init, headers } as never) as never, env, CONTEXT),
   );
 }
+
+const EDGE: FuzzEdge = {
+  call,
+  connect: async (path, onText, onClose) => {
+    const { webSocket } = await call(path, { headers: { upgrade: 'websocket' } }, 'ingest');
+    const socket = webSocket!;
+    socket.addEventListener('message', ({ data }) => onText(data as string));
+    socket.addEventListener('close', onClose);
+    socket.accept();
+    return (message) => socket.send(message);
+  },
+};
 
 async function metrics(): Promise<Map<string, number>> {
   return parseOpenMetrics(new TextDecoder().decode(await (await call('/metrics')).arrayBuffer()));
@@ -29,7 +41,7 @@ it.each(FUZZ_PROTOCOLS.map((protocol) => [protocol.name, protocol] as const))(
   async (name, protocol) => {
     const errors = vi.spyOn(console, 'error');
     const before = await metrics();
-    const report = await fuzz(protocol, call, { seed: pickSeed(undefined), inputs: INPUTS });
+    const report = await fuzz(protocol, EDGE, { seed: pickSeed(undefined), inputs: INPUTS });
     console.log(name, JSON.stringify(report));
     expectCounted(protocol, report, before, await metrics());
     expect(report.statuses[200]).toBeGreaterThan(INPUTS / 8);

@@ -3,14 +3,13 @@
 import { expect } from 'vitest';
 import type { Trace } from '../../../model/span.ts';
 import { seededRandom } from '../random.ts';
-import type { FuzzProtocol, SentSpan } from './protocols.ts';
-
-/** An edge, with the keys that each path needs. */
-export type Call = (path: string, init?: RequestInit) => Promise<Response>;
+import type { FuzzEdge, FuzzProtocol, SentSpan } from './protocol.ts';
 
 export interface FuzzOptions {
   readonly seed: number;
   readonly inputs: number;
+  /** Is told now and then how many inputs have been sent, and all that they had accepted read back. */
+  readonly onRound?: (inputs: number) => void;
 }
 
 export interface FuzzReport {
@@ -23,63 +22,65 @@ export interface FuzzReport {
 }
 
 /** Inputs after which everything they had accepted is read back. */
-const ROUND = 1_000;
+const ROUND = 2_500;
 /** Valid bodies that a round's inputs are made from. */
-const SAMPLES = 80;
+const SAMPLES = 60;
 const SMALL_BYTES = 4_096;
-const SENDERS = 16;
+const SENDERS = 32;
 /** One in so many is sent as it is. */
 const VALID = 8;
 
 const STATUSES = new Set([200, 400, 413, 415, 429, 503]);
 
-export async function fuzz(protocol: FuzzProtocol, call: Call, { seed, inputs }: FuzzOptions): Promise<FuzzReport> {
+export async function fuzz(protocol: FuzzProtocol, edge: FuzzEdge, options: FuzzOptions): Promise<FuzzReport> {
+  const { seed, inputs, onRound } = options;
   const statuses: Record<number, number> = {};
   let sent = 0;
   let rejected = 0;
   let readBack = 0;
   for (let first = 0; first < inputs; first += ROUND) {
     const random = seededRandom(seed + first);
-    // Few of the large ones, which take as long as a hundred others.
-    const samples = protocol
-      .samples(seed + first, SAMPLES)
-      .filter(({ length }, i) => length < SMALL_BYTES || i % 16 === 0);
+    const samples = samplesOf(protocol, seed + first);
     const accepted = new Map<string, Accepted>();
     await inParallel(SENDERS, Math.min(ROUND, inputs - first), async (n) => {
       const sample = samples[Math.floor(random() * samples.length)]!;
       const isValid = n % VALID === 0;
       const body = isValid ? sample : protocol.mutate(sample, random);
-      const answer = await call(protocol.path, {
-        method: 'POST',
-        headers: { 'content-type': protocol.type },
-        body: body.slice(),
-      });
-      const answered = new Uint8Array(await answer.arrayBuffer());
-      const { status } = answer;
-      statuses[status] = (statuses[status] ?? 0) + 1;
       const what = () => `seed ${seed + first}, ${protocol.name} ${Buffer.from(body).toString('base64')}`;
-      if (!STATUSES.has(status)) throw new Error(`status ${status}: ${what()}`);
+      const { status, text, ...taken } = await protocol.send(edge, body);
+      statuses[status] = (statuses[status] ?? 0) + 1;
+      if (!STATUSES.has(status)) throw new Error(`status ${status} ${text}: ${what()}`);
       if (isValid && status !== 200 && status !== 429 && status !== 503) {
-        throw new Error(`a valid body is answered ${status} ${new TextDecoder().decode(answered)}: ${what()}`);
+        throw new Error(`a valid body is answered ${status} ${text}: ${what()}`);
       }
       if (status !== 200) return;
       const spans = protocol.spansOf(body);
-      const notTaken = protocol.rejectedOf(answered);
-      if (notTaken > spans.length) throw new Error(`${notTaken} of ${spans.length} spans rejected: ${what()}`);
+      const isSum = taken.accepted === undefined || taken.accepted + taken.rejected === spans.length;
+      if (taken.rejected > spans.length || !isSum) {
+        throw new Error(`of ${spans.length} spans ${JSON.stringify(taken)}: ${what()}`);
+      }
       sent += spans.length;
-      rejected += notTaken;
-      noteAccepted(accepted, spans, notTaken, what);
+      rejected += taken.rejected;
+      noteAccepted(accepted, spans, taken.rejected, what);
     });
-    readBack += await readAll(call, accepted);
+    readBack += await readAll(edge, accepted);
+    onRound?.(Math.min(first + ROUND, inputs));
   }
   return { statuses, sent, rejected, readBack };
+}
+
+/** Few of the large ones, which take as long as a hundred others, and of those without a span. */
+function samplesOf(protocol: FuzzProtocol, seed: number): readonly Uint8Array[] {
+  return protocol
+    .samples(seed, SAMPLES)
+    .filter((sample, i) => i % 16 === 0 || (sample.length < SMALL_BYTES && protocol.spansOf(sample).length > 0));
 }
 
 /** What must be found of a request: all spans but as many as were rejected. */
 interface Request {
   readonly spans: readonly SentSpan[];
   readonly rejected: number;
-  readonly what: string;
+  readonly what: () => string;
 }
 /** A trace's requests. */
 type Accepted = Set<Request>;
@@ -91,7 +92,7 @@ function noteAccepted(
   what: () => string,
 ) {
   if (spans.length === rejected) return;
-  const request = { spans, rejected, what: what() };
+  const request = { spans, rejected, what };
   for (const { traceId } of spans) {
     const requests = accepted.get(traceId);
     if (requests) requests.add(request);
@@ -100,11 +101,11 @@ function noteAccepted(
 }
 
 /** How many of the spans are there. Throws when fewer of a request are than were accepted. */
-async function readAll(call: Call, accepted: ReadonlyMap<string, Accepted>): Promise<number> {
+async function readAll(edge: FuzzEdge, accepted: ReadonlyMap<string, Accepted>): Promise<number> {
   const found = new Set<string>();
   const ids = [...accepted.keys()].filter((id) => /^(?!0{32})[0-9a-f]{32}$/.test(id));
   await inParallel(SENDERS, ids.length, async (n) => {
-    const answer = await call(`/api/traces/${ids[n]}`);
+    const answer = await edge.call(`/api/traces/${ids[n]}`);
     const body = await answer.text();
     // An id of a rejected span alone is not known.
     if (answer.status === 404) return;
@@ -115,7 +116,7 @@ async function readAll(call: Call, accepted: ReadonlyMap<string, Accepted>): Pro
   for (const { spans, rejected, what } of new Set([...accepted.values()].flatMap((requests) => [...requests]))) {
     const there = spans.filter(({ traceId, spanId }) => found.has(`${traceId} ${spanId}`)).length;
     if (there < spans.length - rejected) {
-      throw new Error(`of ${spans.length} spans, ${rejected} rejected, ${there} can be read back: ${what}`);
+      throw new Error(`of ${spans.length} spans, ${rejected} rejected, ${there} can be read back: ${what()}`);
     }
     readBack += spans.length - rejected;
   }
@@ -130,7 +131,7 @@ export function expectCounted(
   after: ReadonlyMap<string, number>,
 ): void {
   const counted = (outcome: string) => {
-    const name = `tailrace_ingest_spans_total{protocol="${protocol.name}",outcome="${outcome}"}`;
+    const name = `tailrace_ingest_spans_total{protocol="${protocol.counted}",outcome="${outcome}"}`;
     return after.get(name)! - before.get(name)!;
   };
   expect(counted('accepted')).toBe(sent - rejected);
