@@ -32,8 +32,12 @@ export const MAX_IN_FLIGHT_BYTES = 64 * 1024 * 1024;
 export const MAX_STREAM_MESSAGE_BYTES = 1024 * 1024;
 /** Messages beyond its credit that a sender is forgiven, one after the other; then its stream ends. */
 export const MAX_MESSAGES_BEYOND_CREDIT = 64;
-/** Calls of shards that one stream may make, because the platform bounds those of one request; then it ends, to be opened again. */
-export const MAX_STREAM_CALLS = 900;
+/**
+ * Calls that one stream may make for messages, and how long it may live, because the platform bounds those of one request to 1,000; then
+ * it ends, to be opened again. In that time it asks for its key 120 times and tells the Ledger 60 times.
+ */
+export const MAX_STREAM_CALLS = 800;
+export const MAX_STREAM_MS = 600_000;
 /** A stream on which nothing comes ends. */
 export const STREAM_IDLE_MS = 300_000;
 /** A service's or operation's name as it is indexed, listed and searched, in UTF-16 units. Spans keep theirs whole. */

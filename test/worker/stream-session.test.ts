@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { MAX_MESSAGES_BEYOND_CREDIT, MAX_STREAM_MESSAGE_BYTES, STREAM_IDLE_MS } from '../../model/limits.ts';
+import {
+  MAX_MESSAGES_BEYOND_CREDIT,
+  MAX_STREAM_MESSAGE_BYTES,
+  MAX_STREAM_MS,
+  STREAM_IDLE_MS,
+} from '../../model/limits.ts';
 import { PRESSURES, type Pressure } from '../../worker/ingest/pressure.ts';
 import { type Credit, type Outcome, StreamSession } from '../../worker/ingest/stream-session.ts';
 
@@ -179,6 +184,18 @@ it('ends by itself after its share of calls, gives no credit beyond, and answers
   await bench.settle();
   expect(bench.answers.map(({ seq }) => seq)).toEqual([1, 2, 3]);
   expect(bench.closed).toEqual([[1012, expect.any(String)]]);
+});
+
+it('ends by itself after its time, however much comes', async () => {
+  const bench = new Bench();
+  for (let nowMs = 0; nowMs < MAX_STREAM_MS; nowMs += 5_000) {
+    bench.session.receive('ping', nowMs);
+    bench.session.tick(nowMs);
+  }
+  expect(bench.closed).toEqual([]);
+  bench.session.tick(MAX_STREAM_MS);
+  await bench.settle();
+  expect(bench.closed).toEqual([[1012, expect.stringContaining('open another')]]);
 });
 
 it('answers ping, repeats the credit when nothing was said for long, and ends when nothing comes', async () => {

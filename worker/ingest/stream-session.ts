@@ -3,7 +3,12 @@
  * it may send. Knows nothing of sockets.
  */
 
-import { MAX_MESSAGES_BEYOND_CREDIT, MAX_STREAM_MESSAGE_BYTES, STREAM_IDLE_MS } from '../../model/limits.ts';
+import {
+  MAX_MESSAGES_BEYOND_CREDIT,
+  MAX_STREAM_MESSAGE_BYTES,
+  MAX_STREAM_MS,
+  STREAM_IDLE_MS,
+} from '../../model/limits.ts';
 import type { Pressure } from './pressure.ts';
 
 /** What became of a message: `accepted` is durable, `rejected` never will be, `retry` may be sent again. */
@@ -45,6 +50,7 @@ const UNSUPPORTED_DATA = 1003;
 const POLICY_VIOLATION = 1008;
 const TOO_BIG = 1009;
 const SERVICE_RESTART = 1012;
+const DONE = 'this stream has done its part: open another';
 
 export class StreamSession {
   private readonly ends: StreamEnds;
@@ -58,14 +64,15 @@ export class StreamSession {
   /** Settles when all that came is answered. */
   private answered: Promise<void> = Promise.resolve();
   private isEnding = false;
+  private readonly openedMs: number;
   private heardMs: number;
   private saidMs: number;
 
-  /** Ends by itself after `maxMessages` that were looked at. */
+  /** Ends by itself after `maxMessages` that were looked at, and after `MAX_STREAM_MS`. */
   constructor(ends: StreamEnds, maxMessages: number, nowMs: number) {
     this.ends = ends;
     this.maxMessages = maxMessages;
-    this.heardMs = this.saidMs = nowMs;
+    this.openedMs = this.heardMs = this.saidMs = nowMs;
     this.renew(0, 0);
     this.say({ version: VERSION });
   }
@@ -96,13 +103,14 @@ export class StreamSession {
     });
     if (this.beyondCredit > MAX_MESSAGES_BEYOND_CREDIT)
       this.end(POLICY_VIOLATION, 'too much was sent beyond the credit');
-    else if (seq === this.maxMessages) this.end(SERVICE_RESTART, 'this stream has done its part: open another');
+    else if (seq === this.maxMessages) this.end(SERVICE_RESTART, DONE);
   }
 
   /** To be called every few seconds. */
   tick(nowMs: number): void {
     if (this.isEnding) return;
     if (nowMs - this.heardMs >= STREAM_IDLE_MS) this.end(GOING_AWAY, 'nothing has come for long');
+    else if (nowMs - this.openedMs >= MAX_STREAM_MS) this.end(SERVICE_RESTART, DONE);
     else if (nowMs - this.saidMs >= QUIET_MS) {
       this.saidMs = nowMs;
       this.say({});

@@ -16,7 +16,7 @@ import { takeTraces } from './take.ts';
 
 const PROTOCOL = 'tailrace.stream.v1';
 const PROTOCOL_HEADER = 'sec-websocket-protocol';
-/** A key that is revoked, which isolates hear of within five seconds, ends the stream within ten. */
+/** So often the key is looked at: one that is revoked ends the stream within ten seconds. */
 const TICK_MS = 5_000;
 const RETRY_MS = 1_000;
 const ARRIVAL = { protocol: 'stream', what: 'an OTLP trace request', flags: 0 } as const;
