@@ -37,6 +37,20 @@ describe('parseConfig', () => {
         warm: { when: [{ type: 'error' }, { type: 'latency', minMs: 1_000 }, { type: 'critical' }] },
         cold: { when: [{ type: 'error' }], sample: 0.001 },
       },
+      ingest: {
+        maxBodyBytes: 16 * MIB,
+        pastMs: 3_650 * 86_400_000,
+        futureMs: 86_400_000,
+        attributes: 128,
+        events: 128,
+        links: 128,
+        eventAttributes: 128,
+        linkAttributes: 128,
+        valueBytes: 65_536,
+        keys: 1_000,
+        describePages: true,
+      },
+      privacy: { rules: [], scrubQueries: true },
     };
     expect(parseConfig(undefined)).toEqual(defaults);
     expect(parseConfig('')).toEqual(defaults);
