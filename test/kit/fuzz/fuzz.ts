@@ -25,7 +25,7 @@ export interface FuzzReport {
 const ROUND = 2_500;
 /** Valid bodies that a round's inputs are made from. */
 const SAMPLES = 60;
-const SMALL_BYTES = 4_096;
+const SMALL_BYTES = 2_048;
 const SENDERS = 32;
 /** One in so many is sent as it is. */
 const VALID = 8;
@@ -73,7 +73,7 @@ export async function fuzz(protocol: FuzzProtocol, edge: FuzzEdge, options: Fuzz
 function samplesOf(protocol: FuzzProtocol, seed: number): readonly Uint8Array[] {
   return protocol
     .samples(seed, SAMPLES)
-    .filter((sample, i) => i % 16 === 0 || (sample.length < SMALL_BYTES && protocol.spansOf(sample).length > 0));
+    .filter((sample, i) => i % 32 === 0 || (sample.length < SMALL_BYTES && protocol.spansOf(sample).length > 0));
 }
 
 /** What must be found of a request: all spans but as many as were rejected. */
