@@ -45,7 +45,8 @@ it.each(FUZZ_PROTOCOLS.filter(({ name }) => NAMES.some((part) => name.includes(p
       const highest = (from: number, to: number) => Math.max(...rss.slice(from * rss.length, to * rss.length));
       expect(highest(0, 1)).toBeGreaterThan(0);
       if (INPUTS >= SETTLED_INPUTS) expect(highest(0.5, 1) - highest(0, 0.5)).toBeLessThan(MAX_GROWTH_BYTES);
-      expect(edge.logs).toEqual([]);
+      // workerd's own remark of an alarm that is late on a busy machine.
+      expect(edge.logs.filter((line) => !line.startsWith('NOSENTRY'))).toEqual([]);
     } finally {
       await edge.close();
     }
