@@ -26,6 +26,7 @@ const ROUND = 2_500;
 /** Valid bodies that a round's inputs are made from. */
 const SAMPLES = 60;
 const SMALL_BYTES = 4_096;
+const UNUSUAL_SHARE = 0.02;
 const SENDERS = 32;
 /** One in so many is sent as it is. */
 const VALID = 8;
@@ -40,10 +41,10 @@ export async function fuzz(protocol: FuzzProtocol, edge: FuzzEdge, options: Fuzz
   let readBack = 0;
   for (let first = 0; first < inputs; first += ROUND) {
     const random = seededRandom(seed + first);
-    const samples = samplesOf(protocol, seed + first);
+    const choose = chooser(protocol, seed + first);
     const accepted = new Map<string, Accepted>();
     await inParallel(SENDERS, Math.min(ROUND, inputs - first), async (n) => {
-      const sample = samples[Math.floor(random() * samples.length)]!;
+      const sample = choose(random);
       const isValid = n % VALID === 0;
       const body = isValid ? sample : protocol.mutate(sample, random);
       const what = () => `seed ${seed + first}, ${protocol.name} ${Buffer.from(body).toString('base64')}`;
@@ -69,11 +70,15 @@ export async function fuzz(protocol: FuzzProtocol, edge: FuzzEdge, options: Fuzz
   return { statuses, sent, rejected, readBack };
 }
 
-/** Few of the large ones, which take as long as a hundred others, and of those without a span. */
-function samplesOf(protocol: FuzzProtocol, seed: number): readonly Uint8Array[] {
-  return protocol
-    .samples(seed, SAMPLES)
-    .filter((sample, i) => i % 16 === 0 || (sample.length < SMALL_BYTES && protocol.spansOf(sample).length > 0));
+/** Chooses among valid bodies: seldom one that is large, which takes as long as a hundred others, or one without a span. */
+function chooser(protocol: FuzzProtocol, seed: number): (random: () => number) => Uint8Array {
+  const samples = protocol.samples(seed, SAMPLES);
+  const isUsual = (sample: Uint8Array) => sample.length < SMALL_BYTES && protocol.spansOf(sample).length > 0;
+  const { usual = samples, others = samples } = Object.groupBy(samples, (each) => (isUsual(each) ? 'usual' : 'others'));
+  return (random) => {
+    const among = random() < UNUSUAL_SHARE ? others : usual;
+    return among[Math.floor(random() * among.length)]!;
+  };
 }
 
 /** What must be found of a request: all spans but as many as were rejected. */

@@ -11,6 +11,7 @@ const RETRY_STATUSES: Readonly<Record<string, number>> = { '8': 429, '14': 503 }
 export const GRPC_WEB: FuzzProtocol = {
   name: 'grpc_web',
   counted: 'grpc_web',
+  share: 0.5,
   samples: (seed, count) => protobufSamples(seed, count).map(toEnvelope),
   mutate: mutateEnvelope,
   spansOf: envelopeSpans,
@@ -20,6 +21,7 @@ export const GRPC_WEB: FuzzProtocol = {
 export const GRPC_WEB_TEXT: FuzzProtocol = {
   name: 'grpc_web_text',
   counted: 'grpc_web',
+  share: 0.5,
   samples: (seed, count) => protobufSamples(seed, count).map((message) => toText(toEnvelope(message))),
   // Half of the time what was broken is base64 all the same.
   mutate: (body, random) =>

@@ -27,6 +27,8 @@ export interface FuzzProtocol {
   readonly name: string;
   /** As `/metrics` names it. */
   readonly counted: string;
+  /** Two framings of the same messages share the inputs of a protocol: a half for each. */
+  readonly share?: number;
   /** Valid bodies. */
   samples(seed: number, count: number): Uint8Array[];
   mutate(body: Uint8Array, random: () => number): Uint8Array;
