@@ -16,7 +16,13 @@ const behind = new Hono<{ Bindings: Env }>();
 behind.post('/v1/traces', async (c) => {
   const config = await currentConfig(c.env, (work) => c.executionCtx.waitUntil(work), Date.now());
   const table = JSON.parse(c.req.header('test-table')!) as RoutingTable;
-  return ingestOtlp(c, { ...config, shards: table.shards, table }, new InFlight());
+  c.set('caller', { who: 'anyone', class: 'service', key: null });
+  const inFlight = new InFlight();
+  try {
+    return await ingestOtlp(c, { ...config, shards: table.shards, table }, inFlight);
+  } finally {
+    inFlight.release();
+  }
 });
 
 behind.onError((error, c) => {
