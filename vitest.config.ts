@@ -5,6 +5,11 @@ import { defineConfig } from 'vitest/config';
 // wrangler.toml names the built site as its assets folder, and refuses to load when it is not there.
 mkdirSync('dist/site', { recursive: true });
 
+/** What `npm run fuzz` asks for: tests in the runtime see no environment variables. */
+const FUZZ = Object.fromEntries(
+  ['FUZZ_INPUTS', 'FUZZ_PROTOCOLS', 'SEED'].map((name) => [name, process.env[name] ?? '']),
+);
+
 /** vitest leaves one core to itself, which of two is half. */
 const WORKERS = '100%';
 
@@ -37,6 +42,7 @@ export default defineConfig({
               // For a store of three databases; not named as the edge names its own, which has one.
               d1Databases: { RING_1: 'ring-1', RING_2: 'ring-2' },
               bindings: {
+                ...FUZZ,
                 TAILRACE_INGEST_KEY: 'test-ingest-key',
                 TAILRACE_READ_KEY: 'test-read-key',
                 TAILRACE_ADMIN_KEY: 'test-admin-key',
