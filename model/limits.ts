@@ -109,3 +109,5 @@ export const MAX_UNWRITTEN_STATISTICS_BYTES = 8 * 1024 * 1024;
 export const MAX_OPEN_BUCKETS = 400_000;
 /** In how many spans' stead one may count. */
 export const MAX_SPAN_WEIGHT = 2 ** 20;
+/** Keys whose share of the capacity is known at the same time, by the Ledger and by an isolate: more than there can be. */
+export const MAX_CALLERS = 1_100;

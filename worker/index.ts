@@ -211,7 +211,7 @@ async function takeIn(c: Context<App>, handle: typeof ingestOtlp): Promise<Respo
     return await handle(c, await config(c), inFlight);
   } finally {
     inFlight.release();
-    c.res.headers.set(PRESSURE_HEADER, currentPressure());
+    c.res.headers.set(PRESSURE_HEADER, currentPressure(c.var.caller.who));
   }
 }
 

@@ -55,7 +55,7 @@ export async function takeTraces(
     const spans = table.countGood();
     await spend(env, sender.key, spans);
     try {
-      await appendTable(env, config, table, flags);
+      await appendTable(env, config, sender.who, table, flags);
     } catch (error) {
       giveBack(sender.key, spans);
       throw error;
