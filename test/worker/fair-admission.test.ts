@@ -6,6 +6,8 @@ import { otlp, randomTraceId } from '../kit/spans.ts';
 import { type Fetch, startIsolate } from './isolate.ts';
 
 const CAPACITY = 1_000;
+/** Of a tenth of a second. */
+const STEPS = 40;
 const bindings: Env = {
   ...env,
   TAILRACE_CONFIG: JSON.stringify({
@@ -45,25 +47,27 @@ it('refuses the key that takes most, and nobody else is held up or told to send 
     const taken = { big: 0, small: 0 };
     const smallStatuses = new Set<number>();
     const smallPressures = new Set<string | null>();
-    // Each tenth of a second the one sends ten times what may come in, the other a fifth of it, through both isolates.
-    for (let step = 0; step < 100; step++) {
+    // Each tenth of a second the one sends more than twice what may come in, the other a fifth of it, through both isolates.
+    for (let step = 0; step < STEPS; step++) {
       vi.setSystemTime(startMs + step * 100);
-      for (let i = 0; i < 10; i++) {
-        const answer = await send(isolates[i % 2]!, big, 100);
-        if (answer.status === 200) taken.big += 100;
-        else refused.push(answer);
+      for (const isolate of isolates) {
+        for (let i = 0; i < 12; i++) {
+          const answer = await send(isolate, big, 10);
+          if (answer.status === 200) taken.big += 10;
+          else refused.push(answer);
+        }
+        const answer = await send(isolate, small, 10);
+        if (answer.status === 200) taken.small += 10;
+        // The first second makes room.
+        if (step < 10) continue;
+        smallStatuses.add(answer.status);
+        smallPressures.add(answer.headers.get('tailrace-pressure'));
       }
-      const answer = await send(isolates[step % 2]!, small, 20);
-      if (answer.status === 200) taken.small += 20;
-      // The first second makes room.
-      if (step < 10) continue;
-      smallStatuses.add(answer.status);
-      smallPressures.add(answer.headers.get('tailrace-pressure'));
     }
     expect([...smallStatuses]).toEqual([200]);
-    expect([...smallPressures].sort()).toEqual(['moderate']);
-    expect(taken.big + taken.small).toBeGreaterThan(0.95 * CAPACITY * 10);
-    expect(taken.big + taken.small).toBeLessThan(1.05 * CAPACITY * 12);
+    expect([...smallPressures].filter((pressure) => pressure === 'high' || pressure === 'overload')).toEqual([]);
+    expect(taken.big + taken.small).toBeGreaterThan(0.95 * CAPACITY * (STEPS / 10));
+    expect(taken.big + taken.small).toBeLessThan(1.05 * CAPACITY * (STEPS / 10 + 2));
     for (const answer of refused) {
       expect([answer.status, Number(answer.headers.get('retry-after'))]).toEqual([429, expect.any(Number)]);
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
