@@ -26,16 +26,20 @@ export class Capacity {
     this.atMs = nowMs;
   }
 
-  /** Gives `wanted` tokens; fewer than `needed` are of no use, and then none are given. More than fit are owed. */
-  lease(needed: number, wanted: number, nowMs: number, isUrgent: boolean): Lease {
+  /**
+   * Gives `wanted` tokens; fewer than `needed` are of no use, and then none are given. More than fit are owed. `kept` is how much of the
+   * two seconds' worth is to be left for others, 0 to 1; of what is urgent nothing is.
+   */
+  lease(needed: number, wanted: number, nowMs: number, isUrgent: boolean, kept = 0): Lease {
     const { spansPerSecond } = this;
     const size = spansPerSecond * (BURST_SECONDS + RESERVE_SECONDS);
     const reserve = spansPerSecond * RESERVE_SECONDS;
+    const floor = isUrgent ? 0 : reserve + kept * (size - reserve);
     const elapsedMs = Math.max(0, nowMs - this.atMs);
     this.tokens = Math.min(size, this.tokens + (elapsedMs * spansPerSecond) / 1000);
     this.atMs = nowMs;
-    const free = this.tokens - (isUrgent ? 0 : reserve);
-    const missing = Math.min(needed, size - (isUrgent ? 0 : reserve)) - free;
+    const free = this.tokens - floor;
+    const missing = Math.min(needed, size - floor) - free;
     const isEnough = missing <= 0;
     const spans = isEnough ? Math.max(needed, Math.min(wanted, Math.floor(free))) : 0;
     this.tokens -= spans;

@@ -2,11 +2,12 @@
 
 import { DurableObject } from 'cloudflare:workers';
 import { COST_ITEMS, type CostItem, costKey } from '../model/costs.ts';
-import { Capacity, type Lease } from './capacity.ts';
+import { Capacity } from './capacity.ts';
 import { CostMeter, meterEvents } from './cost-meter.ts';
+import { FairShares, type Taken } from './fair-shares.ts';
 import { Instances } from './instances.ts';
 import { KeyBudgets, type KeyLease, type KeyLimits } from './key-budgets.ts';
-import type { CounterDeltas, LedgerApi, SeenInstance, SeenService, Sighting } from './protocol.ts';
+import type { CounterDeltas, FairLease, LeaseAsk, LedgerApi, SeenInstance, SeenService, Sighting } from './protocol.ts';
 import { Quarantine, type QuarantinedSpan, type RejectedSpan } from './quarantine.ts';
 
 export class Ledger extends DurableObject implements LedgerApi {
@@ -16,6 +17,7 @@ export class Ledger extends DurableObject implements LedgerApi {
   private readonly samples: Quarantine;
   /** Made anew when the object starts: then a burst more may come in. */
   private capacity: Capacity | null = null;
+  private readonly shares = new FairShares();
   private readonly keys: KeyBudgets;
 
   constructor(state: DurableObjectState, env: unknown) {
@@ -44,12 +46,15 @@ export class Ledger extends DurableObject implements LedgerApi {
     );
   }
 
-  async lease(spansPerSecond: number, needed: number, wanted: number, isUrgent: boolean): Promise<Lease> {
+  async lease(spansPerSecond: number, { who, needed, wanted, isUrgent }: LeaseAsk, taken: Taken): Promise<FairLease> {
     const nowMs = Date.now();
+    for (const [caller, spans] of taken) this.shares.see(caller, spans, nowMs);
+    this.shares.see(who, 0, nowMs);
+    const kept = this.shares.keptFrom(who);
     this.capacity ??= new Capacity(spansPerSecond, nowMs);
     // Isolates hear of a change one after the other: a bucket for each of them would be a burst for each lease.
     this.capacity.spansPerSecond = spansPerSecond;
-    return this.capacity.lease(needed, wanted, nowMs, isUrgent);
+    return { ...this.capacity.lease(needed, wanted, nowMs, isUrgent, kept), isAboveShare: kept > 0 };
   }
 
   async leaseKey(key: string, limits: KeyLimits, needed: number, wanted: number): Promise<KeyLease> {

@@ -9,6 +9,7 @@ import type { AuditEntry, AuditRecord } from './audit.ts';
 import type { Lease } from './capacity.ts';
 import type { Counters } from './counters.ts';
 import type { DryRunCount } from './dry-run.ts';
+import type { Taken } from './fair-shares.ts';
 import type { KeyLease, KeyLimits } from './key-budgets.ts';
 import type { Key, KeyList } from './keys.ts';
 import type { Place } from './log.ts';
@@ -224,6 +225,21 @@ export interface ShardApi {
 /** Counters of the isolates, by name and label: `{'tailrace_spans_rejected_total{reason="invalid_trace_id"}': 3}`. */
 export type CounterDeltas = Readonly<Record<string, number>>;
 
+export interface LeaseAsk {
+  /** Key, by its id, or secret, by its name, under which the request came that needs them. */
+  readonly who: string;
+  /** Fewer are of no use. */
+  readonly needed: number;
+  readonly wanted: number;
+  /** Of the reserve too, and whatever its share is. */
+  readonly isUrgent: boolean;
+}
+
+export interface FairLease extends Lease {
+  /** Who asks took more than a fair share of what was lately let in. */
+  readonly isAboveShare: boolean;
+}
+
 export interface LedgerApi {
   /** Takes in what an isolate has counted and whom it has seen. */
   add(deltas: CounterDeltas, sightings?: readonly Sighting[]): Promise<void>;
@@ -233,8 +249,8 @@ export interface LedgerApi {
   goodbye(sighting: Omit<Sighting, 'atMs'>): Promise<void>;
   services(): Promise<SeenService[]>;
   instances(service: string): Promise<SeenInstance[]>;
-  /** Tokens for spans to take in: at least `needed` or none, `wanted` where there are as many. `isUrgent`: of the reserve too. */
-  lease(spansPerSecond: number, needed: number, wanted: number, isUrgent: boolean): Promise<Lease>;
+  /** Tokens for spans to take in. `taken`: whom the isolate has let in since it last asked. */
+  lease(spansPerSecond: number, ask: LeaseAsk, taken: Taken): Promise<FairLease>;
   /** The same of what a key, by its id, may take in. */
   leaseKey(key: string, limits: KeyLimits, needed: number, wanted: number): Promise<KeyLease>;
   /** A sample of rejected spans, to be kept where there was not just another. */

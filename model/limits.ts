@@ -109,3 +109,8 @@ export const MAX_UNWRITTEN_STATISTICS_BYTES = 8 * 1024 * 1024;
 export const MAX_OPEN_BUCKETS = 400_000;
 /** In how many spans' stead one may count. */
 export const MAX_SPAN_WEIGHT = 2 ** 20;
+/** Body of a request that has a document of configuration, and of any other that is not about spans. */
+export const MAX_CONFIG_BYTES = 256 * 1024;
+export const MAX_CONTROL_BYTES = 64 * 1024;
+/** Keys whose share of the capacity is known at the same time, by the Ledger and by an isolate: more than there can be. */
+export const MAX_CALLERS = 1_100;

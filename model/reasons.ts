@@ -26,10 +26,14 @@ export const REMOVAL_REASONS = [
 ] as const;
 export type RemovalReason = (typeof REMOVAL_REASONS)[number];
 
-/** Why a whole request was refused; its spans could not be counted. */
+/** Why a whole request to a way in was refused; its spans could not be counted. */
 export const REQUEST_REJECTION_REASONS = [
+  'bad_request',
   'unauthorized',
   'wrong_origin',
+  'not_found',
+  'method_not_allowed',
+  'upgrade_required',
   'unsupported_media_type',
   'unsupported_encoding',
   'body_too_large',

@@ -1,11 +1,14 @@
 /** The edge's HTTP: routes, keys, errors. Stages are in their own files. */
 
 import { type Context, Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
 import { deleteCookie, setCookie } from 'hono/cookie';
 import { HTTPException } from 'hono/http-exception';
 import { ConfigError } from '../durable-objects/config.ts';
 import type { CurrentConfig } from '../durable-objects/config-source.ts';
 import type { Env } from '../durable-objects/env.ts';
+import { MAX_CONFIG_BYTES, MAX_CONTROL_BYTES } from '../model/limits.ts';
+import type { RequestRejectionReason } from '../model/reasons.ts';
 import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import { StoreError } from '../store/errors.ts';
@@ -57,9 +60,7 @@ const INGEST: Readonly<Record<string, typeof ingestOtlp>> = {
 
 app.onError((error, c) => {
   const failure = toHttpError(error);
-  if (c.req.path.startsWith('/v1/') || c.req.path in INGEST) {
-    countRejectedRequest(failure instanceof IngestError ? failure.code : ingestReason(failure));
-  }
+  countFailure(c.req.path, failure);
   const response = errorResponse(c.req.raw, c.req.path, failure);
   for (const [name, value] of Object.entries(failure.headers)) response.headers.set(name, value);
   // What was set before, CORS above all: a page has to be able to read why it was refused.
@@ -77,9 +78,11 @@ function errorResponse(request: Request, path: string, failure: HttpError): Resp
   return Response.json(failure.body, failure);
 }
 
-app.notFound((c) =>
-  errorResponse(c.req.raw, c.req.path, new HttpError(404, 'not_found', `there is no ${c.req.method} ${c.req.path}`)),
-);
+app.notFound((c) => {
+  const failure = new HttpError(404, 'not_found', `there is no ${c.req.method} ${c.req.path}`);
+  countFailure(c.req.path, failure);
+  return errorResponse(c.req.raw, c.req.path, failure);
+});
 
 app.get('/health', (c) => c.json({ status: 'ok' }));
 app.use(requireKeys());
@@ -100,7 +103,7 @@ for (const [path, handle] of Object.entries(INGEST)) {
 app.post('/v1/hello', (c) => ingest(c, (_, __, inFlight) => hello(c, 'hello', inFlight)));
 app.post('/v1/goodbye', (c) => ingest(c, (_, __, inFlight) => hello(c, 'goodbye', inFlight)));
 
-app.post('/login', async (c) => {
+app.post('/login', limitBody(MAX_CONTROL_BYTES), async (c) => {
   const body = await c.req.json<{ key?: unknown } | null>().catch(() => null);
   const given = typeof body?.key === 'string' ? body.key : undefined;
   await checkLogin(c, given);
@@ -184,14 +187,18 @@ app.post('/api/expire', requireAdminKey(), async (c) => {
 });
 app.get('/api/quarantine', requireAdminKey(), (c) => listQuarantine(c.env, c.req.query()));
 app.get('/api/config', (c) => readConfig(c.env, c.req.query('version')));
-app.put('/api/config', requireAdminKey(), (c) => putConfig(c.env, c.req.raw, c.var.caller.who));
+app.put('/api/config', requireAdminKey(), limitBody(MAX_CONFIG_BYTES), (c) =>
+  putConfig(c.env, c.req.raw, c.var.caller.who),
+);
 app.delete('/api/config', requireAdminKey(), (c) => deleteConfig(c.env, c.req.raw, c.var.caller.who));
-app.post('/api/config/dry-run', async (c) => dryRunConfig(c.env, await config(c), c.req.raw));
+app.post('/api/config/dry-run', limitBody(MAX_CONFIG_BYTES), async (c) =>
+  dryRunConfig(c.env, await config(c), c.req.raw),
+);
 
 app.use('/api/keys/*', requireAdminKey());
 app.get('/api/keys', listKeys);
-app.post('/api/keys', (c) => createKey(c, Date.now()));
-app.post('/api/keys/:id/rotate', (c) => rotateKey(c, c.req.param('id')));
+app.post('/api/keys', limitBody(MAX_CONTROL_BYTES), (c) => createKey(c, Date.now()));
+app.post('/api/keys/:id/rotate', limitBody(MAX_CONTROL_BYTES), (c) => rotateKey(c, c.req.param('id')));
 app.delete('/api/keys/:id', (c) => revokeKey(c, c.req.param('id')));
 app.get('/api/audit', requireAdminKey(), listAudit);
 
@@ -211,8 +218,18 @@ async function takeIn(c: Context<App>, handle: typeof ingestOtlp): Promise<Respo
     return await handle(c, await config(c), inFlight);
   } finally {
     inFlight.release();
-    c.res.headers.set(PRESSURE_HEADER, currentPressure());
+    c.res.headers.set(PRESSURE_HEADER, currentPressure(c.var.caller.who));
   }
+}
+
+/** Before a body is read that is not one of spans. */
+function limitBody(maxBytes: number) {
+  return bodyLimit({
+    maxSize: maxBytes,
+    onError: () => {
+      throw new HttpError(413, 'body_too_large', `the body has more than ${maxBytes} bytes`);
+    },
+  });
 }
 
 function config(c: Context<App>): Promise<CurrentConfig> {
@@ -243,9 +260,22 @@ function isPassing(error: Error & { readonly retryable?: boolean; readonly overl
   return error.retryable === true || error.overloaded === true;
 }
 
-/** The label under which a failure that is not an IngestError is counted. */
-function ingestReason({ status }: HttpError) {
-  return status === 401 ? 'unauthorized' : status === 415 ? 'unsupported_media_type' : 'unavailable';
+/** Labels of failures that are no IngestError, which has its own; of all others it is the edge that fails. */
+const REASON_OF_STATUS: Readonly<Record<number, RequestRejectionReason>> = {
+  400: 'bad_request',
+  401: 'unauthorized',
+  403: 'unauthorized',
+  404: 'not_found',
+  405: 'method_not_allowed',
+  415: 'unsupported_media_type',
+  426: 'upgrade_required',
+};
+
+function countFailure(path: string, failure: HttpError): void {
+  if (!path.startsWith('/v1/') && !(path in INGEST)) return;
+  countRejectedRequest(
+    failure instanceof IngestError ? failure.code : (REASON_OF_STATUS[failure.status] ?? 'unavailable'),
+  );
 }
 
 function countInvocation(env: Env, ctx: ExecutionContext): void {

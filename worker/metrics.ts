@@ -5,7 +5,9 @@ import { addCounters, emptyCounters } from '../durable-objects/counters.ts';
 import type { Env } from '../durable-objects/env.ts';
 import { PRESSURE_NAMES } from '../durable-objects/pressure.ts';
 import type { CounterDeltas, ShardMetrics } from '../durable-objects/protocol.ts';
+import type { TraceShard } from '../durable-objects/trace-shard.ts';
 import { COST_ITEMS, type CostCause, type CostItem, costKey, dollarsOf } from '../model/costs.ts';
+import { SHARD_TIMEOUT_MS } from '../model/limits.ts';
 import {
   CLIENT_DROP_REASONS,
   DECISION_REASONS,
@@ -21,19 +23,28 @@ interface Family {
   readonly name: string;
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly help: string;
-  /** Label set, `{reason="error"}` or empty, and value; of a histogram the name's suffix stands before it. */
-  readonly samples: readonly (readonly [labels: string, value: number])[];
+  readonly samples: readonly Sample[];
 }
+
+/**
+ * Label set, `{reason="error"}` or empty, and value; of a histogram the name's suffix stands before it. What is not known is
+ * left out.
+ */
+type Sample = readonly [labels: string, value: number | undefined];
 
 export async function renderMetrics(env: Env, config: CurrentConfig): Promise<string> {
   await flushCounters(env);
-  const [ledger, services, control, ...shards] = await Promise.all([
+  const [ledger, services, control, answers] = await Promise.all([
     env.LEDGER.getByName('ledger').read(),
     env.LEDGER.getByName('ledger').services(),
     env.CONTROL.getByName('control').costs(),
-    ...allShards(env, config).map((shard) => shard.metrics()),
+    Promise.all(allShards(env, config).map(metricsOf)),
   ]);
-  const totals = shards.reduce((sum, shard) => addCounters(sum, shard.counters), emptyCounters());
+  const shards = answers.filter((answer) => answer !== null);
+  const unanswered = answers.length - shards.length;
+  // A counter that falls looks as if it had begun anew, and what comes back after that as if it had just happened.
+  const totals =
+    unanswered > 0 ? null : shards.reduce((sum, { counters }) => addCounters(sum, counters), emptyCounters());
   const sum = (value: (shard: ShardMetrics) => number) => shards.reduce((total, shard) => total + value(shard), 0);
   const most = (value: (shard: ShardMetrics) => number) => Math.max(0, ...shards.map(value));
   const fromLedger = (name: string, label: string, values: readonly string[]) =>
@@ -41,8 +52,8 @@ export async function renderMetrics(env: Env, config: CurrentConfig): Promise<st
       const labels = `{${label}="${value}"}`;
       return [labels, ledger[`${name}_total${labels}`] ?? 0];
     });
-  const byReason = (counts: Readonly<Record<string, number>>) =>
-    DECISION_REASONS.map((reason): [string, number] => [`{reason="${reason}"}`, counts[reason] ?? 0]);
+  const byReason = (counts: Readonly<Record<string, number>> | undefined) =>
+    DECISION_REASONS.map((reason): Sample => [`{reason="${reason}"}`, counts && (counts[reason] ?? 0)]);
   const families: Family[] = [
     {
       name: 'tailrace_spans_received',
@@ -51,7 +62,7 @@ export async function renderMetrics(env: Env, config: CurrentConfig): Promise<st
       samples: fromLedger('tailrace_spans_received', 'protocol', PROTOCOLS),
     },
     ...ingestFamilies(ledger),
-    counter('tailrace_spans_accepted', 'Spans that a shard has made durable, repeats included.', totals.receivedSpans),
+    counter('tailrace_spans_accepted', 'Spans that a shard has made durable, repeats included.', totals?.receivedSpans),
     {
       name: 'tailrace_spans_rejected',
       type: 'counter',
@@ -86,31 +97,31 @@ export async function renderMetrics(env: Env, config: CurrentConfig): Promise<st
     counter(
       'tailrace_spans_merged',
       'Copies and further versions of spans that were already there.',
-      totals.mergedSpans,
+      totals?.mergedSpans,
     ),
     {
       name: 'tailrace_spans_decided',
       type: 'counter',
       help: 'Spans in decided traces, by the reason of the decision.',
-      samples: byReason(totals.decidedSpans),
+      samples: byReason(totals?.decidedSpans),
     },
     {
       name: 'tailrace_traces_decided',
       type: 'counter',
       help: 'Traces decided for the first time, by reason.',
-      samples: byReason(totals.decidedTraces),
+      samples: byReason(totals?.decidedTraces),
     },
-    counter('tailrace_spans_revised', 'Spans turned from dropped to kept by a later decision.', totals.revisedSpans),
-    counter('tailrace_spans_stored', 'Spans in blocks whose summaries are written too.', totals.storedSpans),
-    counter('tailrace_parts_stored', 'Traces, or late parts of traces, written to the store.', totals.storedParts),
-    counter('tailrace_blocks_stored', 'Blocks written to the store.', totals.storedBlocks),
-    counter('tailrace_spans_unstorable', 'Kept spans that the store refuses for ever.', totals.unstorableSpans),
+    counter('tailrace_spans_revised', 'Spans turned from dropped to kept by a later decision.', totals?.revisedSpans),
+    counter('tailrace_spans_stored', 'Spans in blocks whose summaries are written too.', totals?.storedSpans),
+    counter('tailrace_parts_stored', 'Traces, or late parts of traces, written to the store.', totals?.storedParts),
+    counter('tailrace_blocks_stored', 'Blocks written to the store.', totals?.storedBlocks),
+    counter('tailrace_spans_unstorable', 'Kept spans that the store refuses for ever.', totals?.unstorableSpans),
     counter(
       'tailrace_spans_late',
       'Spans of traces that had been decided and had left memory when they came: they are not in the statistics.',
-      totals.lateSpans,
+      totals?.lateSpans,
     ),
-    counter('tailrace_spans_erased', 'Kept spans that were erased before they were stored.', totals.erasedSpans),
+    counter('tailrace_spans_erased', 'Kept spans that were erased before they were stored.', totals?.erasedSpans),
     ...(['blocks', 'traces', 'bytes'] as const).map(
       (kind): Family => ({
         name: `tailrace_expired_${kind}`,
@@ -131,7 +142,7 @@ export async function renderMetrics(env: Env, config: CurrentConfig): Promise<st
       services.reduce((total, { instances }) => total + instances, 0),
     ),
     ...costFamilies((item, by) => {
-      if (by === 'shard') return sum((shard) => shard.costs[item]);
+      if (by === 'shard') return unanswered > 0 ? undefined : sum((shard) => shard.costs[item]);
       return by === 'control' ? control[item] : (ledger[costKey(item, by)] ?? 0);
     }),
     gauge(
@@ -194,6 +205,11 @@ export async function renderMetrics(env: Env, config: CurrentConfig): Promise<st
       ]),
     },
     gauge(
+      'tailrace_shards_unanswered',
+      'Shards that have not answered: gauges are of the others, and what all of them count is left out.',
+      unanswered,
+    ),
+    gauge(
       'tailrace_traces_decided_early',
       'Traces decided before they were complete for want of memory, since the shards started.',
       sum((shard) => shard.earlyTraces),
@@ -237,6 +253,22 @@ export async function renderMetrics(env: Env, config: CurrentConfig): Promise<st
   return `${families.map(renderFamily).join('')}# EOF\n`;
 }
 
+/** null for a shard that failed or did not answer in time. */
+async function metricsOf(shard: DurableObjectStub<TraceShard>): Promise<ShardMetrics | null> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<null>((resolve) => {
+    timer = setTimeout(resolve, SHARD_TIMEOUT_MS, null);
+  });
+  try {
+    return await Promise.race([shard.metrics(), timeout]);
+  } catch (error) {
+    console.error(`a shard failed to give its metrics: ${(error as Error).message}`);
+    return null;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** What became of spans and their bytes by the protocol they came in, and how long requests took. */
 function ingestFamilies(ledger: CounterDeltas): Family[] {
   const byOutcome = (unit: 'spans' | 'bytes', help: string): Family => ({
@@ -277,7 +309,7 @@ function ingestFamilies(ledger: CounterDeltas): Family[] {
 }
 
 /** What is billed, by who causes it, and the dollars of each item. */
-function costFamilies(count: (item: CostItem, by: CostCause) => number): Family[] {
+function costFamilies(count: (item: CostItem, by: CostCause) => number | undefined): Family[] {
   const causes = (item: CostItem): readonly CostCause[] => {
     if (item === 'worker_requests') return ['worker'];
     return item.startsWith('object_') ? ['shard', 'ledger', 'control'] : ['worker', 'shard'];
@@ -290,11 +322,14 @@ function costFamilies(count: (item: CostItem, by: CostCause) => number): Family[
       samples: causes(item).map((by) => [`{by="${by}"}`, count(item, by)]),
     }),
   );
-  const dollars = (item: CostItem) =>
-    dollarsOf(
+  const dollars = (item: CostItem) => {
+    const counts = causes(item).map((by) => count(item, by));
+    if (counts.includes(undefined)) return undefined;
+    return dollarsOf(
       item,
-      causes(item).reduce((sum, by) => sum + count(item, by), 0),
+      counts.reduce<number>((sum, each) => sum + each!, 0),
     );
+  };
   return [
     ...items,
     {
@@ -306,7 +341,7 @@ function costFamilies(count: (item: CostItem, by: CostCause) => number): Family[
   ];
 }
 
-function counter(name: string, help: string, value: number): Family {
+function counter(name: string, help: string, value: number | undefined): Family {
   return { name, type: 'counter', help, samples: [['', value]] };
 }
 
@@ -316,6 +351,8 @@ function gauge(name: string, help: string, value: number): Family {
 
 function renderFamily({ name, type, help, samples }: Family): string {
   const suffix = type === 'counter' ? '_total' : '';
-  const lines = samples.map(([labels, value]) => `${name}${suffix}${labels} ${value}\n`);
+  const lines = samples
+    .filter(([, value]) => value !== undefined)
+    .map(([labels, value]) => `${name}${suffix}${labels} ${value}\n`);
   return `# TYPE ${name} ${type}\n# HELP ${name} ${help}\n${lines.join('')}`;
 }

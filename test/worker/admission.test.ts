@@ -44,8 +44,9 @@ it('gives half a second’s worth to what is urgent when others get nothing, and
 
 it('gives no burst for every isolate that does not know yet what the capacity is by now', async () => {
   const ledger = env.LEDGER.getByName('changing');
+  const ask = { who: 'anyone', needed: 1_000, wanted: 1_000, isUrgent: false };
   let given = 0;
-  for (let i = 0; i < 20; i++) given += (await ledger.lease(i % 2 ? 1_000 : 2_000, 1_000, 1_000, false)).spans;
+  for (let i = 0; i < 20; i++) given += (await ledger.lease(i % 2 ? 1_000 : 2_000, ask, [])).spans;
   // Two seconds' worth, and what came in while it was asked for.
   expect(given).toBeGreaterThanOrEqual(2_000);
   expect(given).toBeLessThan(10_000);
@@ -55,7 +56,7 @@ it('has a sender come again while the Ledger is away', async () => {
   const config = parseConfig('{"capacity": {"spansPerSecond": 1000}}');
   for (const lease of [() => Promise.reject(new Error('away on purpose')), () => new Promise(() => {})]) {
     const bindings = { ...env, LEDGER: { getByName: () => ({ lease }) } as unknown as Env['LEDGER'] };
-    await expect(admit(bindings, config, 100, () => false)).rejects.toMatchObject({
+    await expect(admit(bindings, config, 'anyone', 100, () => false)).rejects.toMatchObject({
       status: 503,
       code: 'unavailable',
       retryAfterSeconds: expect.any(Number),
@@ -66,7 +67,7 @@ it('has a sender come again while the Ledger is away', async () => {
 it('lets in what the configuration allows over all requests, and refuses the rest as a whole', async () => {
   const config = parseConfig('{"capacity": {"spansPerSecond": 1000}}');
   const never = () => false;
-  const answers = await Promise.allSettled(Array.from({ length: 40 }, () => admit(env, config, 100, never)));
+  const answers = await Promise.allSettled(Array.from({ length: 40 }, () => admit(env, config, 'anyone', 100, never)));
   const refused = answers.filter((answer) => answer.status === 'rejected').map(({ reason }) => reason as IngestError);
   // Two seconds' worth, and what came in while they were asked for.
   expect(answers.length - refused.length).toBeGreaterThanOrEqual(20);
@@ -75,10 +76,10 @@ it('lets in what the configuration allows over all requests, and refuses the res
     expect(error).toBeInstanceOf(IngestError);
     expect([error.status, Number(error.headers['retry-after'])]).toEqual([429, expect.any(Number)]);
   }
-  expect(currentPressure()).toBe('high');
+  expect(currentPressure('anyone')).toBe('high');
   // With an error among its spans the same is let in.
-  await admit(env, config, 100, () => true);
-  await expect(admit(env, parseConfig('{}'), 1e9, never)).resolves.toBeUndefined();
+  await admit(env, config, 'anyone', 100, () => true);
+  await expect(admit(env, parseConfig('{}'), 'anyone', 1e9, never)).resolves.toBeUndefined();
 });
 
 it('asks again where nobody answers, and has senders come again meanwhile', async () => {
@@ -96,12 +97,14 @@ it('asks again where nobody answers, and has senders come again meanwhile', asyn
   const fails = { getByName: () => ({ lease: () => Promise.reject(new Error('away on purpose')) }) };
   const bindings = (ledger: object) => ({ ...env, LEDGER: ledger as unknown as Env['LEDGER'] });
   // As after a request that was cut off while it asked for all: it never hears of an answer.
-  const waiting = await Promise.allSettled([1, 2, 3].map(() => admit(bindings(hangs), config, 10_000, always)));
+  const waiting = await Promise.allSettled(
+    [1, 2, 3].map(() => admit(bindings(hangs), config, 'anyone', 10_000, always)),
+  );
   const refusal = { status: 503, retryAfterSeconds: expect.any(Number) };
   expect([calls, waiting]).toEqual([
     1,
     waiting.map(() => ({ status: 'rejected', reason: expect.objectContaining(refusal) })),
   ]);
-  await expect(admit(bindings(fails), config, 10_000, always)).rejects.toMatchObject(refusal);
-  await expect(admit(env, config, 10_000, always)).resolves.toBeUndefined();
+  await expect(admit(bindings(fails), config, 'anyone', 10_000, always)).rejects.toMatchObject(refusal);
+  await expect(admit(env, config, 'anyone', 10_000, always)).resolves.toBeUndefined();
 });

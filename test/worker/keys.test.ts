@@ -188,6 +188,46 @@ it('has a sender come again while the Ledger is away, unless its key has no limi
   await expect(spend(bindings, { ...key, spansPerSecond: null }, 1)).resolves.toBeUndefined();
 });
 
+it('holds a service’s hellos to the rate of its key', async () => {
+  const { secret } = await make({ class: 'service', spansPerSecond: 1 });
+  const hello = (instance: number) =>
+    call('POST', '/v1/hello', { authorization: `Bearer ${secret}` }, `{"service":"till","instance":"${instance}"}`);
+  const answers = await Promise.all(Array.from({ length: 10 }, (_, i) => hello(i)));
+  const refused = answers.filter(({ status }) => status !== 204);
+  // Two seconds' worth, half a second's more, and what came in meanwhile.
+  expect(refused.length).toBeGreaterThanOrEqual(5);
+  expect(refused.length).toBeLessThan(9);
+  for (const answer of refused) {
+    expect([answer.status, (await answer.json<ApiError>()).error.code]).toEqual([429, 'key_limit']);
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+  }
+});
+
+it.each([
+  ['POST', '/login', 64],
+  ['POST', '/api/keys', 64],
+  ['POST', '/api/keys/key_1/rotate', 64],
+  ['PUT', '/api/config', 256],
+  ['POST', '/api/config/dry-run', 256],
+])('%s %s reads no body of more than %i KiB, declared or not', async (method, path, kib) => {
+  const admin = { authorization: 'Bearer test-admin-key' };
+  const error = { code: 'body_too_large', message: `the body has more than ${kib * 1024} bytes` };
+  const declared = await call(method, path, admin, ' '.repeat(kib * 1024 + 1));
+  expect([declared.status, (await declared.json<ApiError>()).error]).toEqual([413, error]);
+  let sent = 0;
+  const endless = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      sent += 16 * 1024;
+      controller.enqueue(new Uint8Array(16 * 1024).fill(32));
+    },
+  });
+  const streamed = await call(method, path, admin, endless);
+  expect([streamed.status, (await streamed.json<ApiError>()).error]).toEqual([413, error]);
+  expect(sent).toBeLessThan((kib + 128) * 1024);
+  const small = await call(method, path, admin, ' '.repeat(kib * 1024));
+  expect(small.status).toBeLessThan(413);
+});
+
 describe('/api/keys', () => {
   it('tells a secret once, and lists what a key is', async () => {
     const key = await make({ class: 'page', origins: [SHOP], spansPerSecond: 5, name: 'the shop' });

@@ -1,6 +1,9 @@
-import { exports } from 'cloudflare:workers';
+import { createExecutionContext } from 'cloudflare:test';
+import { env, exports } from 'cloudflare:workers';
 import { expect, it } from 'vitest';
+import type { Env } from '../../durable-objects/env.ts';
 import { encodeTracesData } from '../../model/otlp/encode.ts';
+import worker from '../../worker/index.ts';
 import { parseOpenMetrics } from '../kit/openmetrics.ts';
 import { otlp, randomTraceId } from '../kit/spans.ts';
 
@@ -52,6 +55,63 @@ it('counts spans and bytes by protocol and outcome, and how long requests took',
   const empty = encodeTracesData([], []);
   await post(empty);
   expect((await metrics()).get('tailrace_ingest_seconds_count{protocol="otlp_protobuf"}')).toBe(3);
+});
+
+it('counts requests that are wrong by what is wrong with them', async () => {
+  const ask = async (method: string, path: string, more: Record<string, string> = {}) => {
+    const headers = { authorization: 'Bearer test-ingest-key', ...more };
+    return (await exports.default.fetch(`https://edge.test${path}`, { method, headers })).status;
+  };
+  const socket = { upgrade: 'websocket', 'sec-websocket-protocol': 'chat' };
+  const before = await metrics();
+  expect(await ask('GET', '/v1/traces')).toBe(405);
+  expect(await ask('PUT', '/api/v2/spans')).toBe(405);
+  expect(await ask('POST', '/v1/logs')).toBe(404);
+  expect(await ask('GET', '/v1/stream')).toBe(426);
+  expect(await ask('GET', '/v1/stream', socket)).toBe(400);
+  expect(await ask('POST', '/v1/traces', { authorization: 'Bearer wrong' })).toBe(401);
+  // No way in.
+  expect(await ask('GET', '/nowhere')).toBe(404);
+  const after = await metrics();
+  const counted = [...after].flatMap(([name, value]) => {
+    const more = value - (before.get(name) ?? 0);
+    const reason = /^tailrace_requests_rejected_total{reason="(.*)"}$/.exec(name)?.[1];
+    return reason && more > 0 ? [[reason, more]] : [];
+  });
+  expect(Object.fromEntries(counted)).toEqual({
+    method_not_allowed: 2,
+    not_found: 1,
+    upgrade_required: 1,
+    bad_request: 1,
+    unauthorized: 1,
+  });
+});
+
+it.each([
+  ['fails', () => Promise.reject(new Error('away on purpose'))],
+  ['does not answer', () => new Promise<never>(() => {})],
+])('has what there is when a shard %s, and no counter that falls', async (_, metricsOfOne) => {
+  await post(otlp(Array.from({ length: 40 }, () => ({ traceId: randomTraceId(), id: 1 }))));
+  const before = await metrics();
+  expect(before.get('tailrace_shards_unanswered')).toBe(0);
+  const namespace = {
+    getByName: (name: string) => (name === 'shard-1' ? { metrics: metricsOfOne } : env.TRACE_SHARD.getByName(name)),
+  };
+  const bindings: Env = { ...env, TRACE_SHARD: namespace as unknown as Env['TRACE_SHARD'] };
+  const request = new Request('https://edge.test/metrics', { headers: { authorization: 'Bearer test-read-key' } });
+  const answer = await worker.fetch(request as never, bindings, createExecutionContext());
+  expect(answer.status).toBe(200);
+  const partial = parseOpenMetrics(new TextDecoder().decode(await answer.arrayBuffer()));
+  expect(partial.get('tailrace_shards_unanswered')).toBe(1);
+  const answered = (all: Map<string, number>) =>
+    [...all].reduce((sum, [name, value]) => sum + (name.startsWith('tailrace_shards{') ? value : 0), 0);
+  expect(answered(partial)).toBe(answered(before) - 1);
+  expect(partial.get('tailrace_ingest_spans_total{protocol="otlp_protobuf",outcome="accepted"}')).toBeGreaterThan(0);
+  expect(partial.has('tailrace_spans_accepted_total')).toBe(false);
+  for (const [name, value] of partial) {
+    if (/_(total|count|sum|bucket)\b/.test(name))
+      expect([name, value]).toEqual([name, expect.toSatisfy((now: number) => now >= before.get(name)!)]);
+  }
 });
 
 it.each([

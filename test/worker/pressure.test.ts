@@ -130,22 +130,22 @@ it('answers 503 after 2 s for a shard that hangs, while requests to others are a
 
 it('says so before an isolate has too much in hand, and gives back what it has taken', async () => {
   const MIB = 1024 * 1024;
-  expect(currentPressure()).toBe('normal');
+  expect(currentPressure('anyone')).toBe('normal');
   const first = new InFlight();
   first.take(31 * MIB);
-  expect(currentPressure()).toBe('normal');
+  expect(currentPressure('anyone')).toBe('normal');
   first.take(MIB);
-  expect(currentPressure()).toBe('moderate');
+  expect(currentPressure('anyone')).toBe('moderate');
   const second = new InFlight();
   second.take(16 * MIB);
-  expect(currentPressure()).toBe('high');
+  expect(currentPressure('anyone')).toBe('high');
   expect(() => second.take(17 * MIB)).toThrow(expect.objectContaining({ status: 429 }));
-  expect(currentPressure()).toBe('overload');
+  expect(currentPressure('anyone')).toBe('overload');
   second.take(16 * MIB);
   first.release();
   second.release();
-  await vi.waitUntil(() => currentPressure() === 'normal', { timeout: 2_000, interval: 50 });
+  await vi.waitUntil(() => currentPressure('anyone') === 'normal', { timeout: 2_000, interval: 50 });
   first.take(31 * MIB);
-  expect(currentPressure()).toBe('normal');
+  expect(currentPressure('anyone')).toBe('normal');
   first.release();
 });

@@ -20,18 +20,24 @@ import { isUrgent } from './urgent.ts';
 const RETRY_MS = 1_000;
 
 /**
- * Commits the good rows of a table. Returns when every shard has them; throws IngestError 429 or 503 when one refused
+ * Commits the good rows of a table that `who` has sent. Returns when every shard has them; throws IngestError 429 or 503 when one refused
  * or did not answer, and then the sender resends everything, which is safe. Rows whose span cannot be stored are
  * marked as rejected in the table.
  */
-export async function appendTable(env: Env, config: CurrentConfig, table: SpanTable, flags: number): Promise<void> {
+export async function appendTable(
+  env: Env,
+  config: CurrentConfig,
+  who: string,
+  table: SpanTable,
+  flags: number,
+): Promise<void> {
   let urgent: boolean | undefined;
   const isTableUrgent = () => {
     urgent ??= isUrgent(table, config);
     return urgent;
   };
   checkShards(table, config, isTableUrgent);
-  await admit(env, config, table.countGood(), isTableUrgent);
+  await admit(env, config, who, table.countGood(), isTableUrgent);
   const shares = sliceByShard(table, config, flags);
   const results = await appendShares(env, config.table, shares);
   // What other shards have taken stays with them, and is merged when it comes again.

@@ -4,7 +4,7 @@
  */
 
 import type { PressureLevel } from '../../durable-objects/pressure.ts';
-import { MAX_SHARDS } from '../../model/limits.ts';
+import { MAX_CALLERS, MAX_SHARDS } from '../../model/limits.ts';
 import { IngestError } from '../errors.ts';
 
 export const PRESSURE_HEADER = 'tailrace-pressure';
@@ -35,6 +35,9 @@ const WHOLE = MAX_SHARDS;
 const ranks = new Uint8Array(MAX_SHARDS + 1);
 const notedMs = new Float64Array(MAX_SHARDS + 1).fill(Number.NEGATIVE_INFINITY);
 
+/** When a caller was last refused because it takes more than its share. */
+const aboveShareMs = new Map<string, number>();
+
 /** A shard has said so with an answer. */
 export function noteShard(shard: number, level: PressureLevel): void {
   ranks[shard] = PRESSURES.indexOf(OF_LEVEL[level]);
@@ -49,15 +52,21 @@ export function noteWhole(pressure: Pressure): void {
   notedMs[WHOLE] = Date.now();
 }
 
+/** A caller takes more than its share of the capacity: it is asked for what matters most only, others are not. */
+export function noteCaller(who: string): void {
+  if (aboveShareMs.size >= MAX_CALLERS) aboveShareMs.clear();
+  aboveShareMs.set(who, Date.now());
+}
+
 /** The shard asks for what matters most only. */
 export function isShardHigh(shard: number): boolean {
   return rankOf(shard, Date.now()) >= 2;
 }
 
-/** The worst of all. */
-export function currentPressure(): Pressure {
+/** The worst of all, for who sends. */
+export function currentPressure(who: string): Pressure {
   const nowMs = Date.now();
-  let rank = 0;
+  let rank = nowMs - (aboveShareMs.get(who) ?? Number.NEGATIVE_INFINITY) < FRESH_MS ? PRESSURES.indexOf('high') : 0;
   for (let i = 0; i <= WHOLE; i++) rank = Math.max(rank, rankOf(i, nowMs));
   return PRESSURES[rank]!;
 }

@@ -43,7 +43,7 @@ export async function openStream(
     c.executionCtx.waitUntil(outcome);
     return outcome;
   };
-  serve(server, Math.floor(MAX_STREAM_CALLS / (shards + 1)), takeAll, () => findKeyFault(c), c.env);
+  serve(server, Math.floor(MAX_STREAM_CALLS / (shards + 1)), takeAll, () => findKeyFault(c), c);
   const headers = offered.length > 0 ? { [PROTOCOL_HEADER]: PROTOCOL } : {};
   return new Response(null, { status: 101, webSocket: client, headers });
 }
@@ -53,7 +53,7 @@ function serve(
   maxMessages: number,
   take: (otlp: Uint8Array) => Promise<Outcome>,
   findFault: () => Promise<string | null>,
-  env: Env,
+  { env, var: { caller } }: Context<{ Bindings: Env }>,
 ): void {
   let isOpen = true;
   const stop = () => {
@@ -62,7 +62,7 @@ function serve(
   };
   const ends = {
     take,
-    pressure: currentPressure,
+    pressure: () => currentPressure(caller.who),
     send: (text: string) => {
       if (isOpen) socket.send(text);
     },

@@ -11,7 +11,7 @@ import { JsonError } from '../../model/otlp/json-access.ts';
 import { ProtoError, TooManyError } from '../../model/otlp/proto-reader.ts';
 import { scanTraces } from '../../model/otlp/scan.ts';
 import { REQUEST_LIMITS, type SpanTable } from '../../model/otlp/span-table.ts';
-import { countLatency, countOutcome, countReceived, type Protocol } from '../counters.ts';
+import { countLatency, countOutcome, countReceived, countRefused, type Protocol } from '../counters.ts';
 import { IngestError } from '../errors.ts';
 import { giveBack, spend } from '../keys/budget.ts';
 import type { Caller } from '../keys/caller.ts';
@@ -53,9 +53,14 @@ export async function takeTraces(
   try {
     applyRulesOf(config, env, table, what);
     const spans = table.countGood();
-    await spend(env, sender.key, spans);
     try {
-      await appendTable(env, config, table, flags);
+      await spend(env, sender.key, spans);
+    } catch (error) {
+      countRefused(spans);
+      throw error;
+    }
+    try {
+      await appendTable(env, config, sender.who, table, flags);
     } catch (error) {
       giveBack(sender.key, spans);
       throw error;

@@ -5,7 +5,6 @@
 
 import type { Env } from '../../durable-objects/env.ts';
 import type { Key } from '../../durable-objects/keys.ts';
-import { countRefused } from '../counters.ts';
 import { IngestError } from '../errors.ts';
 import { askLedger } from '../ingest/ledger.ts';
 import { SharedCall } from '../shared-call.ts';
@@ -31,7 +30,6 @@ export async function spend(env: Env, key: Key | null, spans: number): Promise<v
     const needed = spans - own.spans;
     const waitMs = own.refused.untilMs - Date.now();
     if (waitMs > 0 && needed >= own.refused.spans) {
-      countRefused(spans);
       const limit = [
         ...(key.spansPerSecond === null ? [] : [`${key.spansPerSecond} spans a second`]),
         ...(key.spansPerDay === null ? [] : [`${key.spansPerDay} a day`]),
@@ -39,12 +37,7 @@ export async function spend(env: Env, key: Key | null, spans: number): Promise<v
       const message = `more than the ${limit} of ${key.id}: send the same again later`;
       throw new IngestError(429, 'key_limit', message, Math.max(1, Math.ceil(waitMs / 1000)));
     }
-    try {
-      await own.asking.join(() => lease(env, key, own, needed));
-    } catch (error) {
-      countRefused(spans);
-      throw error;
-    }
+    await own.asking.join(() => lease(env, key, own, needed));
   }
   own.spans -= spans;
 }

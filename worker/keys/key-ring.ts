@@ -2,7 +2,6 @@
 
 import type { Key, KeyList } from '../../durable-objects/keys.ts';
 import { formatHex, parseHex } from '../../model/ids.ts';
-import { digestOf } from './secret.ts';
 
 interface Entry {
   readonly digest: Uint8Array;
@@ -26,8 +25,8 @@ export class KeyRing {
     }
   }
 
-  async find(secret: string, nowMs: number): Promise<FoundKey | null> {
-    const digest = await digestOf(secret);
+  /** By the digest of a secret. */
+  find(digest: Uint8Array, nowMs: number): FoundKey | null {
     const entry = this.entries
       .get(formatHex(digest, 0, 4))
       ?.find((entry) => crypto.subtle.timingSafeEqual(entry.digest, digest));
