@@ -1,6 +1,7 @@
 /**
  * Builds the SDK, by `vite build --config vite.sdk.config.ts`:
- * - dist/sdk/: the npm package, as modules (page, recorder, Workers) with type declarations;
+ * - dist/sdk/: the npm package, as modules (page, recorder, what a page may add, Workers, build plugin) with type
+ *   declarations;
  * - dist/site/sdk/: `tailrace.js` for script tags and its recorder, served by the edge.
  */
 import { execFileSync } from 'node:child_process';
@@ -49,7 +50,7 @@ function browserBuild(outDir: string, lib: LibraryOptions, plugins: Plugin[] = [
       minify: false,
       rolldownOptions: {
         treeshake: { manualPureFunctions: ['Array.from'] },
-        output: { minify: true, generatedCode: { symbols: false } },
+        output: { minify: true, generatedCode: { symbols: false }, chunkFileNames: '[name].js' },
       },
     },
   };
@@ -61,8 +62,15 @@ const recorder = {
   fileName: () => 'recorder.js',
 } satisfies LibraryOptions;
 
+/** What a page imports. They share one active span, so they are built together. */
+const PAGE_ENTRIES = {
+  index: 'client/index.ts',
+  context: 'client/context/index.ts',
+  await: 'client/context/await.ts',
+};
+
 const BUILDS = [
-  browserBuild(PACKAGE, { entry: { index: 'client/index.ts' }, formats: ['es'] }, [recorderBeside]),
+  browserBuild(PACKAGE, { entry: PAGE_ENTRIES, formats: ['es'] }, [recorderBeside]),
   browserBuild(PACKAGE, recorder),
   browserBuild(SITE, recorder),
   browserBuild(SITE, {
@@ -107,7 +115,7 @@ function copyDeclaration(from: string, path: string, copied: Set<string>): void 
   }
 }
 
-/** What this configuration builds beside the entry for Workers. */
+/** What this configuration builds beside the entries for Workers and builds. */
 const others: Plugin = {
   name: 'tailrace-sdk',
   buildStart() {
@@ -115,7 +123,8 @@ const others: Plugin = {
   },
   async closeBundle() {
     for (const config of BUILDS) await build(config);
-    declare('index', 'client/index.ts', 'tsconfig.browser.json');
+    for (const [name, entry] of Object.entries(PAGE_ENTRIES)) declare(name, entry, 'tsconfig.browser.json');
+    declare('vite', 'client/context/vite.ts', 'tsconfig.browser.json');
     declare('edge', 'client/edge/index.ts', 'tsconfig.edge.json');
   },
 };
@@ -128,9 +137,9 @@ export default defineConfig({
     emptyOutDir: false,
     reportCompressedSize: false,
     target: 'es2024',
-    // Workers are bundled by their own build: readable code helps there more than bytes.
+    // Workers are bundled by their own build, and a build runs the plugin: readable code helps there more than bytes.
     minify: false,
-    lib: { entry: { edge: 'client/edge/index.ts' }, formats: ['es'] },
+    lib: { entry: { edge: 'client/edge/index.ts', vite: 'client/context/vite.ts' }, formats: ['es'] },
     rolldownOptions: { external: [/^node:/, /^cloudflare:/] },
   },
 });

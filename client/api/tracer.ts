@@ -4,7 +4,7 @@ import { isSpanId, isTraceId } from '../../model/ids.ts';
 import { FLAG_RANDOM, FLAG_SAMPLED, type TraceContext } from '../propagation/w3c.ts';
 import type { SpanSink } from '../recorder/recordable.ts';
 import { asError, asText } from './anything.ts';
-import { activeSpan, setActiveSpan } from './context.ts';
+import { activeSpan, bindTo, runIn, whenOver } from './context.ts';
 import { hexToWord, randomWord } from './ids.ts';
 import { type AttributeInput, Span, type SpanPlace } from './span.ts';
 
@@ -58,27 +58,22 @@ export class Tracer {
   withSpan<T>(name: string, second: SpanOptions | ((span: Span) => T), third?: (span: Span) => T): T {
     const fn = third ?? (second as (span: Span) => T);
     const span = this.startSpan(name, third ? (second as SpanOptions) : {});
-    const fail = (error: unknown): never => {
+    const fail = (error: unknown) => {
       span.recordException(error).setStatus('error', asError(error).message).end();
-      throw error;
     };
     let result: T;
-    const previous = setActiveSpan(span);
     try {
-      result = fn(span);
+      result = runIn(span, () => fn(span));
     } catch (error) {
-      return fail(error);
-    } finally {
-      setActiveSpan(previous);
+      fail(error);
+      throw error;
     }
-    if (!isThenable(result)) {
-      span.end();
-      return result;
-    }
-    return result.then((value) => {
-      span.end();
-      return value;
-    }, fail) as T;
+    return whenOver(result, () => span.end(), fail);
+  }
+
+  /** `fn` with `span` active whenever it is called: the span that is active now, unless another is given. */
+  bind<A extends unknown[], R>(fn: (...args: A) => R, span: Span | null = activeSpan()): (...args: A) => R {
+    return bindTo(span, fn, whenOver);
   }
 }
 
@@ -93,8 +88,4 @@ function placeUnder(parent: Span | TraceContext | null): SpanPlace {
   const words = [0, 1, 2, 3].map(randomWord);
   const trace = { words, flags: FLAG_SAMPLED | FLAG_RANDOM, traceState: '' };
   return { trace, parent0: 0, parent1: 0, parent: null };
-}
-
-function isThenable(value: unknown): value is Promise<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }

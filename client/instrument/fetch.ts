@@ -7,6 +7,8 @@ import { asError } from '../api/anything.ts';
 import type { Span } from '../api/span.ts';
 import type { Tracer } from '../api/tracer.ts';
 import { formatTraceparent } from '../propagation/w3c.ts';
+import { patch } from './patch.ts';
+import { scrubText, scrubUrl } from './scrub-url.ts';
 
 export interface FetchOptions {
   /** Requests to URLs that begin with this are the SDK's own, and left alone. */
@@ -17,7 +19,6 @@ export interface FetchOptions {
 
 /** Wraps the global `fetch`; the result puts the original back. */
 export function instrumentFetch(tracer: Tracer, { endpoint, propagateTo }: FetchOptions): () => void {
-  const original = globalThis.fetch;
   const mayPropagate = (url: URL) =>
     url.origin === location.origin ||
     propagateTo.some((allowed) =>
@@ -37,8 +38,7 @@ export function instrumentFetch(tracer: Tracer, { endpoint, propagateTo }: Fetch
         scope: 'tailrace/fetch',
         attributes: {
           'http.request.method': method,
-          // Queries and user names often hold secrets.
-          'url.full': url.origin + url.pathname,
+          'url.full': scrubUrl(url.href),
           'url.path': url.pathname,
           'server.address': url.hostname,
         },
@@ -50,7 +50,7 @@ export function instrumentFetch(tracer: Tracer, { endpoint, propagateTo }: Fetch
     }
   };
 
-  const traced = function fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+  return patch(globalThis, 'fetch', (original) => (input, init) => {
     const prepared = prepare(input, init);
     if (!prepared) return original.call(globalThis, input, init);
     const { span, options } = prepared;
@@ -63,17 +63,11 @@ export function instrumentFetch(tracer: Tracer, { endpoint, propagateTo }: Fetch
       },
       (error: unknown) => {
         const { name, message } = asError(error);
-        span.setAttribute('error.type', name).setStatus('error', message).end();
+        span.setAttribute('error.type', name).setStatus('error', scrubText(message)).end();
         throw error;
       },
     );
-  };
-
-  globalThis.fetch = traced;
-  return () => {
-    // Somebody may have wrapped ours meanwhile; theirs must stay.
-    if (globalThis.fetch === traced) globalThis.fetch = original;
-  };
+  });
 }
 
 /** Adds the header, unless the page has set one itself. */
