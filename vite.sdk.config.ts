@@ -49,6 +49,8 @@ function browserBuild(outDir: string, lib: LibraryOptions, plugins: Plugin[] = [
       // Vite's own setting leaves white space in libraries.
       minify: false,
       rolldownOptions: {
+        // There must be one in the page.
+        external: ['@opentelemetry/api'],
         treeshake: { manualPureFunctions: ['Array.from'] },
         output: { minify: true, generatedCode: { symbols: false }, chunkFileNames: '[name].js' },
       },
@@ -67,6 +69,7 @@ const PAGE_ENTRIES = {
   index: 'client/index.ts',
   context: 'client/context/index.ts',
   await: 'client/context/await.ts',
+  otel: 'client/otel/index.ts',
 };
 
 const BUILDS = [

@@ -90,6 +90,12 @@ export function whenOver<T>(result: T, onValue = () => {}, onError: (error: unkn
   ) as T;
 }
 
+/** Gives back what ran in a span. If that is a promise, which is not ours to wait for, it counts as pending for ever. */
+export function leftPending<T>(result: T): T {
+  if (isThenable(result)) pending++;
+  return result;
+}
+
 function isThenable(value: unknown): value is Promise<unknown> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
 }

@@ -4,7 +4,7 @@
  * not fit any more it is given up. `window.postMessage` is not ours to wrap: a wrapper would become the message's source.
  */
 
-import { activeContext, type Context, runIn } from '../api/context.ts';
+import { activeContext, type Context, leftPending, runIn } from '../api/context.ts';
 import { wrapListeners } from '../instrument/listeners.ts';
 import { patch } from '../instrument/patch.ts';
 import { wrapHandlers } from './handlers.ts';
@@ -55,7 +55,7 @@ export function carryMessages(): () => void {
 
   const inContext = (event: Event, call: () => unknown) => {
     const context = arrived.get(event);
-    return context ? runIn(context, call) : call();
+    return context ? leftPending(runIn(context, call)) : call();
   };
 
   const ours = new Proxy(MessageChannel, {

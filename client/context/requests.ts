@@ -3,7 +3,7 @@
  * and see events of many causes: there, an old context would be a wrong one.
  */
 
-import { activeContext, bindTo, type Context, runIn } from '../api/context.ts';
+import { activeContext, bindTo, type Context, leftPending, runIn } from '../api/context.ts';
 import { wrapListeners } from '../instrument/listeners.ts';
 import { wrapHandlers } from './handlers.ts';
 
@@ -28,13 +28,13 @@ export function carryRequests(): () => void {
       },
       run(event, call, listener) {
         const context = event.currentTarget && contexts.get(listener)?.get(event.currentTarget);
-        return context ? runIn(context, call) : call();
+        return context ? leftPending(runIn(context, call)) : call();
       },
     }),
     ...prototypes.map((prototype) =>
       wrapHandlers(prototype, (handler) => {
         const context = activeContext();
-        return context ? bindTo(context, handler) : handler;
+        return context ? bindTo(context, handler, leftPending) : handler;
       }),
     ),
   ];

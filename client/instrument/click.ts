@@ -3,7 +3,7 @@
  * click as parent; it ends when none of them is open any more.
  */
 
-import { runIn, setEventSpan } from '../api/context.ts';
+import { leftPending, runIn, setEventSpan } from '../api/context.ts';
 import type { Span } from '../api/span.ts';
 import type { Tracer } from '../api/tracer.ts';
 import { wrapListeners } from './listeners.ts';
@@ -48,7 +48,7 @@ export function instrumentClicks(tracer: Tracer): () => void {
       if (event !== clicked) return call();
       // From here on what listeners settle may wake up the code of other traces.
       setEventSpan(null);
-      return runIn(span, call);
+      return leftPending(runIn(span, call));
     },
   });
   return () => {
