@@ -70,6 +70,7 @@ const PAGE_ENTRIES = {
   context: 'client/context/index.ts',
   await: 'client/context/await.ts',
   otel: 'client/otel/index.ts',
+  consent: 'client/consent/index.ts',
 };
 
 const BUILDS = [

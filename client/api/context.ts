@@ -19,6 +19,9 @@ export interface ContextVariable {
   run<T>(context: Context, fn: () => T): T;
 }
 
+/** What the SDK does for itself, and the page's hooks that it calls: nothing in there is traced. */
+export const QUIET: Scope = { span: null };
+
 let current: Context;
 let variable: ContextVariable | null = null;
 /** The span of the event that is being dispatched, for listeners about which nothing was said. */
@@ -36,6 +39,10 @@ export function activeContext(): Context {
 export function activeSpan(): Span | null {
   const context = activeContext();
   return context && 'span' in context ? context.span : (context ?? null);
+}
+
+export function isQuiet(): boolean {
+  return activeContext() === QUIET;
 }
 
 /** Makes `context` the one that is kept here, and returns the one before, to be put back. */

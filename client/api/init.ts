@@ -9,9 +9,11 @@ import { createMemory } from '../recorder/memory.ts';
 import { createProducer, type ProducerOptions } from '../recorder/producer.ts';
 import { asText } from './anything.ts';
 import { createClock } from './clock.ts';
+import { QUIET, runIn } from './context.ts';
 import { randomWord, wordToHex } from './ids.ts';
 import { findOptionsFault, type InitOptions } from './options.ts';
 import { followPage } from './page.ts';
+import { redactWith } from './redact.ts';
 import type { Tailrace } from './tailrace.ts';
 import { Tracer } from './tracer.ts';
 
@@ -44,16 +46,19 @@ export function start(options: InitOptions, file: RecorderFile): Tailrace {
 function create(options: InitOptions, file: RecorderFile): Tailrace {
   const isOn = options !== OFF;
   const endpoint = `${options.endpoint}`.replace(/\/+$/, '');
-  const { key = '', instrument = {}, propagateTo = [] } = options;
+  const { key = '', instrument = {}, propagateTo = [], redact } = options;
   const clock = createClock();
+  const original = globalThis.fetch;
   const producer = createProducer({
     ...file,
     nowUs: clock.nowUs,
+    beforeRecord: redact && redactWith(redact),
     buffer: isOn
       ? createMemory(globalThis.crossOriginIsolated && 'SharedArrayBuffer' in globalThis)
       : createMemory(false, 64, 0),
     config: { url: `${endpoint}/v1/batch?key=${encodeURIComponent(key)}`, resource: encodeResource(options) },
-    fetch: globalThis.fetch?.bind(globalThis),
+    // Others may have wrapped it before, and trace what they see.
+    fetch: (url, init) => runIn(QUIET, () => original.call(globalThis, url, init)),
   });
   const { counters } = producer;
   const tracer = new Tracer(producer);
@@ -72,10 +77,10 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
       return producer.mode;
     },
     flush: () => producer.flush(),
-    shutdown() {
+    shutdown({ discard = false } = {}) {
       if (isOn) running = null;
       for (const step of undo.splice(0)) step();
-      return producer.stop();
+      return discard ? producer.forget() : producer.stop();
     },
     stats: () => counters.all(),
   };

@@ -15,6 +15,11 @@ export interface InitOptions {
   readonly propagateTo?: readonly (string | RegExp)[];
   /** Spans for `fetch`, for the document's load and for clicks; all on by default. */
   readonly instrument?: { readonly fetch?: boolean; readonly documentLoad?: boolean; readonly clicks?: boolean };
+  /**
+   * Sees every attribute of a span, an event or a link before it is recorded: gives what is to be recorded instead, or
+   * undefined for nothing. May be given again what it gave, while the span is open. A span for which it throws is lost.
+   */
+  readonly redact?: (key: string, value: SpanDataValue) => SpanDataValue | undefined;
   /** Where the recorder's script is, when the bundler's or the edge's own place for it does not do. */
   readonly workerUrl?: string;
 }

@@ -25,7 +25,10 @@ export interface Tailrace {
   readonly mode: RecorderMode | 'starting' | 'off';
   /** Sends everything recorded until now. Resolves when it is accepted, or cannot be sent for the moment. */
   flush(): Promise<void>;
-  /** Sends everything, stops recording and undoes what was patched. */
-  shutdown(): Promise<void>;
+  /**
+   * Stops recording and undoes what was patched. What there is is sent, or, with `discard`, dropped together with what
+   * waits for the next visit.
+   */
+  shutdown(how?: { readonly discard?: boolean }): Promise<void>;
   stats(): Stats;
 }

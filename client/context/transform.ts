@@ -7,7 +7,7 @@
  * A function that waits in a way that has no place for this (`await using`) is left as it is.
  */
 
-import MagicString, { type SourceMap } from 'magic-string';
+import MagicString from 'magic-string';
 
 /** A node of an ESTree (https://github.com/estree/estree), with places in the text. */
 export interface Node {
@@ -23,8 +23,8 @@ const T = '__tailrace';
 const OPEN = `const ${T} = ${FRAME}(); try {`;
 const CLOSE = `} finally { ${T}.leave(); }`;
 
-/** The changed text and its map; null when nothing in it waits. `from` is what `frame` is imported from. */
-export function keepContext(code: string, program: Node, from: string): { code: string; map: SourceMap } | null {
+/** The changed text and its source map, as JSON; null when nothing in it waits. `frame` is imported from `from`. */
+export function keepContext(code: string, program: Node, from: string): { code: string; map: string } | null {
   const text = new MagicString(code);
   // Nested nodes come first, so what is put around one goes around what was put around those in it.
   const before = (at: number, what: string) => text.prependRight(at, what);
@@ -82,7 +82,7 @@ export function keepContext(code: string, program: Node, from: string): { code: 
   for (const fn of functions.reverse()) changeFunction(fn);
   if (!isChanged) return null;
   text.appendLeft(afterDirectives(program as AnyNode), `import { frame as ${FRAME} } from ${JSON.stringify(from)};`);
-  return { code: text.toString(), map: text.generateMap({ hires: 'boundary', includeContent: true }) };
+  return { code: text.toString(), map: text.generateMap({ hires: 'boundary', includeContent: true }).toString() };
 }
 
 /** All that this function itself waits for, and its `try` statements; what is nested comes first. */

@@ -1,13 +1,12 @@
 /** `tailrace/vite`: a plugin for Vite, Rollup and Rolldown that keeps the active span across native `await`. */
 
-import type { SourceMap } from 'magic-string';
 import { keepContext, type Node } from './transform.ts';
 
 /** The part of a Rollup plugin that this one is. */
 export interface ContextPlugin {
   readonly name: string;
   readonly enforce: 'post';
-  transform(this: { parse(code: string): unknown }, code: string, id: string): { code: string; map: SourceMap } | null;
+  transform(this: { parse(code: string): unknown }, code: string, id: string): { code: string; map: string } | null;
 }
 
 /** Changes the async functions of your own code; packages below `node_modules` stay as they are. */

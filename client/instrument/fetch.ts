@@ -4,6 +4,7 @@
  */
 
 import { asError } from '../api/anything.ts';
+import { isQuiet } from '../api/context.ts';
 import type { Span } from '../api/span.ts';
 import type { Tracer } from '../api/tracer.ts';
 import { formatTraceparent } from '../propagation/w3c.ts';
@@ -27,6 +28,7 @@ export function instrumentFetch(tracer: Tracer, { endpoint, propagateTo }: Fetch
 
   /** Starts the span; null for requests that are not ours to trace, or that are wrong and `fetch`'s own to refuse. */
   const prepare = (input: RequestInfo | URL, init: RequestInit | undefined) => {
+    if (isQuiet()) return null;
     try {
       const request = input instanceof Request ? input : null;
       const url = new URL(request ? request.url : String(input), document.baseURI);

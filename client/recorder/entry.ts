@@ -5,5 +5,6 @@ import { startWorker } from './worker.ts';
 
 export { recordLoad } from '../instrument/record-load.ts';
 export { attachRecorder } from './attach.ts';
+export { clearOffline } from './offline.ts';
 
 if (typeof document === 'undefined' && (globalThis as { name?: string }).name === WORKER_NAME) startWorker();

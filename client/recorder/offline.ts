@@ -75,7 +75,23 @@ export class OfflineStore {
     return result;
   }
 
+  /** Deletes everything, whatever edge it was for. */
+  async clear(): Promise<void> {
+    await this.#database.clear(BATCHES);
+  }
+
   close(): void {
     this.#database.close();
+  }
+}
+
+/** Deletes what earlier visits and this one have kept. */
+export async function clearOffline(): Promise<void> {
+  try {
+    const store = await OfflineStore.open();
+    await store?.clear();
+    store?.close();
+  } catch {
+    // The database went away.
   }
 }

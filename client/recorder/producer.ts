@@ -1,6 +1,8 @@
 /** The page's end of the ring: pushes a record for each span, and decides when what was pushed has to be sent. */
 
+import { isQuiet } from '../api/context.ts';
 import type { Recorder, RecorderHost } from './attach.ts';
+import { createClaim, EXIT } from './claim.ts';
 import { Counters } from './counters.ts';
 import { createExit } from './exit.ts';
 import type { RecorderMode } from './mode.ts';
@@ -19,6 +21,8 @@ type RecorderModule = typeof import('./entry.ts');
 export interface ProducerOptions extends RecorderHost {
   /** The page's clock. */
   readonly nowUs: () => number;
+  /** Called with a span before it is recorded. */
+  readonly beforeRecord?: ((span: OpenRecordable) => void) | undefined;
   /** Loads `recorder.js`. */
   readonly loadRecorder: () => Promise<RecorderModule>;
 }
@@ -34,6 +38,8 @@ export interface Producer extends SpanSink {
   show(): void;
   /** Sends what there is and lets go of everything. Spans that end after this are not recorded. */
   stop(): Promise<void>;
+  /** Drops what is not sent, and what waits for the next visit. Spans that end after this are not recorded. */
+  forget(): Promise<void>;
   /** Records nothing from now on. */
   discard(): void;
   /** Loads the recorder's file; null when that is not possible now. */
@@ -81,6 +87,7 @@ export function createProducer(options: ProducerOptions): Producer {
   function push(span: OpenRecordable): void {
     span.changed = false;
     try {
+      options.beforeRecord?.(span);
       if (!write(span)) counters.add('ring_full');
     } catch (error) {
       // Otherwise user code gave something that no type allows.
@@ -132,7 +139,7 @@ export function createProducer(options: ProducerOptions): Producer {
       return isStopped ? 'off' : (recorder?.mode ?? 'starting');
     },
     onStart(span) {
-      if (isStopped) return;
+      if (isStopped || isQuiet()) return;
       open.add(span);
       watchAge();
     },
@@ -149,6 +156,16 @@ export function createProducer(options: ProducerOptions): Producer {
       void flush(leaving);
     },
     show: () => void exit.giveBack().then(() => scheduleFlush(0)),
+    async forget() {
+      discard();
+      // Whoever is sending has lost its role to nobody.
+      createClaim(buffer, EXIT).take();
+      const clear = async () => (await load())?.clearOffline();
+      // At once, so that nothing of it is sent any more; and when nothing can be added to it.
+      await clear();
+      (await attaching)?.close();
+      await clear();
+    },
     async stop() {
       if (isStopped) return;
       recordOpen();

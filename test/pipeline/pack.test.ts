@@ -85,7 +85,10 @@ describe('the tarball', () => {
       expect.arrayContaining([
         ...['package.json', 'LICENSE', 'README.md'],
         ...['dist/sdk/index.js', 'dist/sdk/index.d.ts', 'dist/sdk/recorder.js'],
-        ...['dist/sdk/edge.js', 'dist/sdk/edge.d.ts'],
+        ...['edge', 'context', 'await', 'vite', 'otel', 'consent'].flatMap((name) => [
+          `dist/sdk/${name}.js`,
+          `dist/sdk/${name}.d.ts`,
+        ]),
       ]),
     );
     expect(files.filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))).toEqual([]);

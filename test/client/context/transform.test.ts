@@ -121,7 +121,8 @@ describe('a changed async function', () => {
 
   it('keeps its lines, and its places in a source map', () => {
     const code = "'use client';\nasync function f(x) {\n  return g(await x);\n}\n";
-    const { code: changed, map } = change(code)!;
+    const { code: changed, map: json } = change(code)!;
+    const map = JSON.parse(json);
     expect(changed.split('\n')).toHaveLength(code.split('\n').length);
     expect(changed).toMatch(/^'use client';import/);
     expect(map.sourcesContent).toEqual([code]);
