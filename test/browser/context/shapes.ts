@@ -405,6 +405,33 @@ export const SHAPES: readonly Shape[] = [
     },
   },
   {
+    name: 'a click on what has a listener from before the SDK',
+    inPage: true,
+    run: async (kit) => {
+      const page = globalThis as { early?: () => void };
+      page.early = () => {
+        const span = clickOf(kit);
+        kit.probe(span?.name === 'click early' ? span : ({} as Span));
+      };
+      await kit.press('early');
+      delete page.early;
+    },
+  },
+  {
+    name: 'the same, while a span waits for it',
+    inPage: true,
+    run: async (kit) => {
+      const { promise, resolve } = deferred();
+      (globalThis as { early?: () => void }).early = resolve;
+      const waiting = kit.tracer.withSpan('a', async (a) => {
+        await promise;
+        kit.probe(a);
+      });
+      await kit.press('early');
+      await waiting;
+    },
+  },
+  {
     name: 'a click, in its listener and a timer there',
     inPage: true,
     run: async (kit) => {
@@ -478,33 +505,6 @@ export const SHAPES: readonly Shape[] = [
       await kit.press('second');
       await waiting;
       button('second').removeEventListener('click', second);
-    },
-  },
-  {
-    name: 'a click on what has a listener from before the SDK',
-    inPage: true,
-    run: async (kit) => {
-      const page = globalThis as { early?: () => void };
-      page.early = () => {
-        const span = clickOf(kit);
-        kit.probe(span?.name === 'click early' ? span : ({} as Span));
-      };
-      await kit.press('early');
-      delete page.early;
-    },
-  },
-  {
-    name: 'the same, while a span waits for it',
-    inPage: true,
-    run: async (kit) => {
-      const { promise, resolve } = deferred();
-      (globalThis as { early?: () => void }).early = resolve;
-      const waiting = kit.tracer.withSpan('a', async (a) => {
-        await promise;
-        kit.probe(a);
-      });
-      await kit.press('early');
-      await waiting;
     },
   },
 ];
