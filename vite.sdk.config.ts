@@ -13,11 +13,14 @@ const ROOT = import.meta.dirname;
 const PACKAGE = 'dist/sdk';
 const SITE = 'dist/site/sdk';
 
-/** The recorder stays a file of its own beside the page's module, found by its name. */
+/** Recorders stay files of their own beside the page's modules, found by their names. */
 const recorderBeside: Plugin = {
   name: 'recorder-beside',
   enforce: 'pre',
-  resolveId: (id) => (id.endsWith('/recorder/entry.ts') ? { id: './recorder.js', external: 'relative' } : null),
+  resolveId: (id) => {
+    const file = /^\.\/recorder\/entry\.ts$/.test(id) ? 'recorder' : id === './recorder.ts' ? 'recorder-otlp' : null;
+    return file && { id: `./${file}.js`, external: 'relative' };
+  },
 };
 
 /** The last touch: notes for our bundler go, and the one expression that bundlers of our users look for is plain. */
@@ -28,7 +31,7 @@ const withoutNotes: Plugin = {
       if (chunk.type !== 'chunk') continue;
       chunk.code = chunk.code
         .replaceAll(/\s*\/\* ?(@vite-ignore|@__PURE__) ?\*\/\s*/g, ' ')
-        .replaceAll(/`(\.\/recorder\.js|tailrace-recorder|module)`/g, '"$1"');
+        .replaceAll(/`(\.\/recorder(?:-otlp)?\.js|tailrace-recorder|module)`/g, '"$1"');
     }
   },
 };
@@ -70,12 +73,14 @@ const PAGE_ENTRIES = {
   context: 'client/context/index.ts',
   await: 'client/context/await.ts',
   otel: 'client/otel/index.ts',
+  otlp: 'client/otlp/index.ts',
   consent: 'client/consent/index.ts',
 };
 
 const BUILDS = [
   browserBuild(PACKAGE, { entry: PAGE_ENTRIES, formats: ['es'] }, [recorderBeside]),
   browserBuild(PACKAGE, recorder),
+  browserBuild(PACKAGE, { ...recorder, entry: 'client/otlp/recorder.ts', fileName: () => 'recorder-otlp.js' }),
   browserBuild(SITE, recorder),
   browserBuild(SITE, {
     entry: 'client/script.ts',

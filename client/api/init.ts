@@ -5,6 +5,7 @@ import { createByteWriter } from '../../model/bytes.ts';
 import { instrumentClicks } from '../instrument/click.ts';
 import { instrumentDocumentLoad } from '../instrument/document-load.ts';
 import { instrumentFetch } from '../instrument/fetch.ts';
+import type { Fetch } from '../recorder/exporter.ts';
 import { createMemory } from '../recorder/memory.ts';
 import { createProducer, type ProducerOptions } from '../recorder/producer.ts';
 import { asText } from './anything.ts';
@@ -18,7 +19,17 @@ import type { Tailrace } from './tailrace.ts';
 import { Tracer } from './tracer.ts';
 
 /** How the recorder's file is found; differs between the package and the script tag. */
-export type RecorderFile = Pick<ProducerOptions, 'loadRecorder' | 'worker'>;
+export interface RecorderFile extends Pick<ProducerOptions, 'loadRecorder' | 'worker'> {
+  /** How batches are sent where it is not to the edge. */
+  readonly transport?: Transport;
+}
+
+export interface Transport {
+  readonly headers: Readonly<Record<string, string>>;
+  url(endpoint: string): string;
+  fetch(fetch: Fetch): Fetch;
+  beacon(fetch: Fetch): NonNullable<ProducerOptions['beacon']>;
+}
 
 /** The SDK of this page; a second one would record everything twice. */
 let running: Tailrace | null = null;
@@ -43,22 +54,29 @@ export function start(options: InitOptions, file: RecorderFile): Tailrace {
   return running ?? create(OFF, file);
 }
 
-function create(options: InitOptions, file: RecorderFile): Tailrace {
+function create(options: InitOptions, { loadRecorder, worker, transport }: RecorderFile): Tailrace {
   const isOn = options !== OFF;
   const endpoint = `${options.endpoint}`.replace(/\/+$/, '');
   const { key = '', instrument = {}, propagateTo = [], redact } = options;
   const clock = createClock();
   const original = globalThis.fetch;
+  // Others may have wrapped it before, and trace what they see.
+  const ownFetch: Fetch = (url, init) => runIn(QUIET, () => original.call(globalThis, url, init));
   const producer = createProducer({
-    ...file,
+    loadRecorder,
+    worker,
     nowUs: clock.nowUs,
     beforeRecord: redact && redactWith(redact),
     buffer: isOn
       ? createMemory(globalThis.crossOriginIsolated && 'SharedArrayBuffer' in globalThis)
       : createMemory(false, 64, 0),
-    config: { url: `${endpoint}/v1/batch?key=${encodeURIComponent(key)}`, resource: encodeResource(options) },
-    // Others may have wrapped it before, and trace what they see.
-    fetch: (url, init) => runIn(QUIET, () => original.call(globalThis, url, init)),
+    config: {
+      url: transport?.url(endpoint) ?? `${endpoint}/v1/batch?key=${encodeURIComponent(key)}`,
+      headers: transport?.headers,
+      resource: encodeResource(options),
+    },
+    fetch: transport?.fetch(ownFetch) ?? ownFetch,
+    beacon: transport?.beacon(ownFetch),
   });
   const { counters } = producer;
   const tracer = new Tracer(producer);

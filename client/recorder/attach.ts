@@ -21,6 +21,8 @@ export interface RecorderHost {
   readonly worker: string | (() => Worker);
   /** The page's own `fetch`, not instrumented. */
   readonly fetch: Fetch;
+  /** In place of `navigator.sendBeacon`. */
+  readonly beacon?: ((url: string, bytes: Uint8Array<ArrayBuffer>) => boolean) | undefined;
 }
 
 export interface Recorder {

@@ -26,6 +26,8 @@ import { readStrings } from './strings.ts';
 export interface BatchConfig {
   /** Where batches are sent to, key included. */
   readonly url: string;
+  /** Headers of each request, where they are not sent as batches. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** The resource's attributes, encoded. */
   readonly resource: Uint8Array;
 }

@@ -4,7 +4,7 @@
  * answer, as a beacon when it goes. Both share 64 KiB in flight, with each other and with other scripts.
  */
 
-import type { Recorder } from './attach.ts';
+import type { Recorder, RecorderHost } from './attach.ts';
 import { type BatchConfig, encodeBatch } from './batcher.ts';
 import { createClaim, DRAIN, EXIT } from './claim.ts';
 import { Counters } from './counters.ts';
@@ -24,6 +24,7 @@ export interface ExitOptions {
   readonly config: BatchConfig;
   /** The page's half of the recorder, if it is there by now. */
   readonly recorder: () => Pick<Recorder, 'sendKeepalive' | 'save'> | null;
+  readonly beacon?: RecorderHost['beacon'];
 }
 
 interface Piece {
@@ -40,7 +41,7 @@ export interface Exit {
   giveBack(): Promise<void>;
 }
 
-export function createExit({ buffer, config, recorder }: ExitOptions): Exit {
+export function createExit({ buffer, config, recorder, beacon = sendBeacon }: ExitOptions): Exit {
   const ring = createRing(buffer);
   const claim = createClaim(buffer, EXIT);
   const counters = new Counters(buffer);
@@ -66,7 +67,7 @@ export function createExit({ buffer, config, recorder }: ExitOptions): Exit {
   function send(piece: Piece, leaving: boolean): Promise<void> | null {
     const { bytes } = piece;
     const visible = leaving ? null : recorder();
-    if (!visible && !navigator.sendBeacon(config.url, new Blob([bytes], { type: CONTENT_TYPE }))) return null;
+    if (!visible && !beacon(config.url, bytes)) return null;
     inFlightBytes += bytes.length;
     if (!visible) return settle(piece, 'accepted');
     return visible.sendKeepalive(bytes).then((outcome) => {
@@ -126,4 +127,8 @@ export function createExit({ buffer, config, recorder }: ExitOptions): Exit {
       claim.give(DRAIN);
     },
   };
+}
+
+function sendBeacon(url: string, bytes: Uint8Array<ArrayBuffer>): boolean {
+  return navigator.sendBeacon(url, new Blob([bytes], { type: CONTENT_TYPE }));
 }

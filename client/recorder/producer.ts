@@ -51,7 +51,7 @@ export function createProducer(options: ProducerOptions): Producer {
   const counters = new Counters(buffer);
   const ring = createRing(buffer);
   const write = createRecordWriter(ring, createStringTable(buffer));
-  const exit = createExit({ buffer, config, recorder: () => recorder });
+  const exit = createExit({ buffer, config, recorder: () => recorder, beacon: options.beacon });
   const open = new Set<OpenRecordable>();
   let recorder: Recorder | null = null;
   let attaching: Promise<Recorder | null> | null = null;

@@ -10,7 +10,7 @@ import { ROOT, toolEnv } from '../../../scripts/run.ts';
 import { launchChromium } from '../../kit/chromium.ts';
 
 /** What the package exports and a browser can load as it is. */
-const IN_BROWSERS = ['index', 'context', 'await', 'consent', 'recorder'];
+const IN_BROWSERS = ['index', 'context', 'await', 'consent', 'otlp', 'recorder', 'recorder-otlp'];
 /** The others need a bundler, or are for Node and Workers. */
 const IN_NODE = [...IN_BROWSERS, 'otel', 'vite'];
 
