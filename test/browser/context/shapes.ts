@@ -175,6 +175,20 @@ export const SHAPES: readonly Shape[] = [
     },
   },
   {
+    name: '`then` chains outside of spans, between the steps of one',
+    run: async ({ tracer, probe }) => {
+      let chain = Promise.resolve();
+      for (let i = 0; i < 20; i++) chain = chain.then(() => probe(null));
+      const steps = tracer.withSpan('a', async (a) => {
+        for (let i = 0; i < 5; i++) {
+          await null;
+          probe(a);
+        }
+      });
+      await Promise.all([chain, steps]);
+    },
+  },
+  {
     name: 'a thenable',
     run: ({ tracer, probe }) =>
       tracer.withSpan('a', async (a) => {
@@ -432,6 +446,34 @@ export const SHAPES: readonly Shape[] = [
     },
   },
   {
+    name: 'a click that waits for another click',
+    inPage: true,
+    run: async (kit) => {
+      const confirmed = deferred();
+      const done = deferred();
+      const ask = async () => {
+        const click = clickOf(kit);
+        await confirmed.promise;
+        kit.probe(click);
+        done.resolve();
+      };
+      // Nobody knows that it goes on.
+      const first = () => void ask();
+      const second = () => {
+        const click = clickOf(kit);
+        confirmed.resolve();
+        kit.probe(click);
+      };
+      button('first').addEventListener('click', first);
+      button('second').addEventListener('click', second);
+      await kit.press('first');
+      await kit.press('second');
+      await done.promise;
+      button('first').removeEventListener('click', first);
+      button('second').removeEventListener('click', second);
+    },
+  },
+  {
     name: 'a click, in its listener and a timer there',
     inPage: true,
     run: async (kit) => {
@@ -462,32 +504,6 @@ export const SHAPES: readonly Shape[] = [
       await kit.press('first');
       await done.promise;
       button('first').removeEventListener('click', listener);
-    },
-  },
-  {
-    name: 'a click that waits for another click',
-    inPage: true,
-    run: async (kit) => {
-      const confirmed = deferred();
-      const done = deferred();
-      const first = async () => {
-        const click = clickOf(kit);
-        await confirmed.promise;
-        kit.probe(click);
-        done.resolve();
-      };
-      const second = () => {
-        const click = clickOf(kit);
-        confirmed.resolve();
-        kit.probe(click);
-      };
-      button('first').addEventListener('click', first);
-      button('second').addEventListener('click', second);
-      await kit.press('first');
-      await kit.press('second');
-      await done.promise;
-      button('first').removeEventListener('click', first);
-      button('second').removeEventListener('click', second);
     },
   },
   {
