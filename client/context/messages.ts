@@ -5,9 +5,9 @@
  */
 
 import { activeContext, type Context, leftPending, runIn } from '../api/context.ts';
+import { wrapHandler } from '../instrument/handlers.ts';
 import { wrapListeners } from '../instrument/listeners.ts';
 import { patch } from '../instrument/patch.ts';
-import { wrapHandlers } from './handlers.ts';
 
 const MAX_WAITING = 1_000;
 
@@ -79,8 +79,9 @@ export function carryMessages(): () => void {
           post(this, data, options);
         },
     ),
-    wrapHandlers(
+    wrapHandler(
       MessagePort.prototype,
+      'onmessage',
       (handler) =>
         function (this: unknown, event) {
           return inContext(event, () => handler.call(this, event));

@@ -4,8 +4,8 @@
  */
 
 import { activeContext, bindTo, type Context, leftPending, runIn } from '../api/context.ts';
+import { handlersOf, wrapHandler } from '../instrument/handlers.ts';
 import { wrapListeners } from '../instrument/listeners.ts';
-import { wrapHandlers } from './handlers.ts';
 
 const REQUESTS = ['XMLHttpRequestEventTarget', 'FileReader', 'IDBRequest', 'IDBTransaction'];
 
@@ -31,11 +31,13 @@ export function carryRequests(): () => void {
         return context ? leftPending(runIn(context, call)) : call();
       },
     }),
-    ...prototypes.map((prototype) =>
-      wrapHandlers(prototype, (handler) => {
-        const context = activeContext();
-        return context ? bindTo(context, handler, leftPending) : handler;
-      }),
+    ...prototypes.flatMap((prototype) =>
+      handlersOf(prototype).map((name) =>
+        wrapHandler(prototype, name, (handler) => {
+          const context = activeContext();
+          return context ? bindTo(context, handler, leftPending) : handler;
+        }),
+      ),
     ),
   ];
   return () => {

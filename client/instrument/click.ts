@@ -6,6 +6,7 @@
 import { leftPending, runIn, setEventSpan } from '../api/context.ts';
 import type { Span } from '../api/span.ts';
 import type { Tracer } from '../api/tracer.ts';
+import { wrapHandler } from './handlers.ts';
 import { wrapListeners } from './listeners.ts';
 
 const CLICKABLE = 'a, button, input, select, summary, label, [role=button], [data-trace-name]';
@@ -42,17 +43,25 @@ export function instrumentClicks(tracer: Tracer): () => void {
 
   addEventListener('click', begin, true);
   addEventListener('click', finish);
-  const undo = wrapListeners({
-    wants: (_, type) => type === 'click',
-    run(event, call) {
-      if (event !== clicked) return call();
-      // From here on what listeners settle may wake up the code of other traces.
-      setEventSpan(null);
-      return leftPending(runIn(span, call));
-    },
-  });
+  const run = (event: Event, call: () => unknown) => {
+    if (event !== clicked) return call();
+    // From here on what listeners settle may wake up the code of other traces.
+    setEventSpan(null);
+    return leftPending(runIn(span, call));
+  };
+  const undo = [
+    wrapListeners({ wants: (_, type) => type === 'click', run }),
+    wrapHandler(
+      HTMLElement.prototype,
+      'onclick',
+      (handler) =>
+        function (this: unknown, event) {
+          return run(event, () => handler.call(this, event));
+        },
+    ),
+  ];
   return () => {
-    undo();
+    for (const step of undo) step();
     removeEventListener('click', begin, true);
     removeEventListener('click', finish);
     finish();

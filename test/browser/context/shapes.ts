@@ -474,6 +474,28 @@ export const SHAPES: readonly Shape[] = [
     },
   },
   {
+    name: 'the same with `onclick`',
+    inPage: true,
+    run: async (kit) => {
+      const confirmed = deferred();
+      const done = deferred();
+      button('first').onclick = async () => {
+        const click = clickOf(kit);
+        kit.probe(click?.name === 'click first' ? click : ({} as Span));
+        await confirmed.promise;
+        kit.probe(click);
+        done.resolve();
+      };
+      const second = () => confirmed.resolve();
+      button('second').onclick = second;
+      if (button('second').onclick !== second) throw new Error('onclick is not what was set');
+      await kit.press('first');
+      await kit.press('second');
+      await done.promise;
+      button('first').onclick = button('second').onclick = null;
+    },
+  },
+  {
     name: 'a click, in its listener and a timer there',
     inPage: true,
     run: async (kit) => {
