@@ -112,3 +112,28 @@ it('waits for consent, and forgets everything when it is withdrawn', async () =>
   expect(errors).toEqual([]);
   await page.close();
 });
+
+it('is what the script tag says', async () => {
+  const page = await browser.newPage();
+  await page.goto(pages.url('plain', ''));
+  await page.evaluate(
+    (src) =>
+      new Promise((resolve) => {
+        const tag = document.createElement('script');
+        Object.assign(tag.dataset, { service: 'shop', consent: 'pending' });
+        tag.onload = resolve;
+        tag.src = src;
+        document.head.append(tag);
+      }),
+    `${collector.url}/sdk/tailrace.js`,
+  );
+  const modes = await page.evaluate(async () => {
+    globalThis.sdk = tailrace.sdk!;
+    const before = sdk.mode;
+    await sdk.setConsent('granted');
+    return [before, sdk.mode];
+  });
+  expect(modes).toEqual(['off', 'starting']);
+  expect((await collector.ended(await recordSpans(page, 2), 2)).size).toBe(2);
+  await page.close();
+});
