@@ -95,10 +95,16 @@ function create(options: InitOptions, { loadRecorder, worker, transport }: Recor
       return producer.mode;
     },
     flush: () => producer.flush(),
-    shutdown({ discard = false } = {}) {
+    async shutdown({ discard = false } = {}) {
       if (isOn) running = null;
       for (const step of undo.splice(0)) step();
-      return discard ? producer.forget() : producer.stop();
+      if (!discard) return producer.stop();
+      const forgotten = producer.forget();
+      const clear = async () => isOn && (await producer.load())?.clearOffline();
+      // At once, so that nothing of it is sent any more; and when nothing can be added to it.
+      await clear();
+      await forgotten;
+      await clear();
     },
     stats: () => counters.all(),
   };

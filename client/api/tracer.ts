@@ -4,8 +4,9 @@ import { isSpanId, isTraceId } from '../../model/ids.ts';
 import { FLAG_RANDOM, FLAG_SAMPLED, type TraceContext } from '../propagation/w3c.ts';
 import type { SpanSink } from '../recorder/recordable.ts';
 import { asError, asText } from './anything.ts';
-import { activeSpan, bindTo, runIn, whenOver } from './context.ts';
+import { activeSpan, bindTo, isQuiet, runIn, whenOver } from './context.ts';
 import { hexToWord, randomWord } from './ids.ts';
+import { SILENCE } from './silence.ts';
 import { type AttributeInput, Span, type SpanPlace } from './span.ts';
 
 export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer';
@@ -38,7 +39,7 @@ export class Tracer {
   startSpan(name: string, options: SpanOptions = {}): Span {
     const { parent = activeSpan(), kind } = options;
     const span = new Span(
-      this.#sink,
+      isQuiet() ? SILENCE : this.#sink,
       placeUnder(parent),
       asText(name),
       Math.max(1, KINDS.indexOf(kind)),

@@ -1,6 +1,7 @@
 /** An SDK that is there all the time and does something only while its user agrees. */
 
 import type { InitOptions } from '../api/options.ts';
+import { SILENCE } from '../api/silence.ts';
 import type { Span } from '../api/span.ts';
 import type { Stats, Tailrace } from '../api/tailrace.ts';
 import { type SpanOptions, Tracer } from '../api/tracer.ts';
@@ -58,7 +59,7 @@ class GatedTracer extends Tracer {
   readonly #silent = new WeakSet<object>();
 
   constructor(sdk: () => Tailrace | null) {
-    super({ nowUs: () => 0, onStart() {}, onEnd() {}, onIgnored() {} });
+    super(SILENCE);
     this.#sdk = sdk;
   }
 

@@ -1,6 +1,5 @@
 /** The page's end of the ring: pushes a record for each span, and decides when what was pushed has to be sent. */
 
-import { isQuiet } from '../api/context.ts';
 import type { Recorder, RecorderHost } from './attach.ts';
 import { createClaim, EXIT } from './claim.ts';
 import { Counters } from './counters.ts';
@@ -38,7 +37,7 @@ export interface Producer extends SpanSink {
   show(): void;
   /** Sends what there is and lets go of everything. Spans that end after this are not recorded. */
   stop(): Promise<void>;
-  /** Drops what is not sent, and what waits for the next visit. Spans that end after this are not recorded. */
+  /** Drops what is not sent. Spans that end after this are not recorded. */
   forget(): Promise<void>;
   /** Records nothing from now on. */
   discard(): void;
@@ -139,7 +138,7 @@ export function createProducer(options: ProducerOptions): Producer {
       return isStopped ? 'off' : (recorder?.mode ?? 'starting');
     },
     onStart(span) {
-      if (isStopped || isQuiet()) return;
+      if (isStopped) return;
       open.add(span);
       watchAge();
     },
@@ -160,11 +159,7 @@ export function createProducer(options: ProducerOptions): Producer {
       discard();
       // Whoever is sending has lost its role to nobody.
       createClaim(buffer, EXIT).take();
-      const clear = async () => (await load())?.clearOffline();
-      // At once, so that nothing of it is sent any more; and when nothing can be added to it.
-      await clear();
       (await attaching)?.close();
-      await clear();
     },
     async stop() {
       if (isStopped) return;
