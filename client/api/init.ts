@@ -1,6 +1,6 @@
 /** Puts the SDK together: options, memory, tracer, instrumentation, the page's life cycle. */
 
-import { createSpanBodyWriter } from '../../model/batch/span-body.ts';
+import { createSpanBodyWriter, type FlatAttributes } from '../../model/batch/span-body.ts';
 import { createByteWriter } from '../../model/bytes.ts';
 import { instrumentClicks } from '../instrument/click.ts';
 import { instrumentDocumentLoad } from '../instrument/document-load.ts';
@@ -55,7 +55,6 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
     config: { url: `${endpoint}/v1/batch?key=${encodeURIComponent(key)}`, resource: encodeResource(options) },
     fetch: globalThis.fetch?.bind(globalThis),
   });
-  const { counters } = producer;
   const tracer = new Tracer(producer);
   const undo: (() => void)[] = [];
   if (isOn) {
@@ -77,7 +76,7 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
       for (const step of undo.splice(0)) step();
       return producer.stop();
     },
-    stats: () => counters.all(),
+    stats: () => producer.stats(),
   };
 }
 
@@ -91,6 +90,6 @@ function encodeResource({ serviceName, resource }: InitOptions): Uint8Array {
     'telemetry.sdk.name': 'tailrace',
     'telemetry.sdk.language': 'webjs',
   };
-  createSpanBodyWriter(out, () => -1).attributes(Object.entries(attributes));
+  createSpanBodyWriter(out, () => -1).attributes(Object.entries(attributes).flat() as FlatAttributes);
   return out.written().slice();
 }

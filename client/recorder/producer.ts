@@ -1,5 +1,10 @@
-/** The page's end of the ring: pushes a record for each span, and decides when what was pushed has to be sent. */
+/**
+ * The page's end of the ring: pushes a record for each span, and decides when what was pushed has to be sent. Spans are
+ * encoded not when they end but all together before they are sent, or when too much is held: that is not the page's busiest
+ * moment, and costs less (ADR 60).
+ */
 
+import type { Stats } from '../api/tailrace.ts';
 import type { Recorder, RecorderHost } from './attach.ts';
 import { Counters } from './counters.ts';
 import { createExit } from './exit.ts';
@@ -7,12 +12,15 @@ import type { RecorderMode } from './mode.ts';
 import { createRecordWriter } from './record.ts';
 import type { OpenRecordable, SpanSink } from './recordable.ts';
 import { createRing } from './ring.ts';
+import { SpanList } from './span-list.ts';
 import { createStringTable } from './strings.ts';
 
 const ROOT_ENDED_FLUSH_MS = 500;
 const AGE_FLUSH_MS = 5_000;
-/** This much in the ring is sent without waiting. */
-const FLUSH_RING_BYTES = 256 * 1024;
+/** This much, in the ring or on the way to it, is sent without waiting. */
+const FLUSH_BYTES = 256 * 1024;
+/** This much is held of spans that have ended and are not encoded. */
+const MAX_HELD_BYTES = 1024 * 1024;
 
 type RecorderModule = typeof import('./entry.ts');
 
@@ -25,7 +33,7 @@ export interface ProducerOptions extends RecorderHost {
 
 export interface Producer extends SpanSink {
   readonly mode: RecorderMode | 'starting' | 'off';
-  readonly counters: Counters;
+  stats(): Stats;
   /** Sends everything recorded until now; resolves when it is accepted or cannot be sent for the moment. */
   flush(): Promise<void>;
   /** The page is hidden, or `leaving`: everything goes out at once, the open spans as they are. */
@@ -46,7 +54,10 @@ export function createProducer(options: ProducerOptions): Producer {
   const ring = createRing(buffer);
   const write = createRecordWriter(ring, createStringTable(buffer));
   const exit = createExit({ buffer, config, recorder: () => recorder });
-  const open = new Set<OpenRecordable>();
+  const open = new SpanList();
+  /** Not encoded yet. */
+  const ended = new SpanList();
+  let heldBytes = 0;
   let recorder: Recorder | null = null;
   let attaching: Promise<Recorder | null> | null = null;
   let flushTimer: ReturnType<typeof setTimeout> | undefined;
@@ -70,6 +81,7 @@ export function createProducer(options: ProducerOptions): Producer {
   /** `leaving` is given while the page is being hidden: then it has to be done before this returns. */
   async function flush(leaving?: boolean): Promise<void> {
     try {
+      encodeEnded();
       if (ring.usedBytes === 0) return;
       if (leaving !== undefined || exit.isActive) await exit.send(!!leaving);
       else await (await attach())?.flush();
@@ -88,8 +100,22 @@ export function createProducer(options: ProducerOptions): Producer {
     }
   }
 
-  function recordOpen(): void {
-    for (const span of open) if (span.changed) push(span);
+  function encodeEnded(): void {
+    let count = 0;
+    for (let span = ended.take(); span; span = ended.take()) {
+      push(span);
+      count++;
+    }
+    heldBytes = 0;
+    if (count > 0) counters.add('recorded', count);
+  }
+
+  /** All spans as they are now. */
+  function encodeAll(): void {
+    encodeEnded();
+    open.forEach((span) => {
+      if (span.changed) push(span);
+    });
   }
 
   /** One timer, at the earliest of what was asked for; while a flush is under way it will see to the rest. */
@@ -102,6 +128,7 @@ export function createProducer(options: ProducerOptions): Producer {
       isFlushing = true;
       await flush();
       isFlushing = false;
+      if (!ended.isEmpty) scheduleFlush(heldBytes >= FLUSH_BYTES ? 0 : ROOT_ENDED_FLUSH_MS);
     }, delayMs);
   }
 
@@ -109,22 +136,24 @@ export function createProducer(options: ProducerOptions): Producer {
   function watchAge(): void {
     ageTimer ??= setTimeout(() => {
       ageTimer = undefined;
-      recordOpen();
+      encodeAll();
       if (ring.usedBytes > 0) scheduleFlush(0);
-      if (open.size > 0 || ring.usedBytes > 0) watchAge();
+      if (!open.isEmpty || ring.usedBytes > 0) watchAge();
     }, AGE_FLUSH_MS);
   }
 
   function discard(): void {
     isStopped = true;
-    open.clear();
     clearTimeout(flushTimer);
     clearTimeout(ageTimer);
   }
 
   return {
-    counters,
     nowUs,
+    stats() {
+      encodeEnded();
+      return counters.all();
+    },
     flush: () => flush(),
     load,
     discard,
@@ -137,21 +166,22 @@ export function createProducer(options: ProducerOptions): Producer {
       watchAge();
     },
     onEnd(span) {
-      if (!open.delete(span)) return;
-      counters.add('recorded');
-      push(span);
-      if (ring.usedBytes >= FLUSH_RING_BYTES) scheduleFlush(0);
-      else if (!span.place.parent) scheduleFlush(ROOT_ENDED_FLUSH_MS);
+      if (!open.remove(span) || isStopped) return;
+      ended.add(span);
+      heldBytes += span.heldBytes;
+      if (heldBytes >= MAX_HELD_BYTES) encodeEnded();
+      if (heldBytes >= FLUSH_BYTES) scheduleFlush(0);
+      else if (!span.parent) scheduleFlush(ROOT_ENDED_FLUSH_MS);
     },
     onIgnored: () => counters.add('ignored'),
     hide(leaving) {
-      recordOpen();
+      encodeAll();
       void flush(leaving);
     },
     show: () => void exit.giveBack().then(() => scheduleFlush(0)),
     async stop() {
       if (isStopped) return;
-      recordOpen();
+      encodeAll();
       discard();
       await flush();
       // What could not be sent now is kept for the next visit.
