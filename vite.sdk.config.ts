@@ -32,7 +32,7 @@ const withoutNotes: Plugin = {
   },
 };
 
-function browserBuild(outDir: string, lib: LibraryOptions, plugins: Plugin[] = []): InlineConfig {
+export function browserBuild(outDir: string, lib: LibraryOptions, plugins: Plugin[] = []): InlineConfig {
   return {
     configFile: false,
     root: ROOT,
@@ -55,22 +55,24 @@ function browserBuild(outDir: string, lib: LibraryOptions, plugins: Plugin[] = [
   };
 }
 
-const recorder = {
+export const recorder = {
   entry: 'client/recorder/entry.ts',
   formats: ['es'],
   fileName: () => 'recorder.js',
+} satisfies LibraryOptions;
+
+export const script = {
+  entry: 'client/script.ts',
+  formats: ['iife'],
+  name: 'tailrace',
+  fileName: () => 'tailrace.js',
 } satisfies LibraryOptions;
 
 const BUILDS = [
   browserBuild(PACKAGE, { entry: { index: 'client/index.ts' }, formats: ['es'] }, [recorderBeside]),
   browserBuild(PACKAGE, recorder),
   browserBuild(SITE, recorder),
-  browserBuild(SITE, {
-    entry: 'client/script.ts',
-    formats: ['iife'],
-    name: 'tailrace',
-    fileName: () => 'tailrace.js',
-  }),
+  browserBuild(SITE, script),
 ];
 
 /** Writes the declarations of `entry`, and of all it names, below dist/sdk/types, and `name`.d.ts beside the module. */

@@ -4,7 +4,7 @@ import type { BodyEvent, BodyLink } from '../../model/batch/span-body.ts';
 import { isSpanId, isTraceId } from '../../model/ids.ts';
 import type { SpanDataValue } from '../../model/span-data.ts';
 import type { TraceContext } from '../propagation/w3c.ts';
-import type { Linked, OpenRecordable, SpanSink, TraceIdentity } from '../recorder/recordable.ts';
+import type { OpenRecordable, SpanSink, TraceIdentity } from '../recorder/recordable.ts';
 import { asError, asText } from './anything.ts';
 import { hexToBytes, randomWord, wordToHex } from './ids.ts';
 
@@ -38,8 +38,7 @@ export class Span implements OpenRecordable {
   attributes: SpanDataValue[] = NONE;
   events: readonly BodyEvent[] = NONE;
   links: readonly BodyLink[] = NONE;
-  previous: Linked | null = null;
-  next: Linked | null = null;
+  next: OpenRecordable | null = null;
   /** The id, 0 until somebody asks for it: most spans end before that. */
   #id0 = 0;
   #id1 = 0;
@@ -116,6 +115,7 @@ export class Span implements OpenRecordable {
   setAttributes(attributes: AttributeInput): this {
     // The keys of an object are all different, so those of the first are different from all others.
     const isFirst = this.attributes === NONE && this.endUs === null;
+    if (isFirst) this.changed = true;
     for (const key in attributes) {
       const value = attributes[key];
       if (!isFirst) this.setAttribute(key, value);
@@ -196,9 +196,9 @@ export class Span implements OpenRecordable {
   }
 
   #append(key: string, value: SpanDataValue): void {
-    if (this.attributes.length >= 2 * MAX_ITEMS) this.droppedAttributes++;
-    else if (this.attributes === NONE) this.attributes = [key, this.#hold(value)];
-    else this.attributes.push(key, this.#hold(value));
+    if (this.attributes === NONE) this.attributes = [];
+    if (this.attributes.length < 2 * MAX_ITEMS) this.attributes.push(key, this.#hold(value));
+    else this.droppedAttributes++;
   }
 
   #flatten(attributes: AttributeInput | undefined): SpanDataValue[] {

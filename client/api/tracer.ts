@@ -43,7 +43,7 @@ export class Tracer {
       isLocal ? parent.trace : traceUnder(parent),
       isLocal ? parent : null,
       asText(name),
-      Math.max(1, KINDS.indexOf(kind)),
+      kind ? Math.max(1, KINDS.indexOf(kind)) : 1,
       options.scope ?? 'tailrace',
       options.startUs ?? this.#sink.nowUs(),
     );

@@ -54,9 +54,8 @@ export function createProducer(options: ProducerOptions): Producer {
   const ring = createRing(buffer);
   const write = createRecordWriter(ring, createStringTable(buffer));
   const exit = createExit({ buffer, config, recorder: () => recorder });
-  const open = new SpanList();
-  /** Not encoded yet. */
-  const ended = new SpanList();
+  const spans = new SpanList();
+  /** What is held by those that have ended and are not encoded. */
   let heldBytes = 0;
   let recorder: Recorder | null = null;
   let attaching: Promise<Recorder | null> | null = null;
@@ -81,7 +80,7 @@ export function createProducer(options: ProducerOptions): Producer {
   /** `leaving` is given while the page is being hidden: then it has to be done before this returns. */
   async function flush(leaving?: boolean): Promise<void> {
     try {
-      encodeEnded();
+      encode();
       if (ring.usedBytes === 0) return;
       if (leaving !== undefined || exit.isActive) await exit.send(!!leaving);
       else await (await attach())?.flush();
@@ -100,22 +99,16 @@ export function createProducer(options: ProducerOptions): Producer {
     }
   }
 
-  function encodeEnded(): void {
+  /** Pushes the spans that have ended, and with `isAll` those that are open and have changed. */
+  function encode(isAll = false): void {
     let count = 0;
-    for (let span = ended.take(); span; span = ended.take()) {
-      push(span);
-      count++;
-    }
+    spans.sweep((span) => {
+      const isOpen = span.endUs === null;
+      if (!isOpen) count++;
+      if (!isOpen || (isAll && span.changed)) push(span);
+    });
     heldBytes = 0;
     if (count > 0) counters.add('recorded', count);
-  }
-
-  /** All spans as they are now. */
-  function encodeAll(): void {
-    encodeEnded();
-    open.forEach((span) => {
-      if (span.changed) push(span);
-    });
   }
 
   /** One timer, at the earliest of what was asked for; while a flush is under way it will see to the rest. */
@@ -128,7 +121,7 @@ export function createProducer(options: ProducerOptions): Producer {
       isFlushing = true;
       await flush();
       isFlushing = false;
-      if (!ended.isEmpty) scheduleFlush(heldBytes >= FLUSH_BYTES ? 0 : ROOT_ENDED_FLUSH_MS);
+      if (heldBytes > 0) scheduleFlush(heldBytes >= FLUSH_BYTES ? 0 : ROOT_ENDED_FLUSH_MS);
     }, delayMs);
   }
 
@@ -136,9 +129,9 @@ export function createProducer(options: ProducerOptions): Producer {
   function watchAge(): void {
     ageTimer ??= setTimeout(() => {
       ageTimer = undefined;
-      encodeAll();
+      encode(true);
       if (ring.usedBytes > 0) scheduleFlush(0);
-      if (!open.isEmpty || ring.usedBytes > 0) watchAge();
+      if (!spans.isEmpty || ring.usedBytes > 0) watchAge();
     }, AGE_FLUSH_MS);
   }
 
@@ -151,7 +144,7 @@ export function createProducer(options: ProducerOptions): Producer {
   return {
     nowUs,
     stats() {
-      encodeEnded();
+      encode();
       return counters.all();
     },
     flush: () => flush(),
@@ -162,26 +155,25 @@ export function createProducer(options: ProducerOptions): Producer {
     },
     onStart(span) {
       if (isStopped) return;
-      open.add(span);
+      spans.add(span);
       watchAge();
     },
     onEnd(span) {
-      if (!open.remove(span) || isStopped) return;
-      ended.add(span);
+      if (isStopped) return;
       heldBytes += span.heldBytes;
-      if (heldBytes >= MAX_HELD_BYTES) encodeEnded();
+      if (heldBytes >= MAX_HELD_BYTES) encode();
       if (heldBytes >= FLUSH_BYTES) scheduleFlush(0);
       else if (!span.parent) scheduleFlush(ROOT_ENDED_FLUSH_MS);
     },
     onIgnored: () => counters.add('ignored'),
     hide(leaving) {
-      encodeAll();
+      encode(true);
       void flush(leaving);
     },
     show: () => void exit.giveBack().then(() => scheduleFlush(0)),
     async stop() {
       if (isStopped) return;
-      encodeAll();
+      encode(true);
       discard();
       await flush();
       // What could not be sent now is kept for the next visit.

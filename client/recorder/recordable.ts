@@ -28,17 +28,13 @@ export interface Recordable extends FlatSpanBody {
 }
 
 /** A span that can be recorded more than once while it is open. */
-export interface OpenRecordable extends Recordable, Linked {
+export interface OpenRecordable extends Recordable {
   /** Changed since it was last recorded. */
   changed: boolean;
   /** About as many bytes as it holds. */
   readonly heldBytes: number;
-}
-
-/** In one list, or in none: then these are null. */
-export interface Linked {
-  previous: Linked | null;
-  next: Linked | null;
+  /** The next in the list it is in, see `span-list.ts`. */
+  next: OpenRecordable | null;
 }
 
 /** What a span reports to. Nothing here throws or waits. */

@@ -66,7 +66,6 @@ export function toRecordable(span: SpanData): OpenRecordable {
     parent: null,
     changed: true,
     heldBytes: 0,
-    previous: null,
     next: null,
   };
 }
