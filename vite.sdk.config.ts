@@ -14,7 +14,7 @@ const PACKAGE = 'dist/sdk';
 const SITE = 'dist/site/sdk';
 
 /** Recorders stay files of their own beside the page's modules, found by their names. */
-const recorderBeside: Plugin = {
+export const recorderBeside: Plugin = {
   name: 'recorder-beside',
   enforce: 'pre',
   resolveId: (id) => {
@@ -36,7 +36,7 @@ const withoutNotes: Plugin = {
   },
 };
 
-function browserBuild(outDir: string, lib: LibraryOptions, plugins: Plugin[] = []): InlineConfig {
+export function browserBuild(outDir: string, lib: LibraryOptions, plugins: Plugin[] = []): InlineConfig {
   return {
     configFile: false,
     root: ROOT,
@@ -67,6 +67,13 @@ const recorder = {
   fileName: () => 'recorder.js',
 } satisfies LibraryOptions;
 
+const script = {
+  entry: 'client/script.ts',
+  formats: ['iife'],
+  name: 'tailrace',
+  fileName: () => 'tailrace.js',
+} satisfies LibraryOptions;
+
 /** What a page imports. They share one active span, so they are built together. */
 const PAGE_ENTRIES = {
   index: 'client/index.ts',
@@ -82,12 +89,7 @@ const BUILDS = [
   browserBuild(PACKAGE, recorder),
   browserBuild(PACKAGE, { ...recorder, entry: 'client/otlp/recorder.ts', fileName: () => 'recorder-otlp.js' }),
   browserBuild(SITE, recorder),
-  browserBuild(SITE, {
-    entry: 'client/script.ts',
-    formats: ['iife'],
-    name: 'tailrace',
-    fileName: () => 'tailrace.js',
-  }),
+  browserBuild(SITE, script),
 ];
 
 /** Writes the declarations of `entry`, and of all it names, below dist/sdk/types, and `name`.d.ts beside the module. */

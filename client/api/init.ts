@@ -1,17 +1,16 @@
 /** Puts the SDK together: options, memory, tracer, instrumentation, the page's life cycle. */
 
-import { createSpanBodyWriter } from '../../model/batch/span-body.ts';
+import { createSpanBodyWriter, type FlatAttributes } from '../../model/batch/span-body.ts';
 import { createByteWriter } from '../../model/bytes.ts';
 import { instrumentClicks } from '../instrument/click.ts';
 import { instrumentDocumentLoad } from '../instrument/document-load.ts';
 import { instrumentFetch } from '../instrument/fetch.ts';
 import type { Fetch } from '../recorder/exporter.ts';
-import { createMemory } from '../recorder/memory.ts';
 import { createProducer, type ProducerOptions } from '../recorder/producer.ts';
 import { asText } from './anything.ts';
 import { createClock } from './clock.ts';
 import { QUIET, runIn } from './context.ts';
-import { randomWord, wordToHex } from './ids.ts';
+import { randomWord, wordsToHex } from './ids.ts';
 import { findOptionsFault, type InitOptions } from './options.ts';
 import { followPage } from './page.ts';
 import { redactWith } from './redact.ts';
@@ -67,9 +66,6 @@ function create(options: InitOptions, { loadRecorder, worker, transport }: Recor
     worker,
     nowUs: clock.nowUs,
     beforeRecord: redact && redactWith(redact),
-    buffer: isOn
-      ? createMemory(globalThis.crossOriginIsolated && 'SharedArrayBuffer' in globalThis)
-      : createMemory(false, 64, 0),
     config: {
       url: transport?.url(endpoint) ?? `${endpoint}/v1/batch?key=${encodeURIComponent(key)}`,
       headers: transport?.headers,
@@ -78,7 +74,6 @@ function create(options: InitOptions, { loadRecorder, worker, transport }: Recor
     fetch: transport?.fetch(ownFetch) ?? ownFetch,
     beacon: transport?.beacon(ownFetch),
   });
-  const { counters } = producer;
   const tracer = new Tracer(producer);
   const undo: (() => void)[] = [];
   if (isOn) {
@@ -106,7 +101,7 @@ function create(options: InitOptions, { loadRecorder, worker, transport }: Recor
       await forgotten;
       await clear();
     },
-    stats: () => counters.all(),
+    stats: () => producer.stats(),
   };
 }
 
@@ -116,10 +111,10 @@ function encodeResource({ serviceName, resource }: InitOptions): Uint8Array {
   const attributes = {
     ...resource,
     'service.name': serviceName,
-    'service.instance.id': wordToHex(randomWord()) + wordToHex(randomWord()),
+    'service.instance.id': wordsToHex([randomWord(), randomWord()]),
     'telemetry.sdk.name': 'tailrace',
     'telemetry.sdk.language': 'webjs',
   };
-  createSpanBodyWriter(out, () => -1).attributes(Object.entries(attributes));
+  createSpanBodyWriter(out, () => -1).attributes(Object.entries(attributes).flat() as FlatAttributes);
   return out.written().slice();
 }

@@ -2,12 +2,12 @@
 
 import { isSpanId, isTraceId } from '../../model/ids.ts';
 import { FLAG_RANDOM, FLAG_SAMPLED, type TraceContext } from '../propagation/w3c.ts';
-import type { SpanSink } from '../recorder/recordable.ts';
+import type { SpanSink, TraceIdentity } from '../recorder/recordable.ts';
 import { asError, asText } from './anything.ts';
 import { activeSpan, bindTo, isQuiet, runIn, whenOver } from './context.ts';
-import { hexToWord, randomWord } from './ids.ts';
+import { hexToWords, randomWord } from './ids.ts';
 import { SILENCE } from './silence.ts';
-import { type AttributeInput, Span, type SpanPlace } from './span.ts';
+import { type AttributeInput, Span } from './span.ts';
 
 export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer';
 const KINDS: readonly (SpanKind | undefined)[] = [undefined, 'internal', 'server', 'client', 'producer', 'consumer'];
@@ -38,12 +38,14 @@ export class Tracer {
 
   startSpan(name: string, options: SpanOptions = {}): Span {
     const { parent = activeSpan(), kind } = options;
+    const isLocal = parent instanceof Span;
     const span = new Span(
       isQuiet() ? SILENCE : this.#sink,
-      placeUnder(parent),
+      isLocal ? parent.trace : traceUnder(parent),
+      isLocal ? parent : null,
       asText(name),
-      Math.max(1, KINDS.indexOf(kind)),
-      options.scope ?? 'tailrace',
+      kind ? Math.max(1, KINDS.indexOf(kind)) : 1,
+      asText(options.scope ?? 'tailrace'),
       options.startUs ?? this.#sink.nowUs(),
     );
     if (options.attributes) span.setAttributes(options.attributes);
@@ -78,15 +80,13 @@ export class Tracer {
   }
 }
 
-function placeUnder(parent: Span | TraceContext | null): SpanPlace {
-  if (parent instanceof Span) return { trace: parent.place.trace, parent0: parent.id0, parent1: parent.id1, parent };
+/** The trace of a remote parent, or a new one. */
+function traceUnder(parent: TraceContext | null): TraceIdentity {
   if (parent && isTraceId(parent.traceId) && isSpanId(parent.spanId)) {
     const { traceId, spanId, flags, traceState = '' } = parent;
-    const words = [0, 1, 2, 3].map((i) => hexToWord(traceId, i));
-    const trace = { words, flags: flags & 0xff, traceState };
-    return { trace, parent0: hexToWord(spanId, 0), parent1: hexToWord(spanId, 1), parent: null };
+    const [id0, id1] = hexToWords(spanId);
+    return { words: hexToWords(traceId), flags: flags & 0xff, traceState, id0: id0!, id1: id1! };
   }
   const words = [0, 1, 2, 3].map(randomWord);
-  const trace = { words, flags: FLAG_SAMPLED | FLAG_RANDOM, traceState: '' };
-  return { trace, parent0: 0, parent1: 0, parent: null };
+  return { words, flags: FLAG_SAMPLED | FLAG_RANDOM, traceState: '', id0: 0, id1: 0 };
 }

@@ -5,17 +5,15 @@
  */
 
 import type { Recorder, RecorderHost } from './attach.ts';
-import { type BatchConfig, encodeBatch } from './batcher.ts';
+import type { BatchConfig } from './batch-head.ts';
+import { encodeBatch } from './batcher.ts';
 import { createClaim, DRAIN, EXIT } from './claim.ts';
-import { Counters } from './counters.ts';
-import { CONTENT_TYPE, type Outcome } from './outcome.ts';
+import { EXIT_BUDGET_BYTES, MIN_PIECE_BYTES, sendBeacon } from './early-exit.ts';
+import { countersOf } from './memory.ts';
+import type { Outcome } from './outcome.ts';
 import { byImportance, type PendingRecord, readPending } from './pending.ts';
 import { createRing } from './ring.ts';
 
-/** What browsers let keepalive requests and beacons have in flight together (https://fetch.spec.whatwg.org/). */
-const EXIT_BUDGET_BYTES = 64 * 1024;
-/** Below this there is hardly room for a span beside the resource. */
-const MIN_PIECE_BYTES = 2048;
 /** What cannot be sent is stored in batches of this size, which the edge takes. */
 const SAVED_BATCH_BYTES = 256 * 1024;
 
@@ -44,7 +42,7 @@ export interface Exit {
 export function createExit({ buffer, config, recorder, beacon = sendBeacon }: ExitOptions): Exit {
   const ring = createRing(buffer);
   const claim = createClaim(buffer, EXIT);
-  const counters = new Counters(buffer);
+  const counters = countersOf(buffer);
   /** What is before this is on its way; null while the role is not ours. */
   let cursor: number | null = null;
   /** The role goes back when nothing is on its way any more. */
@@ -127,8 +125,4 @@ export function createExit({ buffer, config, recorder, beacon = sendBeacon }: Ex
       claim.give(DRAIN);
     },
   };
-}
-
-function sendBeacon(url: string, bytes: Uint8Array<ArrayBuffer>): boolean {
-  return navigator.sendBeacon(url, new Blob([bytes], { type: CONTENT_TYPE }));
 }

@@ -1,23 +1,30 @@
-/** The page's end of the ring: pushes a record for each span, and decides when what was pushed has to be sent. */
+/**
+ * What the page does with its spans: keeps them, and decides when they have to be sent. They are encoded not when they end
+ * but together before they are sent: that is not the page's busiest moment, costs less, and lets what encodes be loaded
+ * later (ADR 60).
+ */
 
-import type { Recorder, RecorderHost } from './attach.ts';
-import { createClaim, EXIT } from './claim.ts';
+import type { Stats } from '../api/tailrace.ts';
+import type { RecorderHost } from './attach.ts';
 import { Counters } from './counters.ts';
-import { createExit } from './exit.ts';
+import { sendEarly } from './early-exit.ts';
 import type { RecorderMode } from './mode.ts';
-import { createRecordWriter } from './record.ts';
+import type { PageRecorder } from './page-recorder.ts';
 import type { OpenRecordable, SpanSink } from './recordable.ts';
-import { createRing } from './ring.ts';
-import { createStringTable } from './strings.ts';
+import { SpanList } from './span-list.ts';
 
 const ROOT_ENDED_FLUSH_MS = 500;
 const AGE_FLUSH_MS = 5_000;
-/** This much in the ring is sent without waiting. */
-const FLUSH_RING_BYTES = 256 * 1024;
+/** This much is sent without waiting. */
+const FLUSH_BYTES = 256 * 1024;
+/** No more is held of spans that have ended and are not encoded. */
+const MAX_HELD_BYTES = 1024 * 1024;
+/** The rest is for errors, as long as there is no recorder to take them. */
+const NORMAL_SHARE = 0.7;
 
 type RecorderModule = typeof import('./entry.ts');
 
-export interface ProducerOptions extends RecorderHost {
+export interface ProducerOptions extends Omit<RecorderHost, 'buffer'> {
   /** The page's clock. */
   readonly nowUs: () => number;
   /** Called with a span before it is recorded. */
@@ -28,7 +35,7 @@ export interface ProducerOptions extends RecorderHost {
 
 export interface Producer extends SpanSink {
   readonly mode: RecorderMode | 'starting' | 'off';
-  readonly counters: Counters;
+  stats(): Stats;
   /** Sends everything recorded until now; resolves when it is accepted or cannot be sent for the moment. */
   flush(): Promise<void>;
   /** The page is hidden, or `leaving`: everything goes out at once, the open spans as they are. */
@@ -46,14 +53,14 @@ export interface Producer extends SpanSink {
 }
 
 export function createProducer(options: ProducerOptions): Producer {
-  const { buffer, config, nowUs } = options;
-  const counters = new Counters(buffer);
-  const ring = createRing(buffer);
-  const write = createRecordWriter(ring, createStringTable(buffer));
-  const exit = createExit({ buffer, config, recorder: () => recorder, beacon: options.beacon });
-  const open = new Set<OpenRecordable>();
-  let recorder: Recorder | null = null;
-  let attaching: Promise<Recorder | null> | null = null;
+  const { config, nowUs, beforeRecord, beacon } = options;
+  let counters = new Counters();
+  const spans = new SpanList();
+  /** What is held by those that have ended and are not encoded. */
+  let heldBytes = 0;
+  let droppedBytes = 0;
+  let recorded = 0;
+  let recorder: PageRecorder | null = null;
   let flushTimer: ReturnType<typeof setTimeout> | undefined;
   let flushDelayMs = Number.POSITIVE_INFINITY;
   let isFlushing = false;
@@ -61,41 +68,71 @@ export function createProducer(options: ProducerOptions): Producer {
   let isStopped = false;
 
   const load = () => options.loadRecorder().catch(() => null);
+  /** There is something that has not been delivered. */
+  const isPending = () => heldBytes > 0 || recorder?.isEmpty === false;
 
-  /** Starts the recorder; null when its file cannot be loaded now. */
-  function attach(): Promise<Recorder | null> {
-    attaching ??= load().then(async (file) => {
-      recorder = file && (await file.attachRecorder(options));
-      if (!file) attaching = null;
-      return recorder;
-    });
-    return attaching;
+  /** Starts the recorder, unless its file cannot be loaded now. */
+  async function attach(): Promise<void> {
+    const file = await load();
+    if (!file || recorder) return;
+    recorder = file.createPageRecorder(options, counters.words);
+    counters = recorder.counters;
   }
 
-  /** `leaving` is given while the page is being hidden: then it has to be done before this returns. */
-  async function flush(leaving?: boolean): Promise<void> {
+  /** Has the page's rule see the span; false when it must not be recorded. */
+  function mayRecord(span: OpenRecordable): boolean {
     try {
-      if (ring.usedBytes === 0) return;
-      if (leaving !== undefined || exit.isActive) await exit.send(!!leaving);
-      else await (await attach())?.flush();
+      beforeRecord?.(span);
+      return true;
+    } catch {
+      span.changed = false;
+      counters.add('encode_failed');
+      return false;
+    }
+  }
+
+  /** Records the spans that have ended, and with `isAll` also those that are open and have changed. */
+  function encode(isAll = false): void {
+    if (!recorder) return;
+    const { push } = recorder;
+    heldBytes = 0;
+    spans.sweep((span) => {
+      const isOpen = span.endUs === null;
+      if (span.changed && (!isOpen || isAll) && mayRecord(span)) push(span);
+      return isOpen;
+    });
+  }
+
+  /** Gives up a span that has ended: there is no recorder to take it. */
+  function drop(span: OpenRecordable): void {
+    counters.add('ring_full');
+    span.changed = false;
+    droppedBytes += span.heldBytes;
+    if (droppedBytes < FLUSH_BYTES) return;
+    // It costs a look at all of them, so not for each.
+    droppedBytes = 0;
+    spans.sweep(({ endUs, changed }) => endUs === null || changed);
+  }
+
+  async function flush(): Promise<void> {
+    if (!recorder && isPending()) await attach();
+    encode();
+    await recorder?.flush();
+  }
+
+  async function hide(leaving: boolean): Promise<void> {
+    encode(true);
+    if (recorder) return recorder.flush(leaving);
+    heldBytes = 0;
+    try {
+      spans.sweep((span) => {
+        if (span.changed) mayRecord(span);
+        return true;
+      });
+      sendEarly(spans, config, counters, leaving, beacon);
     } catch {
       counters.add('encode_failed');
     }
-  }
-
-  function push(span: OpenRecordable): void {
-    span.changed = false;
-    try {
-      options.beforeRecord?.(span);
-      if (!write(span)) counters.add('ring_full');
-    } catch (error) {
-      // Otherwise user code gave something that no type allows.
-      counters.add(error instanceof RangeError ? 'span_too_large' : 'encode_failed');
-    }
-  }
-
-  function recordOpen(): void {
-    for (const span of open) if (span.changed) push(span);
   }
 
   /** One timer, at the earliest of what was asked for; while a flush is under way it will see to the rest. */
@@ -108,30 +145,32 @@ export function createProducer(options: ProducerOptions): Producer {
       isFlushing = true;
       await flush();
       isFlushing = false;
+      // Without its file there is nobody to send; the age will see to it.
+      if (recorder && heldBytes > 0) scheduleFlush(heldBytes >= FLUSH_BYTES ? 0 : ROOT_ENDED_FLUSH_MS);
     }, delayMs);
   }
 
-  /** Every 5 s, as long as there is something: what is in the ring goes out, and the spans that are open. */
+  /** Every 5 s, as long as there is something: what is held goes out, and the spans that are open. */
   function watchAge(): void {
-    ageTimer ??= setTimeout(() => {
+    ageTimer ??= setTimeout(async () => {
       ageTimer = undefined;
-      recordOpen();
-      if (ring.usedBytes > 0) scheduleFlush(0);
-      if (open.size > 0 || ring.usedBytes > 0) watchAge();
+      if (!recorder) await attach();
+      encode(true);
+      if (isPending()) scheduleFlush(0);
+      if (!spans.isEmpty || isPending()) watchAge();
     }, AGE_FLUSH_MS);
   }
 
   function discard(): void {
     isStopped = true;
-    open.clear();
     clearTimeout(flushTimer);
     clearTimeout(ageTimer);
   }
 
   return {
-    counters,
+    stats: () => ({ ...counters.all(), recorded }),
     nowUs,
-    flush: () => flush(),
+    flush,
     load,
     discard,
     get mode() {
@@ -139,35 +178,33 @@ export function createProducer(options: ProducerOptions): Producer {
     },
     onStart(span) {
       if (isStopped) return;
-      open.add(span);
+      spans.add(span);
       watchAge();
     },
     onEnd(span) {
-      if (!open.delete(span)) return;
-      counters.add('recorded');
-      push(span);
-      if (ring.usedBytes >= FLUSH_RING_BYTES) scheduleFlush(0);
-      else if (!span.place.parent) scheduleFlush(ROOT_ENDED_FLUSH_MS);
+      if (isStopped) return;
+      recorded++;
+      const bytes = heldBytes + span.heldBytes;
+      if (!recorder && bytes > MAX_HELD_BYTES * (span.statusCode === 2 ? 1 : NORMAL_SHARE)) return drop(span);
+      heldBytes = bytes;
+      if (bytes >= MAX_HELD_BYTES) encode();
+      if (heldBytes >= FLUSH_BYTES) scheduleFlush(0);
+      else if (!span.parent) scheduleFlush(ROOT_ENDED_FLUSH_MS);
     },
     onIgnored: () => counters.add('ignored'),
-    hide(leaving) {
-      recordOpen();
-      void flush(leaving);
-    },
-    show: () => void exit.giveBack().then(() => scheduleFlush(0)),
+    hide: (leaving) => void hide(leaving),
+    show: () => void recorder?.show().then(() => scheduleFlush(0)),
     async forget() {
       discard();
-      // Whoever is sending has lost its role to nobody.
-      createClaim(buffer, EXIT).take();
-      (await attaching)?.close();
+      await recorder?.close();
     },
     async stop() {
       if (isStopped) return;
-      recordOpen();
+      encode(true);
       discard();
       await flush();
       // What could not be sent now is kept for the next visit.
-      await flush(false);
+      await hide(false);
       recorder?.close();
     },
   };

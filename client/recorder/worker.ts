@@ -1,7 +1,7 @@
 /** The recorder worker: drains shared memory, or sends the batches the page gives it. Everything it sends is deflated. */
 
 import { expose } from 'comlink';
-import type { BatchConfig } from './batcher.ts';
+import type { BatchConfig } from './batch-head.ts';
 import { deflateBatch } from './deflate.ts';
 import { createDrain } from './drain.ts';
 import { type Fetch, sendWithRetry } from './exporter.ts';

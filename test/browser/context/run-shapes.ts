@@ -21,7 +21,7 @@ export async function runShapes(given: Omit<Kit, 'probe'>): Promise<Record<strin
     }
     const seen: Verdict[] = [];
     const probe = (right: Span | null) => {
-      const { parent } = given.tracer.startSpan('probe').place;
+      const { parent } = given.tracer.startSpan('probe');
       seen.push(parent === right ? 'right' : parent === null ? 'missing' : 'wrong');
     };
     await run({ ...given, probe });

@@ -63,22 +63,15 @@ describe('a span of @opentelemetry/api', () => {
       statusCode: 2,
       statusMessage: 'no',
     });
-    expect(new Map(inner.attributes)).toEqual(
-      new Map<string, unknown>([
-        ['a', 1],
-        ['list', ['x', 'y']],
-        ['b', true],
-        ['c', 'd'],
-      ]),
-    );
+    expect(inner.attributes).toEqual(['a', 1, 'list', ['x', 'y'], 'b', true, 'c', 'd']);
     expect(inner.events.map(({ name, timeUs }) => [name, timeUs])).toEqual([
       ['first', 1_700_000_000_600_000],
       ['second', 1_700_000_000_700_000],
       ['exception', 1_700_000_000_800_000],
       ['exception', 1_000_000],
     ]);
-    expect(new Map(inner.events[2]!.attributes).get('exception.type')).toBe('TypeError');
-    expect(new Map(inner.events[3]!.attributes).get('exception.type')).toBe('17');
+    expect(inner.events[2]!.attributes.slice(0, 2)).toEqual(['exception.type', 'TypeError']);
+    expect(inner.events[3]!.attributes.slice(0, 2)).toEqual(['exception.type', '17']);
     expect(inner.links).toHaveLength(1);
     expect(span.spanContext()).toMatchObject({ traceId: inner.context.traceId, spanId: inner.context.spanId });
   });
@@ -98,8 +91,8 @@ describe('the parent', () => {
       otel().startActiveSpan('theirs', (theirs) => {
         const child = tracer.startSpan('ours again');
         expect(child.context.traceId).toBe(ours.context.traceId);
-        expect(child.place.parent!.context.spanId).toBe(theirs.spanContext().spanId);
-        expect(child.place.parent!.place.parent).toBe(ours);
+        expect(child.parent!.context.spanId).toBe(theirs.spanContext().spanId);
+        expect(child.parent!.parent).toBe(ours);
       });
     });
     expect(trace.getActiveSpan()).toBeUndefined();
