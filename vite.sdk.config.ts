@@ -2,7 +2,7 @@
  * Builds the SDK, by `vite build --config vite.sdk.config.ts`:
  * - dist/sdk/: the npm package, as modules (page, recorder, what a page may add, Workers, build plugin) with type
  *   declarations;
- * - dist/site/sdk/: `tailrace.js` for script tags and its recorder, served by the edge.
+ * - dist/site/sdk/: `tailrace.js` for script tags, its recorder, and `producer.js` for workers, served by the edge.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -89,6 +89,11 @@ const BUILDS = [
   browserBuild(PACKAGE, recorder),
   browserBuild(PACKAGE, { ...recorder, entry: 'client/otlp/recorder.ts', fileName: () => 'recorder-otlp.js' }),
   browserBuild(SITE, recorder),
+  browserBuild(SITE, {
+    entry: 'client/api/attach-producer.ts',
+    formats: ['es'],
+    fileName: () => 'producer.js',
+  }),
   browserBuild(SITE, script),
 ];
 

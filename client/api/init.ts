@@ -5,8 +5,8 @@ import { createByteWriter } from '../../model/bytes.ts';
 import { instrumentClicks } from '../instrument/click.ts';
 import { instrumentDocumentLoad } from '../instrument/document-load.ts';
 import { instrumentFetch } from '../instrument/fetch.ts';
-import type { Fetch } from '../recorder/exporter.ts';
-import { createProducer, type ProducerOptions } from '../recorder/producer.ts';
+import type { PageHost } from '../recorder/page-recorder.ts';
+import { createProducer } from '../recorder/producer.ts';
 import { asText } from './anything.ts';
 import { createClock } from './clock.ts';
 import { QUIET, runIn } from './context.ts';
@@ -18,16 +18,10 @@ import type { Tailrace } from './tailrace.ts';
 import { Tracer } from './tracer.ts';
 
 /** How the recorder's file is found; differs between the package and the script tag. */
-export interface RecorderFile extends Pick<ProducerOptions, 'loadRecorder' | 'worker'> {
-  /** How batches are sent where it is not to the edge. */
-  readonly transport?: Transport;
-}
-
-export interface Transport {
-  readonly headers: Readonly<Record<string, string>>;
-  url(endpoint: string): string;
-  fetch(fetch: Fetch): Fetch;
-  beacon(fetch: Fetch): NonNullable<ProducerOptions['beacon']>;
+export interface RecorderFile extends Pick<PageHost, 'worker'> {
+  /** Changes how batches are sent; the edge takes them as they are. */
+  readonly transport?: (host: PageHost, endpoint: string) => PageHost;
+  readonly loadRecorder: () => Promise<typeof import('../recorder/entry.ts')>;
 }
 
 /** The SDK of this page; a second one would record everything twice. */
@@ -53,26 +47,29 @@ export function start(options: InitOptions, file: RecorderFile): Tailrace {
   return running ?? create(OFF, file);
 }
 
-function create(options: InitOptions, { loadRecorder, worker, transport }: RecorderFile): Tailrace {
+function create(options: InitOptions, file: RecorderFile): Tailrace {
   const isOn = options !== OFF;
   const endpoint = `${options.endpoint}`.replace(/\/+$/, '');
   const { key = '', instrument = {}, propagateTo = [], redact } = options;
   const clock = createClock();
   const original = globalThis.fetch;
-  // Others may have wrapped it before, and trace what they see.
-  const ownFetch: Fetch = (url, init) => runIn(QUIET, () => original.call(globalThis, url, init));
-  const producer = createProducer({
-    loadRecorder,
-    worker,
-    nowUs: clock.nowUs,
+  const config = { url: `${endpoint}/v1/batch?key=${encodeURIComponent(key)}`, resource: encodeResource(options) };
+  const batches: PageHost = {
+    config,
+    worker: file.worker,
+    // Others may have wrapped it before, and trace what they see.
+    fetch: (url, init) => runIn(QUIET, () => original.call(globalThis, url, init)),
     beforeRecord: redact && redactWith(redact),
-    config: {
-      url: transport?.url(endpoint) ?? `${endpoint}/v1/batch?key=${encodeURIComponent(key)}`,
-      headers: transport?.headers,
-      resource: encodeResource(options),
+  };
+  const host = file.transport?.(batches, endpoint) ?? batches;
+  const load = () => file.loadRecorder().catch(() => null);
+  const producer = createProducer({
+    nowUs: clock.nowUs,
+    host,
+    async loadRecorder() {
+      const recorder = await load();
+      return recorder && ((counts) => recorder.createPageRecorder(host, counts));
     },
-    fetch: transport?.fetch(ownFetch) ?? ownFetch,
-    beacon: transport?.beacon(ownFetch),
   });
   const tracer = new Tracer(producer);
   const undo: (() => void)[] = [];
@@ -81,7 +78,7 @@ function create(options: InitOptions, { loadRecorder, worker, transport }: Recor
     if (instrument.fetch !== false) undo.push(instrumentFetch(tracer, { endpoint, propagateTo }));
     if (instrument.clicks !== false) undo.push(instrumentClicks(tracer));
     if (instrument.documentLoad !== false) {
-      undo.push(instrumentDocumentLoad(async () => (await producer.load())?.recordLoad(tracer, clock)));
+      undo.push(instrumentDocumentLoad(async () => (await load())?.recordLoad(tracer, clock)));
     }
   } else producer.discard();
   return {
@@ -95,13 +92,10 @@ function create(options: InitOptions, { loadRecorder, worker, transport }: Recor
       for (const step of undo.splice(0)) step();
       if (!discard) return producer.stop();
       const forgotten = producer.forget();
-      const clear = async () => isOn && (await producer.load())?.clearOffline();
-      // At once, so that nothing of it is sent any more; and when nothing can be added to it.
-      await clear();
-      await forgotten;
-      await clear();
+      await (isOn ? await load() : null)?.clearOffline(forgotten);
     },
     stats: () => producer.stats(),
+    attachProducer: async (worker) => (await producer.attach())?.attachProducer(worker),
   };
 }
 

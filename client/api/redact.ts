@@ -5,8 +5,8 @@ import type { OpenRecordable } from '../recorder/recordable.ts';
 import { QUIET, runIn } from './context.ts';
 import type { InitOptions } from './options.ts';
 
-/** Changes a span's attributes, and those of its events and links, by `redact`, in place. */
-export function redactWith(redact: NonNullable<InitOptions['redact']>): (span: OpenRecordable) => void {
+/** Changes a span's attributes, and those of its events and links, by `redact`, in place; false where it throws. */
+export function redactWith(redact: NonNullable<InitOptions['redact']>): (span: OpenRecordable) => boolean {
   // Keys and values in turn.
   const change = (list: SpanDataValue[]) => {
     const all = list.splice(0);
@@ -15,9 +15,15 @@ export function redactWith(redact: NonNullable<InitOptions['redact']>): (span: O
       if (kept !== undefined && kept !== null) list.push(all[i]!, kept);
     }
   };
-  return ({ attributes, events, links }) =>
-    runIn(QUIET, () => {
-      for (const list of [attributes, ...[...events, ...links].map((item) => item.attributes)])
-        change(list as SpanDataValue[]);
-    });
+  return ({ attributes, events, links }) => {
+    try {
+      runIn(QUIET, () => {
+        for (const list of [attributes, ...[...events, ...links].map((item) => item.attributes)])
+          change(list as SpanDataValue[]);
+      });
+      return true;
+    } catch {
+      return false;
+    }
+  };
 }

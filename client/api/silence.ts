@@ -2,4 +2,4 @@
 
 import type { SpanSink } from '../recorder/recordable.ts';
 
-export const SILENCE: SpanSink = { nowUs: () => 0, onStart() {}, onEnd() {}, onIgnored() {} };
+export const SILENCE: SpanSink = { nowUs: () => 0, onStart() {}, onEnd() {}, onIgnored() {}, ready: async () => {} };

@@ -50,6 +50,7 @@ export function gate(
     flush: async () => sdk?.flush(),
     shutdown: async (how) => sdk?.shutdown(how),
     stats: () => sdk?.stats() ?? noStats(),
+    attachProducer: async (worker) => sdk?.attachProducer(worker),
   };
 }
 

@@ -27,12 +27,12 @@ export function init(options: OtlpOptions): Tailrace {
           type: 'module',
           name: 'tailrace-recorder',
         })),
-    transport: {
-      headers,
-      url: (endpoint) => `${endpoint}/v1/traces`,
-      fetch: (fetch) => otlpFetch(fetch, headers),
-      beacon: (fetch) => createBeacon(fetch, headers),
-    },
+    transport: (host, endpoint) => ({
+      ...host,
+      config: { ...host.config, url: `${endpoint}/v1/traces`, headers },
+      fetch: otlpFetch(host.fetch, headers),
+      beacon: createBeacon(host.fetch, headers),
+    }),
   };
   return start(options, file);
 }

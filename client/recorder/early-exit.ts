@@ -6,14 +6,14 @@
 import { PARENT_LITERAL, PARENT_NONE, TRACE_END, TRACE_KNOWN, TRACE_NEW } from '../../model/batch/format.ts';
 import { createSpanBodyWriter } from '../../model/batch/span-body.ts';
 import { createByteWriter } from '../../model/bytes.ts';
-import type { RecorderHost } from './attach.ts';
 import { type BatchConfig, batchTimeUs, writeHead } from './batch-head.ts';
 import type { EncodedBatch } from './batcher.ts';
 import type { Counters, Losses } from './counters.ts';
 import { CONTENT_TYPE } from './outcome.ts';
+import type { EarlyHost } from './page-recorder.ts';
 import type { OpenRecordable, Recordable, TraceIdentity } from './recordable.ts';
 import type { SpanList } from './span-list.ts';
-import { isImportant, toTime } from './span-traits.ts';
+import { toTime } from './span-traits.ts';
 
 /** What browsers let keepalive requests and beacons have in flight together (https://fetch.spec.whatwg.org/). */
 export const EXIT_BUDGET_BYTES: number = 64 * 1024;
@@ -25,18 +25,18 @@ export const FRAME_BYTES = 128;
 /** Sends the spans as they are now, and keeps those that are open. */
 export function sendEarly(
   spans: SpanList,
-  config: BatchConfig,
+  { config, beforeRecord, beacon = sendBeacon }: EarlyHost,
   counters: Counters,
   goodbye: boolean,
-  beacon: NonNullable<RecorderHost['beacon']> = sendBeacon,
 ): void {
   let rest: OpenRecordable[] = [];
   spans.sweep((span) => {
-    if (span.changed) rest.push(span);
+    if (span.changed && beforeRecord?.(span) === false) counters.add('encode_failed');
+    else if (span.changed) rest.push(span);
     span.changed = false;
     return span.endUs === null;
   });
-  rest.sort((a, b) => Number(isImportant(b)) - Number(isImportant(a)));
+  rest.sort((a, b) => rank(b) - rank(a));
   const losses = counters.unreported();
   // Other scripts may have part of the budget: a smaller piece may fit.
   for (let room = EXIT_BUDGET_BYTES; room >= MIN_PIECE_BYTES; room /= 2) {
@@ -53,6 +53,11 @@ export function sendEarly(
 /** What a page sends with when it will not see the answer. False when the browser takes no more. */
 export function sendBeacon(url: string, bytes: Uint8Array<ArrayBuffer>): boolean {
   return navigator.sendBeacon(url, new Blob([bytes], { type: CONTENT_TYPE }));
+}
+
+/** Errors and the page's own roots first. */
+function rank({ statusCode, parent }: Recordable): number {
+  return statusCode === 2 || !parent ? 1 : 0;
 }
 
 /** Encodes spans in the order given, as many as fit. */

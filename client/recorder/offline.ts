@@ -85,13 +85,18 @@ export class OfflineStore {
   }
 }
 
-/** Deletes what earlier visits and this one have kept. */
-export async function clearOffline(): Promise<void> {
+/**
+ * Deletes what earlier visits and this one have kept: at once, so that nothing of it is sent any more, and again when
+ * nothing can be added to it.
+ */
+export async function clearOffline(closed: Promise<unknown>): Promise<void> {
+  const store = await OfflineStore.open();
   try {
-    const store = await OfflineStore.open();
     await store?.clear();
-    store?.close();
+    await closed;
+    await store?.clear();
   } catch {
     // The database went away.
   }
+  store?.close();
 }

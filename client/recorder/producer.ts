@@ -5,11 +5,10 @@
  */
 
 import type { Stats } from '../api/tailrace.ts';
-import type { RecorderHost } from './attach.ts';
 import { Counters } from './counters.ts';
 import { sendEarly } from './early-exit.ts';
 import type { RecorderMode } from './mode.ts';
-import type { PageRecorder } from './page-recorder.ts';
+import type { EarlyHost, PageRecorder } from './page-recorder.ts';
 import type { OpenRecordable, SpanSink } from './recordable.ts';
 import { SpanList } from './span-list.ts';
 
@@ -22,15 +21,12 @@ const MAX_HELD_BYTES = 1024 * 1024;
 /** The rest is for errors, as long as there is no recorder to take them. */
 const NORMAL_SHARE = 0.7;
 
-type RecorderModule = typeof import('./entry.ts');
-
-export interface ProducerOptions extends Omit<RecorderHost, 'buffer'> {
+export interface ProducerOptions {
   /** The page's clock. */
   readonly nowUs: () => number;
-  /** Called with a span before it is recorded. */
-  readonly beforeRecord?: ((span: OpenRecordable) => void) | undefined;
-  /** Loads `recorder.js`. */
-  readonly loadRecorder: () => Promise<RecorderModule>;
+  readonly host: EarlyHost;
+  /** Loads what makes the recorder, with what has been counted before; null when that is not possible now. */
+  readonly loadRecorder: () => Promise<((counts: Int32Array) => PageRecorder) | null>;
 }
 
 export interface Producer extends SpanSink {
@@ -48,12 +44,11 @@ export interface Producer extends SpanSink {
   forget(): Promise<void>;
   /** Records nothing from now on. */
   discard(): void;
-  /** Loads the recorder's file; null when that is not possible now. */
-  load(): Promise<RecorderModule | null>;
+  /** Starts the recorder if it is not there, and records what has ended; null when its file cannot be loaded now. */
+  attach(): Promise<PageRecorder | null>;
 }
 
-export function createProducer(options: ProducerOptions): Producer {
-  const { config, nowUs, beforeRecord, beacon } = options;
+export function createProducer({ host, nowUs, loadRecorder }: ProducerOptions): Producer {
   let counters = new Counters();
   const spans = new SpanList();
   /** What is held by those that have ended and are not encoded. */
@@ -66,29 +61,19 @@ export function createProducer(options: ProducerOptions): Producer {
   let isFlushing = false;
   let ageTimer: ReturnType<typeof setTimeout> | undefined;
   let isStopped = false;
+  let isForgotten = false;
 
-  const load = () => options.loadRecorder().catch(() => null);
   /** There is something that has not been delivered. */
   const isPending = () => heldBytes > 0 || recorder?.isEmpty === false;
 
-  /** Starts the recorder, unless its file cannot be loaded now. */
-  async function attach(): Promise<void> {
-    const file = await load();
-    if (!file || recorder) return;
-    recorder = file.createPageRecorder(options, counters.words);
-    counters = recorder.counters;
-  }
-
-  /** Has the page's rule see the span; false when it must not be recorded. */
-  function mayRecord(span: OpenRecordable): boolean {
-    try {
-      beforeRecord?.(span);
-      return true;
-    } catch {
-      span.changed = false;
-      counters.add('encode_failed');
-      return false;
+  async function attach(): Promise<PageRecorder | null> {
+    const create = recorder ? null : await loadRecorder();
+    if (create && !recorder && !isForgotten) {
+      recorder = create(counters.words);
+      counters = recorder.counters;
     }
+    encode();
+    return recorder;
   }
 
   /** Records the spans that have ended, and with `isAll` also those that are open and have changed. */
@@ -98,7 +83,7 @@ export function createProducer(options: ProducerOptions): Producer {
     heldBytes = 0;
     spans.sweep((span) => {
       const isOpen = span.endUs === null;
-      if (span.changed && (!isOpen || isAll) && mayRecord(span)) push(span);
+      if (span.changed && (!isOpen || isAll)) push(span);
       return isOpen;
     });
   }
@@ -115,9 +100,7 @@ export function createProducer(options: ProducerOptions): Producer {
   }
 
   async function flush(): Promise<void> {
-    if (!recorder && isPending()) await attach();
-    encode();
-    await recorder?.flush();
+    if (isPending()) await (await attach())?.flush();
   }
 
   async function hide(leaving: boolean): Promise<void> {
@@ -125,11 +108,7 @@ export function createProducer(options: ProducerOptions): Producer {
     if (recorder) return recorder.flush(leaving);
     heldBytes = 0;
     try {
-      spans.sweep((span) => {
-        if (span.changed) mayRecord(span);
-        return true;
-      });
-      sendEarly(spans, config, counters, leaving, beacon);
+      sendEarly(spans, host, counters, leaving);
     } catch {
       counters.add('encode_failed');
     }
@@ -154,7 +133,7 @@ export function createProducer(options: ProducerOptions): Producer {
   function watchAge(): void {
     ageTimer ??= setTimeout(async () => {
       ageTimer = undefined;
-      if (!recorder) await attach();
+      await attach();
       encode(true);
       if (isPending()) scheduleFlush(0);
       if (!spans.isEmpty || isPending()) watchAge();
@@ -171,7 +150,8 @@ export function createProducer(options: ProducerOptions): Producer {
     stats: () => ({ ...counters.all(), recorded }),
     nowUs,
     flush,
-    load,
+    attach,
+    ready: async () => (await attach())?.ready(),
     discard,
     get mode() {
       return isStopped ? 'off' : (recorder?.mode ?? 'starting');
@@ -195,12 +175,13 @@ export function createProducer(options: ProducerOptions): Producer {
     hide: (leaving) => void hide(leaving),
     show: () => void recorder?.show().then(() => scheduleFlush(0)),
     async forget() {
+      isForgotten = true;
       discard();
+      spans.sweep(() => false);
       await recorder?.close();
     },
     async stop() {
       if (isStopped) return;
-      encode(true);
       discard();
       await flush();
       // What could not be sent now is kept for the next visit.

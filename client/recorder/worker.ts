@@ -3,8 +3,9 @@
 import { expose } from 'comlink';
 import type { BatchConfig } from './batch-head.ts';
 import { deflateBatch } from './deflate.ts';
-import { createDrain } from './drain.ts';
+import { createDrain, type Send } from './drain.ts';
 import { type Fetch, sendWithRetry } from './exporter.ts';
+import { createProducerHost } from './producer-host.ts';
 import type { RecorderWorker, WorkerConfig } from './protocol.ts';
 
 /** Ring bytes in one batch: some 1,000 spans. */
@@ -19,12 +20,14 @@ export interface WorkerTransport {
 
 /** Serves the page that made this worker. */
 export function startWorker(transportFor: (config: BatchConfig) => WorkerTransport = deflating): void {
-  let url = '';
+  let config: BatchConfig;
   let transport: WorkerTransport;
+  const send: Send = async (bytes, isWanted) =>
+    sendWithRetry(transport.fetch, config.url, await transport.pack(bytes), isWanted);
   let drain: (() => Promise<void>) | null = null;
   const worker: RecorderWorker = {
     start({ batch, buffer }: WorkerConfig) {
-      url = batch.url;
+      config = batch;
       transport = transportFor(batch);
       if (!buffer) return;
       drain = createDrain({
@@ -32,13 +35,14 @@ export function startWorker(transportFor: (config: BatchConfig) => WorkerTranspo
         config: batch,
         maxRingBytes: MAX_RING_BYTES,
         idle: () => Promise.resolve(),
-        send: async (bytes, isWanted) => sendWithRetry(transport.fetch, url, await transport.pack(bytes), isWanted),
+        send,
       });
     },
     async drain() {
       await drain?.();
     },
-    send: async (bytes) => sendWithRetry(transport.fetch, url, await transport.pack(bytes)),
+    host: (port, buffer) => expose(createProducerHost(config, buffer, send), port),
+    send: (bytes) => send(bytes, () => true),
   };
   expose(worker);
 }

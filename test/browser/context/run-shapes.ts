@@ -9,7 +9,7 @@ export type Verdict = 'right' | 'missing' | 'wrong' | '-';
 
 /** A tracer whose spans go nowhere. */
 export function createTracer(): Tracer {
-  return new Tracer({ nowUs: () => 1, onStart() {}, onEnd() {}, onIgnored() {} });
+  return new Tracer({ nowUs: () => 1, onStart() {}, onEnd() {}, onIgnored() {}, ready: async () => {} });
 }
 
 export async function runShapes(given: Omit<Kit, 'probe'>): Promise<Record<string, Verdict>> {

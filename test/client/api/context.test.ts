@@ -6,7 +6,7 @@ import { Tracer } from '../../../client/api/tracer.ts';
 let tracer: Tracer;
 let click: Span;
 beforeEach(() => {
-  tracer = new Tracer({ nowUs: () => 1, onStart() {}, onEnd() {}, onIgnored() {} });
+  tracer = new Tracer({ nowUs: () => 1, onStart() {}, onEnd() {}, onIgnored() {}, ready: async () => {} });
   click = tracer.startSpan('click');
 });
 afterEach(() => setEventSpan(null));

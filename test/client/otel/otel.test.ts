@@ -28,6 +28,7 @@ beforeEach(() => {
     onStart() {},
     onEnd: (span) => ended.push(span as Span),
     onIgnored() {},
+    ready: async () => {},
   });
   undo = register({ tracer });
 });
