@@ -9,3 +9,4 @@ export { init } from './init.ts';
 export { type LogFields, logFields } from './propagation/log-fields.ts';
 export { formatTraceparent, parseTraceparent, type TraceContext } from './propagation/w3c.ts';
 export type { RecorderMode } from './recorder/mode.ts';
+export { lowLatency, type Tuning, throughput } from './recorder/tuning.ts';

@@ -50,12 +50,13 @@ export function start(options: InitOptions, file: RecorderFile): Tailrace {
 function create(options: InitOptions, file: RecorderFile): Tailrace {
   const isOn = options !== OFF;
   const endpoint = `${options.endpoint}`.replace(/\/+$/, '');
-  const { key = '', instrument = {}, propagateTo = [], redact } = options;
+  const { key = '', instrument = {}, propagateTo = [], redact, tuning } = options;
   const clock = createClock();
   const original = globalThis.fetch;
   const config = { url: `${endpoint}/v1/batch?key=${encodeURIComponent(key)}`, resource: encodeResource(options) };
   const batches: PageHost = {
     config,
+    tuning,
     worker: file.worker,
     // Others may have wrapped it before, and trace what they see.
     fetch: (url, init) => runIn(QUIET, () => original.call(globalThis, url, init)),
@@ -66,6 +67,7 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
   const producer = createProducer({
     nowUs: clock.nowUs,
     host,
+    tuning,
     async loadRecorder() {
       const recorder = await load();
       return recorder && ((counts) => recorder.createPageRecorder(host, counts));

@@ -1,6 +1,7 @@
 /** The options of `init`, checked: a page must not break because its tracing is set up wrongly. */
 
 import type { SpanDataValue } from '../../model/span-data.ts';
+import type { Tuning } from '../recorder/tuning.ts';
 
 export interface InitOptions {
   /** The page's `service.name`. */
@@ -20,6 +21,8 @@ export interface InitOptions {
    * undefined for nothing. May be given again what it gave, while the span is open. A span for which it throws is lost.
    */
   readonly redact?: (key: string, value: SpanDataValue) => SpanDataValue | undefined;
+  /** `lowLatency`, `throughput`, or values of your own; something between them by default. */
+  readonly tuning?: Tuning;
   /** Where the recorder's script is, when the bundler's or the edge's own place for it does not do. */
   readonly workerUrl?: string;
 }
