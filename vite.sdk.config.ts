@@ -1,7 +1,8 @@
 /**
  * Builds the SDK, by `vite build --config vite.sdk.config.ts`:
- * - dist/sdk/: the npm package, as modules (page, recorder, Workers) with type declarations;
- * - dist/site/sdk/: `tailrace.js` for script tags and its recorder, served by the edge.
+ * - dist/sdk/: the npm package, as modules (page, recorder, what a page may add, Workers, build plugin) with type
+ *   declarations;
+ * - dist/site/sdk/: `tailrace.js` for script tags, its recorder, and `producer.js` for workers, served by the edge.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,11 +13,14 @@ const ROOT = import.meta.dirname;
 const PACKAGE = 'dist/sdk';
 const SITE = 'dist/site/sdk';
 
-/** The recorder stays a file of its own beside the page's module, found by its name. */
-const recorderBeside: Plugin = {
+/** Recorders stay files of their own beside the page's modules, found by their names. */
+export const recorderBeside: Plugin = {
   name: 'recorder-beside',
   enforce: 'pre',
-  resolveId: (id) => (id.endsWith('/recorder/entry.ts') ? { id: './recorder.js', external: 'relative' } : null),
+  resolveId: (id) => {
+    const file = /^\.\/recorder\/entry\.ts$/.test(id) ? 'recorder' : id === './recorder.ts' ? 'recorder-otlp' : null;
+    return file && { id: `./${file}.js`, external: 'relative' };
+  },
 };
 
 /** The last touch: notes for our bundler go, and the one expression that bundlers of our users look for is plain. */
@@ -27,12 +31,12 @@ const withoutNotes: Plugin = {
       if (chunk.type !== 'chunk') continue;
       chunk.code = chunk.code
         .replaceAll(/\s*\/\* ?(@vite-ignore|@__PURE__) ?\*\/\s*/g, ' ')
-        .replaceAll(/`(\.\/recorder\.js|tailrace-recorder|module)`/g, '"$1"');
+        .replaceAll(/`(\.\/recorder(?:-otlp)?\.js|tailrace-recorder|module)`/g, '"$1"');
     }
   },
 };
 
-function browserBuild(outDir: string, lib: LibraryOptions, plugins: Plugin[] = []): InlineConfig {
+export function browserBuild(outDir: string, lib: LibraryOptions, plugins: Plugin[] = []): InlineConfig {
   return {
     configFile: false,
     root: ROOT,
@@ -48,8 +52,10 @@ function browserBuild(outDir: string, lib: LibraryOptions, plugins: Plugin[] = [
       // Vite's own setting leaves white space in libraries.
       minify: false,
       rolldownOptions: {
+        // There must be one in the page.
+        external: ['@opentelemetry/api'],
         treeshake: { manualPureFunctions: ['Array.from'] },
-        output: { minify: true, generatedCode: { symbols: false } },
+        output: { minify: true, generatedCode: { symbols: false }, chunkFileNames: '[name].js' },
       },
     },
   };
@@ -61,16 +67,34 @@ const recorder = {
   fileName: () => 'recorder.js',
 } satisfies LibraryOptions;
 
+const script = {
+  entry: 'client/script.ts',
+  formats: ['iife'],
+  name: 'tailrace',
+  fileName: () => 'tailrace.js',
+} satisfies LibraryOptions;
+
+/** What a page imports. They share one active span, so they are built together. */
+const PAGE_ENTRIES = {
+  index: 'client/index.ts',
+  context: 'client/context/index.ts',
+  await: 'client/context/await.ts',
+  otel: 'client/otel/index.ts',
+  otlp: 'client/otlp/index.ts',
+  consent: 'client/consent/index.ts',
+};
+
 const BUILDS = [
-  browserBuild(PACKAGE, { entry: { index: 'client/index.ts' }, formats: ['es'] }, [recorderBeside]),
+  browserBuild(PACKAGE, { entry: PAGE_ENTRIES, formats: ['es'] }, [recorderBeside]),
   browserBuild(PACKAGE, recorder),
+  browserBuild(PACKAGE, { ...recorder, entry: 'client/otlp/recorder.ts', fileName: () => 'recorder-otlp.js' }),
   browserBuild(SITE, recorder),
   browserBuild(SITE, {
-    entry: 'client/script.ts',
-    formats: ['iife'],
-    name: 'tailrace',
-    fileName: () => 'tailrace.js',
+    entry: 'client/api/attach-producer.ts',
+    formats: ['es'],
+    fileName: () => 'producer.js',
   }),
+  browserBuild(SITE, script),
 ];
 
 /** Writes the declarations of `entry`, and of all it names, below dist/sdk/types, and `name`.d.ts beside the module. */
@@ -107,7 +131,7 @@ function copyDeclaration(from: string, path: string, copied: Set<string>): void 
   }
 }
 
-/** What this configuration builds beside the entry for Workers. */
+/** What this configuration builds beside the entries for Workers and builds. */
 const others: Plugin = {
   name: 'tailrace-sdk',
   buildStart() {
@@ -115,7 +139,8 @@ const others: Plugin = {
   },
   async closeBundle() {
     for (const config of BUILDS) await build(config);
-    declare('index', 'client/index.ts', 'tsconfig.browser.json');
+    for (const [name, entry] of Object.entries(PAGE_ENTRIES)) declare(name, entry, 'tsconfig.browser.json');
+    declare('vite', 'client/context/vite.ts', 'tsconfig.browser.json');
     declare('edge', 'client/edge/index.ts', 'tsconfig.edge.json');
   },
 };
@@ -128,9 +153,9 @@ export default defineConfig({
     emptyOutDir: false,
     reportCompressedSize: false,
     target: 'es2024',
-    // Workers are bundled by their own build: readable code helps there more than bytes.
+    // Workers are bundled by their own build, and a build runs the plugin: readable code helps there more than bytes.
     minify: false,
-    lib: { entry: { edge: 'client/edge/index.ts' }, formats: ['es'] },
+    lib: { entry: { edge: 'client/edge/index.ts', vite: 'client/context/vite.ts' }, formats: ['es'] },
     rolldownOptions: { external: [/^node:/, /^cloudflare:/] },
   },
 });

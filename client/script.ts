@@ -5,17 +5,26 @@
 
 import { start } from './api/init.ts';
 import type { InitOptions } from './api/options.ts';
-import type { Tailrace } from './api/tailrace.ts';
+import { type Consent, type ConsentOptions, type ConsentTailrace, gate } from './consent/gate.ts';
 
 const tag = document.currentScript as HTMLScriptElement | null;
 
 /** Starts tracing this page, with options the tag cannot say. */
-export function init(options: InitOptions): Tailrace {
+export function init(options: InitOptions & ConsentOptions): ConsentTailrace {
   const url = options?.workerUrl ?? new URL('recorder.js', tag?.src ?? location.href).href;
-  return start(options, { loadRecorder: () => import(/* @vite-ignore */ url), worker: url });
+  return gate(options, (options) =>
+    start(options, { loadRecorder: () => import(/* @vite-ignore */ url), worker: url }),
+  );
 }
 
-const { service, key = '', endpoint } = tag?.dataset ?? {};
+const { service, key = '', endpoint, consent } = tag?.dataset ?? {};
 
 /** The SDK that the tag asked for; null when the page is to call `init` itself. */
-export const sdk = service ? init({ serviceName: service, endpoint: endpoint ?? new URL(tag!.src).origin, key }) : null;
+export const sdk = service
+  ? init({
+      serviceName: service,
+      endpoint: endpoint ?? new URL(tag!.src).origin,
+      key,
+      ...(consent ? { consent: consent as Consent } : {}),
+    })
+  : null;

@@ -28,14 +28,18 @@ export interface ByteWriter {
   /** A signed integer of at most 52 bits, small magnitudes short. */
   zigzag(value: number): void;
   f64(value: number): void;
+  /** 32 bits, big-endian as in an id. */
+  id(word: number): void;
   raw(bytes: Uint8Array): void;
   /** UTF-8 after its length in bytes. */
   text(text: string): void;
 }
 
-/** A writer that throws a RangeError beyond `maxBytes`. A closure, because pages load it: it minifies to half a class. */
-export function createByteWriter(maxBytes = Number.POSITIVE_INFINITY): ByteWriter {
-  let buffer = new Uint8Array(1024);
+/**
+ * A writer that throws a RangeError beyond `maxBytes`, and writes into `buffer` as long as that is large enough. A closure,
+ * because pages load it: it minifies to half a class.
+ */
+export function createByteWriter(maxBytes = Number.POSITIVE_INFINITY, buffer = new Uint8Array(1024)): ByteWriter {
   let length = 0;
 
   function reserve(bytes: number): void {
@@ -49,6 +53,10 @@ export function createByteWriter(maxBytes = Number.POSITIVE_INFINITY): ByteWrite
 
   function varint(value: number): void {
     reserve(8);
+    if (value < 0x80) {
+      buffer[length++] = value;
+      return;
+    }
     let rest = Math.min(value, Number.MAX_SAFE_INTEGER);
     for (; rest > 0x7f; rest = Math.floor(rest / 128)) buffer[length++] = (rest % 128) | 0x80;
     buffer[length++] = rest;
@@ -58,6 +66,21 @@ export function createByteWriter(maxBytes = Number.POSITIVE_INFINITY): ByteWrite
     reserve(bytes.length);
     buffer.set(bytes, length);
     length += bytes.length;
+  }
+
+  /** Writes `text` when it is short and ASCII, as most is: char by char, which costs less than a call of the encoder. */
+  function shortAscii(text: string): boolean {
+    const chars = text.length;
+    if (chars >= SHORT_CHARS) return false;
+    reserve(1 + chars);
+    for (let i = 0; i < chars; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 0x7f) return false;
+      buffer[length + 1 + i] = code;
+    }
+    buffer[length] = chars;
+    length += 1 + chars;
+    return true;
   }
 
   return {
@@ -76,9 +99,14 @@ export function createByteWriter(maxBytes = Number.POSITIVE_INFINITY): ByteWrite
     zigzag: (value) => varint(value < 0 ? -2 * value - 1 : 2 * value),
     // All platforms we run on are little-endian.
     f64: (value) => raw(new Uint8Array(new Float64Array([value]).buffer)),
+    id(word) {
+      reserve(4);
+      for (let shift = 24; shift >= 0; shift -= 8) buffer[length++] = word >> shift;
+    },
     raw,
     text(text) {
-      const bytes = encodeText(text);
+      if (shortAscii(text)) return;
+      const bytes = encoder.encode(text);
       varint(bytes.length);
       raw(bytes);
     },

@@ -13,15 +13,41 @@ export interface Budget {
 
 /** What pages download and what Cloudflare starts: `npm run check` fails when one is exceeded. */
 export const BUDGETS: readonly Budget[] = [
-  { name: 'SDK on the page', files: ['dist/site/sdk/tailrace.js'], maxGzipBytes: 7 * 1024 },
-  { name: 'recorder worker', files: ['dist/site/sdk/recorder.js'], maxGzipBytes: 8 * 1024 },
+  { name: 'SDK on the page', files: ['dist/site/sdk/tailrace.js'], maxGzipBytes: 12 * 1024 },
+  { name: 'recorder worker', files: ['dist/site/sdk/recorder.js'], maxGzipBytes: 10 * 1024 },
+  { name: 'a worker of the page', files: ['dist/site/sdk/producer.js'], maxGzipBytes: 9 * 1024 },
   { name: 'edge Worker', files: ['dist/worker/index.js'], maxGzipBytes: 1_000_000 },
   { name: 'UI', files: ['dist/site/assets/*.js', 'dist/site/assets/*.css'] },
 ];
 
-export interface Measured extends Budget {
+/** What a page downloads in any case: `init`, tracer, batches, exit; and 128 bytes for `ready`, workers and tuning. */
+export const PAGE_CORE_BYTES: number = 5 * 1024 + 128;
+
+/** A part of the page's SDK that can be switched off. */
+export interface PageFeature {
+  readonly name: string;
+  /** Its functions are what `init` calls to switch it on. */
+  readonly module: string;
+  /** What it may add to the core. */
+  readonly maxGzipBytes: number;
+}
+
+export const PAGE_FEATURES: readonly PageFeature[] = [
+  { name: 'fetch', module: 'client/instrument/fetch.ts', maxGzipBytes: 1024 },
+  { name: 'clicks', module: 'client/instrument/click.ts', maxGzipBytes: 896 },
+  { name: 'redaction', module: 'client/api/redact.ts', maxGzipBytes: 128 },
+  { name: 'document load', module: 'client/instrument/document-load.ts', maxGzipBytes: 256 },
+];
+
+export interface Measured {
+  readonly name: string;
   readonly gzipBytes: number;
+  readonly maxGzipBytes: number | undefined;
   readonly over: boolean;
+}
+
+export function compare(name: string, gzipBytes: number, maxGzipBytes: number | undefined): Measured {
+  return { name, gzipBytes, maxGzipBytes, over: gzipBytes > (maxGzipBytes ?? Number.POSITIVE_INFINITY) };
 }
 
 /** @throws when a built file with a limit is not there. */
@@ -33,7 +59,7 @@ export function measure(budget: Budget, glob: (pattern: string) => string[]): Me
   const gzipBytes = files
     .map((file) => gzipSync(readFileSync(join(ROOT, file)), { level: 9 }).length)
     .reduce((sum, bytes) => sum + bytes, 0);
-  return { ...budget, gzipBytes, over: gzipBytes > (budget.maxGzipBytes ?? Number.POSITIVE_INFINITY) };
+  return compare(budget.name, gzipBytes, budget.maxGzipBytes);
 }
 
 /** `SDK on the page 6,512 of 7,168 B`. */

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { BUDGETS, formatMeasured, measure } from './budgets.ts';
 import { build } from './build.ts';
 import { lockfileFaults } from './lockfile.ts';
+import { measurePageParts } from './page-parts.ts';
 import { ROOT, run } from './run.ts';
 
 /** The folders the import rule is about, and those that are only watched for circles. */
@@ -37,7 +38,8 @@ function lockfile(): Verdict {
 async function sizes(): Promise<Verdict> {
   const built = await build({ quiet: true });
   if (!built) return { ok: false, detail: 'the build failed, see above' };
-  const measured = BUDGETS.map((budget) => measure(budget, (pattern) => globSync(pattern, { cwd: ROOT })));
+  const files = BUDGETS.map((budget) => measure(budget, (pattern) => globSync(pattern, { cwd: ROOT })));
+  const measured = [...files, ...(await measurePageParts())];
   const ok = measured.every(({ over }) => !over);
   return { ok, detail: measured.map(formatMeasured).join(ok ? ', ' : '\n') };
 }

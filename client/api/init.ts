@@ -1,22 +1,28 @@
 /** Puts the SDK together: options, memory, tracer, instrumentation, the page's life cycle. */
 
-import { createSpanBodyWriter } from '../../model/batch/span-body.ts';
+import { createSpanBodyWriter, type FlatAttributes } from '../../model/batch/span-body.ts';
 import { createByteWriter } from '../../model/bytes.ts';
 import { instrumentClicks } from '../instrument/click.ts';
 import { instrumentDocumentLoad } from '../instrument/document-load.ts';
 import { instrumentFetch } from '../instrument/fetch.ts';
-import { createMemory } from '../recorder/memory.ts';
-import { createProducer, type ProducerOptions } from '../recorder/producer.ts';
+import type { PageHost } from '../recorder/page-recorder.ts';
+import { createProducer } from '../recorder/producer.ts';
 import { asText } from './anything.ts';
 import { createClock } from './clock.ts';
-import { randomWord, wordToHex } from './ids.ts';
+import { QUIET, runIn } from './context.ts';
+import { randomWord, wordsToHex } from './ids.ts';
 import { findOptionsFault, type InitOptions } from './options.ts';
 import { followPage } from './page.ts';
+import { redactWith } from './redact.ts';
 import type { Tailrace } from './tailrace.ts';
 import { Tracer } from './tracer.ts';
 
 /** How the recorder's file is found; differs between the package and the script tag. */
-export type RecorderFile = Pick<ProducerOptions, 'loadRecorder' | 'worker'>;
+export interface RecorderFile extends Pick<PageHost, 'worker'> {
+  /** Changes how batches are sent; the edge takes them as they are. */
+  readonly transport?: (host: PageHost, endpoint: string) => PageHost;
+  readonly loadRecorder: () => Promise<typeof import('../recorder/entry.ts')>;
+}
 
 /** The SDK of this page; a second one would record everything twice. */
 let running: Tailrace | null = null;
@@ -44,18 +50,29 @@ export function start(options: InitOptions, file: RecorderFile): Tailrace {
 function create(options: InitOptions, file: RecorderFile): Tailrace {
   const isOn = options !== OFF;
   const endpoint = `${options.endpoint}`.replace(/\/+$/, '');
-  const { key = '', instrument = {}, propagateTo = [] } = options;
+  const { key = '', instrument = {}, propagateTo = [], redact, tuning } = options;
   const clock = createClock();
+  const original = globalThis.fetch;
+  const config = { url: `${endpoint}/v1/batch?key=${encodeURIComponent(key)}`, resource: encodeResource(options) };
+  const batches: PageHost = {
+    config,
+    tuning,
+    worker: file.worker,
+    // Others may have wrapped it before, and trace what they see.
+    fetch: (url, init) => runIn(QUIET, () => original.call(globalThis, url, init)),
+    beforeRecord: redact && redactWith(redact),
+  };
+  const host = file.transport?.(batches, endpoint) ?? batches;
+  const load = () => file.loadRecorder().catch(() => null);
   const producer = createProducer({
-    ...file,
     nowUs: clock.nowUs,
-    buffer: isOn
-      ? createMemory(globalThis.crossOriginIsolated && 'SharedArrayBuffer' in globalThis)
-      : createMemory(false, 64, 0),
-    config: { url: `${endpoint}/v1/batch?key=${encodeURIComponent(key)}`, resource: encodeResource(options) },
-    fetch: globalThis.fetch?.bind(globalThis),
+    host,
+    tuning,
+    async loadRecorder() {
+      const recorder = await load();
+      return recorder && ((counts) => recorder.createPageRecorder(host, counts));
+    },
   });
-  const { counters } = producer;
   const tracer = new Tracer(producer);
   const undo: (() => void)[] = [];
   if (isOn) {
@@ -63,7 +80,7 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
     if (instrument.fetch !== false) undo.push(instrumentFetch(tracer, { endpoint, propagateTo }));
     if (instrument.clicks !== false) undo.push(instrumentClicks(tracer));
     if (instrument.documentLoad !== false) {
-      undo.push(instrumentDocumentLoad(async () => (await producer.load())?.recordLoad(tracer, clock)));
+      undo.push(instrumentDocumentLoad(async () => (await load())?.recordLoad(tracer, clock)));
     }
   } else producer.discard();
   return {
@@ -72,12 +89,15 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
       return producer.mode;
     },
     flush: () => producer.flush(),
-    shutdown() {
+    async shutdown({ discard = false } = {}) {
       if (isOn) running = null;
       for (const step of undo.splice(0)) step();
-      return producer.stop();
+      if (!discard) return producer.stop();
+      const forgotten = producer.forget();
+      await (isOn ? await load() : null)?.clearOffline(forgotten);
     },
-    stats: () => counters.all(),
+    stats: () => producer.stats(),
+    attachProducer: async (worker) => (await producer.attach())?.attachProducer(worker),
   };
 }
 
@@ -87,10 +107,10 @@ function encodeResource({ serviceName, resource }: InitOptions): Uint8Array {
   const attributes = {
     ...resource,
     'service.name': serviceName,
-    'service.instance.id': wordToHex(randomWord()) + wordToHex(randomWord()),
+    'service.instance.id': wordsToHex([randomWord(), randomWord()]),
     'telemetry.sdk.name': 'tailrace',
     'telemetry.sdk.language': 'webjs',
   };
-  createSpanBodyWriter(out, () => -1).attributes(Object.entries(attributes));
+  createSpanBodyWriter(out, () => -1).attributes(Object.entries(attributes).flat() as FlatAttributes);
   return out.written().slice();
 }

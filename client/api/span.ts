@@ -1,32 +1,27 @@
 /** A span while it is recorded. It has the form that records are written from: nothing is copied when it ends. */
 
+import type { BodyEvent, BodyLink } from '../../model/batch/span-body.ts';
 import { isSpanId, isTraceId } from '../../model/ids.ts';
-import type { SpanDataEvent, SpanDataLink, SpanDataValue } from '../../model/span-data.ts';
+import type { SpanDataValue } from '../../model/span-data.ts';
 import type { TraceContext } from '../propagation/w3c.ts';
-import type { OpenRecordable, RecordPlace, SpanSink } from '../recorder/recordable.ts';
+import type { OpenRecordable, SpanSink, TraceIdentity } from '../recorder/recordable.ts';
 import { asError, asText } from './anything.ts';
-import { hexToBytes, randomWord, wordToHex } from './ids.ts';
+import { hexToWords, randomWord, wordsToHex } from './ids.ts';
 
 /** How many attributes, events and links, each, a span may hold; more are counted and left out. */
 const MAX_ITEMS = 128;
 const MAX_VALUE_CHARS = 4096;
+/** What a span and an item of it take in memory, without their texts. */
+const SPAN_BYTES = 256;
+const ITEM_BYTES = 32;
 
 export type AttributeInput = Readonly<Record<string, SpanDataValue | undefined>>;
 export type StatusCode = 'unset' | 'ok' | 'error';
 const STATUS_CODES: readonly StatusCode[] = ['unset', 'ok', 'error'];
 
-type Pair = [key: string, value: SpanDataValue];
-
-/** Where a span hangs. */
-export interface SpanPlace extends RecordPlace {
-  /** The parent, where it is a span of this page. */
-  readonly parent: Span | null;
-}
-
 export class Span implements OpenRecordable {
-  readonly place: SpanPlace;
-  readonly id0 = randomWord();
-  readonly id1 = randomWord();
+  readonly trace: TraceIdentity;
+  readonly parent: Span | null;
   readonly kind: number;
   readonly scope: string;
   readonly startUs: number;
@@ -37,41 +32,65 @@ export class Span implements OpenRecordable {
   droppedAttributes = 0;
   droppedEvents = 0;
   droppedLinks = 0;
-  /** Changed since it was last recorded. */
   changed = true;
-  readonly attributes: Pair[] = [];
-  events: readonly SpanDataEvent[] = NONE;
-  links: readonly SpanDataLink[] = NONE;
+  heldBytes = SPAN_BYTES;
+  /** Keys and values in turn. */
+  attributes: SpanDataValue[] = NONE;
+  events: readonly BodyEvent[] = NONE;
+  links: readonly BodyLink[] = NONE;
+  next: OpenRecordable | null = null;
+  /** The id, 0 until somebody asks for it: most spans end before that. */
+  #id0 = 0;
+  #id1 = 0;
   /** Spans of this page that have this one as parent and have not ended. */
   #openChildren = 0;
   readonly #sink: SpanSink;
   #endsWhenIdle = false;
 
-  constructor(sink: SpanSink, place: SpanPlace, name: string, kind: number, scope: string, startUs: number) {
+  constructor(
+    sink: SpanSink,
+    trace: TraceIdentity,
+    parent: Span | null,
+    name: string,
+    kind: number,
+    scope: string,
+    startUs: number,
+  ) {
     this.#sink = sink;
-    this.place = place;
+    this.trace = trace;
+    this.parent = parent;
     this.name = name;
     this.kind = kind;
     this.scope = scope;
     this.startUs = startUs;
-    if (place.parent) place.parent.#openChildren++;
+    if (parent) parent.#openChildren++;
     sink.onStart(this);
   }
 
+  get id0(): number {
+    this.#id0 ||= randomWord();
+    return this.#id0;
+  }
+
+  get id1(): number {
+    this.#id1 ||= randomWord();
+    return this.#id1;
+  }
+
   get flags(): number {
-    return this.place.trace.flags;
+    return this.trace.flags;
   }
 
   get traceState(): string {
-    return this.place.trace.traceState;
+    return this.trace.traceState;
   }
 
   /** Ids and flags in text, to propagate or to write into a log line. */
   get context(): TraceContext {
-    const { words, flags, traceState } = this.place.trace;
+    const { words, flags, traceState } = this.trace;
     return {
-      traceId: words.map(wordToHex).join(''),
-      spanId: wordToHex(this.id0) + wordToHex(this.id1),
+      traceId: wordsToHex(words),
+      spanId: wordsToHex([this.id0, this.id1]),
       flags,
       traceState,
     };
@@ -82,12 +101,24 @@ export class Span implements OpenRecordable {
   }
 
   setAttribute(key: string, value: SpanDataValue | undefined): this {
-    if (this.#isOpen() && !put(this.attributes, key, value)) this.droppedAttributes++;
+    if (!this.#isOpen()) return this;
+    const { attributes } = this;
+    let i = 0;
+    while (i < attributes.length && attributes[i] !== key) i += 2;
+    if (i === attributes.length) this.#append(key, value);
+    else attributes[i + 1] = this.#hold(value ?? attributes[i + 1]!);
     return this;
   }
 
   setAttributes(attributes: AttributeInput): this {
-    for (const key in attributes) this.setAttribute(key, attributes[key]);
+    // The keys of an object are all different, so those of the first are different from all others.
+    const isFirst = this.attributes === NONE && this.endUs === null;
+    if (isFirst) this.changed = true;
+    for (const key in attributes) {
+      const value = attributes[key];
+      if (isFirst) this.#append(key, value);
+      else this.setAttribute(key, value);
+    }
     return this;
   }
 
@@ -95,23 +126,22 @@ export class Span implements OpenRecordable {
   addEvent(name: string, attributes?: AttributeInput, atUs = this.#sink.nowUs()): this {
     if (!this.#isOpen()) return this;
     if (this.events.length >= MAX_ITEMS) this.droppedEvents++;
-    else this.events = [...this.events, { name, timeUs: atUs, attributes: toPairs(attributes) }];
+    else this.events = [...this.events, { name: asText(name), timeUs: atUs, attributes: this.#flatten(attributes) }];
     return this;
   }
 
   /** Links to another span, of any trace; a context whose ids are not valid is ignored. */
   addLink({ traceId, spanId }: TraceContext, attributes?: AttributeInput): this {
     if (!isTraceId(traceId) || !isSpanId(spanId) || !this.#isOpen()) return this;
-    const link = { traceId: hexToBytes(traceId), spanId: hexToBytes(spanId), attributes: toPairs(attributes) };
     if (this.links.length >= MAX_ITEMS) this.droppedLinks++;
-    else this.links = [...this.links, link];
+    else this.links = [...this.links, { ids: hexToWords(traceId + spanId), attributes: this.#flatten(attributes) }];
     return this;
   }
 
   setStatus(code: StatusCode, message = ''): this {
     if (!this.#isOpen()) return this;
     this.statusCode = Math.max(0, STATUS_CODES.indexOf(code));
-    this.statusMessage = code === 'error' ? message : '';
+    this.statusMessage = code === 'error' ? asText(message) : '';
     return this;
   }
 
@@ -126,7 +156,7 @@ export class Span implements OpenRecordable {
   }
 
   updateName(name: string): this {
-    if (this.#isOpen()) this.name = name;
+    if (this.#isOpen()) this.name = asText(name);
     return this;
   }
 
@@ -135,7 +165,7 @@ export class Span implements OpenRecordable {
     if (!this.#isOpen()) return;
     this.endUs = Math.max(this.startUs, typeof atUs === 'number' ? atUs : this.#sink.nowUs());
     this.#sink.onEnd(this);
-    const { parent } = this.place;
+    const { parent } = this;
     if (!parent) return;
     parent.#openChildren--;
     parent.#checkIdle();
@@ -159,30 +189,43 @@ export class Span implements OpenRecordable {
     this.#sink.onIgnored();
     return false;
   }
+
+  #append(key: string, value: SpanDataValue | undefined): void {
+    if (this.attributes === NONE) this.attributes = [];
+    if (!this.#put(this.attributes, key, value)) this.droppedAttributes++;
+  }
+
+  /** Adds an attribute; one without a value is left out. False when there are too many. */
+  #put(flat: SpanDataValue[], key: string, value: SpanDataValue | undefined): boolean {
+    if (value === undefined || value === null) return true;
+    return flat.length < 2 * MAX_ITEMS && flat.push(key, this.#hold(value)) > 0;
+  }
+
+  #flatten(attributes: AttributeInput | undefined): SpanDataValue[] {
+    this.heldBytes += ITEM_BYTES;
+    const flat: SpanDataValue[] = [];
+    for (const key in attributes) this.#put(flat, key, attributes[key]);
+    return flat;
+  }
+
+  /**
+   * The value as it is kept. One of another type than an attribute may have becomes its text, and so do the items of a mixed
+   * list; long text is cut.
+   */
+  #hold(value: SpanDataValue): SpanDataValue {
+    this.heldBytes += ITEM_BYTES;
+    if (typeof value === 'number' || typeof value === 'boolean') return value;
+    if (Array.isArray(value)) {
+      const type = typeof value[0];
+      const list = value.every((item) => typeof item === type && type !== 'object') ? [...value] : value.map(asText);
+      this.heldBytes += asText(list).length;
+      return list as SpanDataValue;
+    }
+    const text = typeof value === 'string' ? value : asText(value);
+    this.heldBytes += Math.min(text.length, MAX_VALUE_CHARS);
+    return text.length > MAX_VALUE_CHARS ? text.slice(0, MAX_VALUE_CHARS) : text;
+  }
 }
 
-const NONE: readonly never[] = [];
-
-function toPairs(attributes: AttributeInput | undefined): Pair[] {
-  const pairs: Pair[] = [];
-  for (const key in attributes) put(pairs, key, attributes[key]);
-  return pairs;
-}
-
-/** Sets or replaces an attribute; one without a value is left out. False when there are too many. */
-function put(pairs: Pair[], key: string, value: SpanDataValue | undefined): boolean {
-  if (value === undefined || value === null) return true;
-  const known = pairs.find((pair) => pair[0] === key);
-  if (known) known[1] = cut(value);
-  else if (pairs.length < MAX_ITEMS) pairs.push([key, cut(value)]);
-  else return false;
-  return true;
-}
-
-/** A value of another type than an attribute may have becomes its text, and so do the items of a mixed list; long text is cut. */
-function cut(value: SpanDataValue): SpanDataValue {
-  if (typeof value === 'number' || typeof value === 'boolean') return value;
-  if (!Array.isArray(value)) return asText(value).slice(0, MAX_VALUE_CHARS);
-  const type = typeof value[0];
-  return value.every((item) => typeof item === type && type !== 'object') ? value : value.map(asText);
-}
+/** Nothing yet. */
+const NONE: never[] = [];

@@ -2,6 +2,7 @@
 
 import type { ClientDropReason } from '../../model/reasons.ts';
 import type { RecorderMode } from '../recorder/mode.ts';
+import type { Line } from '../recorder/offer.ts';
 import type { Tracer } from './tracer.ts';
 
 /** Counted since the SDK was started, and spans lost for each reason. */
@@ -25,7 +26,15 @@ export interface Tailrace {
   readonly mode: RecorderMode | 'starting' | 'off';
   /** Sends everything recorded until now. Resolves when it is accepted, or cannot be sent for the moment. */
   flush(): Promise<void>;
-  /** Sends everything, stops recording and undoes what was patched. */
-  shutdown(): Promise<void>;
+  /**
+   * Stops recording and undoes what was patched. What there is is sent, or, with `discard`, dropped together with what
+   * waits for the next visit.
+   */
+  shutdown(how?: { readonly discard?: boolean }): Promise<void>;
   stats(): Stats;
+  /**
+   * Lets a worker of the page's record: a dedicated one, or the port of a shared one. The worker calls `attachProducer` of
+   * this package.
+   */
+  attachProducer(worker: Line): void;
 }

@@ -2,11 +2,12 @@
 
 import { isSpanId, isTraceId } from '../../model/ids.ts';
 import { FLAG_RANDOM, FLAG_SAMPLED, type TraceContext } from '../propagation/w3c.ts';
-import type { SpanSink } from '../recorder/recordable.ts';
+import type { SpanSink, TraceIdentity } from '../recorder/recordable.ts';
 import { asError, asText } from './anything.ts';
-import { activeSpan, setActiveSpan } from './context.ts';
-import { hexToWord, randomWord } from './ids.ts';
-import { type AttributeInput, Span, type SpanPlace } from './span.ts';
+import { activeSpan, bindTo, isQuiet, runIn, whenOver } from './context.ts';
+import { hexToWords, randomWord } from './ids.ts';
+import { SILENCE } from './silence.ts';
+import { type AttributeInput, Span } from './span.ts';
 
 export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer';
 const KINDS: readonly (SpanKind | undefined)[] = [undefined, 'internal', 'server', 'client', 'producer', 'consumer'];
@@ -35,14 +36,24 @@ export class Tracer {
     return activeSpan();
   }
 
+  /**
+   * Resolves when there is room for spans. Who records more at once than the ring holds, and must not lose any, awaits it
+   * before each; nothing else ever waits.
+   */
+  ready(): Promise<void> {
+    return this.#sink.ready();
+  }
+
   startSpan(name: string, options: SpanOptions = {}): Span {
     const { parent = activeSpan(), kind } = options;
+    const isLocal = parent instanceof Span;
     const span = new Span(
-      this.#sink,
-      placeUnder(parent),
+      isQuiet() ? SILENCE : this.#sink,
+      isLocal ? parent.trace : traceUnder(parent),
+      isLocal ? parent : null,
       asText(name),
-      Math.max(1, KINDS.indexOf(kind)),
-      options.scope ?? 'tailrace',
+      kind ? Math.max(1, KINDS.indexOf(kind)) : 1,
+      asText(options.scope ?? 'tailrace'),
       options.startUs ?? this.#sink.nowUs(),
     );
     if (options.attributes) span.setAttributes(options.attributes);
@@ -58,43 +69,32 @@ export class Tracer {
   withSpan<T>(name: string, second: SpanOptions | ((span: Span) => T), third?: (span: Span) => T): T {
     const fn = third ?? (second as (span: Span) => T);
     const span = this.startSpan(name, third ? (second as SpanOptions) : {});
-    const fail = (error: unknown): never => {
+    const fail = (error: unknown) => {
       span.recordException(error).setStatus('error', asError(error).message).end();
-      throw error;
     };
     let result: T;
-    const previous = setActiveSpan(span);
     try {
-      result = fn(span);
+      result = runIn(span, () => fn(span));
     } catch (error) {
-      return fail(error);
-    } finally {
-      setActiveSpan(previous);
+      fail(error);
+      throw error;
     }
-    if (!isThenable(result)) {
-      span.end();
-      return result;
-    }
-    return result.then((value) => {
-      span.end();
-      return value;
-    }, fail) as T;
+    return whenOver(result, () => span.end(), fail);
+  }
+
+  /** `fn` with `span` active whenever it is called: the span that is active now, unless another is given. */
+  bind<A extends unknown[], R>(fn: (...args: A) => R, span: Span | null = activeSpan()): (...args: A) => R {
+    return bindTo(span, fn, whenOver);
   }
 }
 
-function placeUnder(parent: Span | TraceContext | null): SpanPlace {
-  if (parent instanceof Span) return { trace: parent.place.trace, parent0: parent.id0, parent1: parent.id1, parent };
+/** The trace of a remote parent, or a new one. */
+function traceUnder(parent: TraceContext | null): TraceIdentity {
   if (parent && isTraceId(parent.traceId) && isSpanId(parent.spanId)) {
     const { traceId, spanId, flags, traceState = '' } = parent;
-    const words = [0, 1, 2, 3].map((i) => hexToWord(traceId, i));
-    const trace = { words, flags: flags & 0xff, traceState };
-    return { trace, parent0: hexToWord(spanId, 0), parent1: hexToWord(spanId, 1), parent: null };
+    const [id0, id1] = hexToWords(spanId);
+    return { words: hexToWords(traceId), flags: flags & 0xff, traceState, id0: id0!, id1: id1! };
   }
   const words = [0, 1, 2, 3].map(randomWord);
-  const trace = { words, flags: FLAG_SAMPLED | FLAG_RANDOM, traceState: '' };
-  return { trace, parent0: 0, parent1: 0, parent: null };
-}
-
-function isThenable(value: unknown): value is Promise<unknown> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function';
+  return { words, flags: FLAG_SAMPLED | FLAG_RANDOM, traceState: '', id0: 0, id1: 0 };
 }

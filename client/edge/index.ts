@@ -1,5 +1,7 @@
 /** `tailrace/edge`: tracing for Cloudflare Workers. */
 
+export { type LogFields, logFields } from '../propagation/log-fields.ts';
+export { formatTraceparent, parseTraceparent, type TraceContext } from '../propagation/w3c.ts';
 export { currentSpan } from './current-span.ts';
 export { instrument } from './instrument.ts';
 export type { EdgeOptions, Exporter } from './options.ts';

@@ -4,9 +4,12 @@
  */
 
 import { asError } from '../api/anything.ts';
+import { isQuiet } from '../api/context.ts';
 import type { Span } from '../api/span.ts';
 import type { Tracer } from '../api/tracer.ts';
 import { formatTraceparent } from '../propagation/w3c.ts';
+import { patch } from './patch.ts';
+import { scrubText, scrubUrl } from './scrub-url.ts';
 
 export interface FetchOptions {
   /** Requests to URLs that begin with this are the SDK's own, and left alone. */
@@ -17,7 +20,6 @@ export interface FetchOptions {
 
 /** Wraps the global `fetch`; the result puts the original back. */
 export function instrumentFetch(tracer: Tracer, { endpoint, propagateTo }: FetchOptions): () => void {
-  const original = globalThis.fetch;
   const mayPropagate = (url: URL) =>
     url.origin === location.origin ||
     propagateTo.some((allowed) =>
@@ -26,6 +28,7 @@ export function instrumentFetch(tracer: Tracer, { endpoint, propagateTo }: Fetch
 
   /** Starts the span; null for requests that are not ours to trace, or that are wrong and `fetch`'s own to refuse. */
   const prepare = (input: RequestInfo | URL, init: RequestInit | undefined) => {
+    if (isQuiet()) return null;
     try {
       const request = input instanceof Request ? input : null;
       const url = new URL(request ? request.url : String(input), document.baseURI);
@@ -37,8 +40,7 @@ export function instrumentFetch(tracer: Tracer, { endpoint, propagateTo }: Fetch
         scope: 'tailrace/fetch',
         attributes: {
           'http.request.method': method,
-          // Queries and user names often hold secrets.
-          'url.full': url.origin + url.pathname,
+          'url.full': scrubUrl(url.href),
           'url.path': url.pathname,
           'server.address': url.hostname,
         },
@@ -50,7 +52,7 @@ export function instrumentFetch(tracer: Tracer, { endpoint, propagateTo }: Fetch
     }
   };
 
-  const traced = function fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+  return patch(globalThis, 'fetch', (original) => (input, init) => {
     const prepared = prepare(input, init);
     if (!prepared) return original.call(globalThis, input, init);
     const { span, options } = prepared;
@@ -63,17 +65,11 @@ export function instrumentFetch(tracer: Tracer, { endpoint, propagateTo }: Fetch
       },
       (error: unknown) => {
         const { name, message } = asError(error);
-        span.setAttribute('error.type', name).setStatus('error', message).end();
+        span.setAttribute('error.type', name).setStatus('error', scrubText(message)).end();
         throw error;
       },
     );
-  };
-
-  globalThis.fetch = traced;
-  return () => {
-    // Somebody may have wrapped ours meanwhile; theirs must stay.
-    if (globalThis.fetch === traced) globalThis.fetch = original;
-  };
+  });
 }
 
 /** Adds the header, unless the page has set one itself. */

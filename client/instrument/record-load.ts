@@ -7,6 +7,7 @@ import type { Clock } from '../api/clock.ts';
 import type { Span } from '../api/span.ts';
 import type { Tracer } from '../api/tracer.ts';
 import { parseTraceparent } from '../propagation/w3c.ts';
+import { scrubUrl } from './scrub-url.ts';
 
 const SCOPE = 'tailrace/document-load';
 /** Resources beyond this many are left out: a trace of a page load should stay readable. */
@@ -21,7 +22,7 @@ export function recordLoad(tracer: Tracer, clock: Clock): void {
     parent: parseTraceparent(parent),
     scope: SCOPE,
     startUs: clock.fromPerformance(navigation.fetchStart),
-    attributes: { 'url.full': scrub(navigation.name), 'navigation.type': navigation.type },
+    attributes: { 'url.full': scrubUrl(navigation.name), 'navigation.type': navigation.type },
   });
   for (const [name, at] of [
     ['firstByte', navigation.responseStart],
@@ -49,7 +50,7 @@ function child(tracer: Tracer, clock: Clock, parent: Span, name: string, timing:
       scope: SCOPE,
       startUs: clock.fromPerformance(fetchStart),
       attributes: {
-        'url.full': scrub(timing.name),
+        'url.full': scrubUrl(timing.name),
         'resource.initiator_type': initiatorType,
         // 0 where another origin does not let us know.
         'http.response.status_code': responseStatus || undefined,
@@ -57,9 +58,4 @@ function child(tracer: Tracer, clock: Clock, parent: Span, name: string, timing:
       },
     })
     .end(clock.fromPerformance(responseEnd));
-}
-
-/** Queries often hold secrets. */
-function scrub(url: string): string {
-  return url.split(/[?#]/, 1)[0]!;
 }

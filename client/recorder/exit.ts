@@ -4,18 +4,16 @@
  * answer, as a beacon when it goes. Both share 64 KiB in flight, with each other and with other scripts.
  */
 
-import type { Recorder } from './attach.ts';
-import { type BatchConfig, encodeBatch } from './batcher.ts';
+import type { Recorder, RecorderHost } from './attach.ts';
+import type { BatchConfig } from './batch-head.ts';
+import { encodeBatch } from './batcher.ts';
 import { createClaim, DRAIN, EXIT } from './claim.ts';
-import { Counters } from './counters.ts';
-import { CONTENT_TYPE, type Outcome } from './outcome.ts';
+import { EXIT_BUDGET_BYTES, MIN_PIECE_BYTES, sendBeacon } from './early-exit.ts';
+import { countersOf } from './memory.ts';
+import type { Outcome } from './outcome.ts';
 import { byImportance, type PendingRecord, readPending } from './pending.ts';
 import { createRing } from './ring.ts';
 
-/** What browsers let keepalive requests and beacons have in flight together (https://fetch.spec.whatwg.org/). */
-const EXIT_BUDGET_BYTES = 64 * 1024;
-/** Below this there is hardly room for a span beside the resource. */
-const MIN_PIECE_BYTES = 2048;
 /** What cannot be sent is stored in batches of this size, which the edge takes. */
 const SAVED_BATCH_BYTES = 256 * 1024;
 
@@ -24,6 +22,7 @@ export interface ExitOptions {
   readonly config: BatchConfig;
   /** The page's half of the recorder, if it is there by now. */
   readonly recorder: () => Pick<Recorder, 'sendKeepalive' | 'save'> | null;
+  readonly beacon?: RecorderHost['beacon'];
 }
 
 interface Piece {
@@ -40,10 +39,10 @@ export interface Exit {
   giveBack(): Promise<void>;
 }
 
-export function createExit({ buffer, config, recorder }: ExitOptions): Exit {
+export function createExit({ buffer, config, recorder, beacon = sendBeacon }: ExitOptions): Exit {
   const ring = createRing(buffer);
   const claim = createClaim(buffer, EXIT);
-  const counters = new Counters(buffer);
+  const counters = countersOf(buffer);
   /** What is before this is on its way; null while the role is not ours. */
   let cursor: number | null = null;
   /** The role goes back when nothing is on its way any more. */
@@ -66,7 +65,7 @@ export function createExit({ buffer, config, recorder }: ExitOptions): Exit {
   function send(piece: Piece, leaving: boolean): Promise<void> | null {
     const { bytes } = piece;
     const visible = leaving ? null : recorder();
-    if (!visible && !navigator.sendBeacon(config.url, new Blob([bytes], { type: CONTENT_TYPE }))) return null;
+    if (!visible && !beacon(config.url, bytes)) return null;
     inFlightBytes += bytes.length;
     if (!visible) return settle(piece, 'accepted');
     return visible.sendKeepalive(bytes).then((outcome) => {

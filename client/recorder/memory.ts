@@ -7,6 +7,9 @@
  *     then        the string table
  */
 
+import { Counters } from './counters.ts';
+import { BALANCED } from './tuning.ts';
+
 /** "TRN" in little-endian, and the version of this layout. */
 export const MAGIC = 0x014e5254;
 
@@ -20,19 +23,17 @@ export const WORD_HEAD = 2;
 export const WORD_CLAIM = 4;
 /** Bytes used of the string table. */
 export const WORD_STRINGS_END = 6;
-/** Words 16 to 63 are counters, see `counters.ts`. */
-export const WORD_COUNTERS = 16;
+/** From here on are counters, see `counters.ts`. */
+const WORD_COUNTERS = 16;
 export const HEADER_BYTES = 256;
 
-/** Holds 1,000 spans of 700 bytes below the mark where ordinary spans are dropped. */
-export const RING_BYTES = 1024 * 1024;
 /** The strings of the spans that are in the ring; every batch carries them. */
 export const STRING_TABLE_BYTES = 32 * 1024;
 
 /** Allocates and marks the memory; `shared` needs a page that is cross-origin isolated. */
 export function createMemory(
   shared: boolean,
-  ringBytes = RING_BYTES,
+  ringBytes = BALANCED.ringBytes,
   tableBytes = STRING_TABLE_BYTES,
 ): ArrayBufferLike {
   const bytes = HEADER_BYTES + ringBytes + tableBytes;
@@ -46,4 +47,9 @@ export function headerOf(buffer: ArrayBufferLike): Int32Array {
   const header = new Int32Array(buffer, 0, HEADER_BYTES / 4);
   if (header[WORD_MAGIC] !== MAGIC) throw new Error('not a recorder');
   return header;
+}
+
+/** The counters in memory that `createMemory` made. */
+export function countersOf(buffer: ArrayBufferLike): Counters {
+  return new Counters(headerOf(buffer).subarray(WORD_COUNTERS));
 }

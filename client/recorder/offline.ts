@@ -75,7 +75,28 @@ export class OfflineStore {
     return result;
   }
 
+  /** Deletes everything, whatever edge it was for. */
+  async clear(): Promise<void> {
+    await this.#database.clear(BATCHES);
+  }
+
   close(): void {
     this.#database.close();
   }
+}
+
+/**
+ * Deletes what earlier visits and this one have kept: at once, so that nothing of it is sent any more, and again when
+ * nothing can be added to it.
+ */
+export async function clearOffline(closed: Promise<unknown>): Promise<void> {
+  const store = await OfflineStore.open();
+  try {
+    await store?.clear();
+    await closed;
+    await store?.clear();
+  } catch {
+    // The database went away.
+  }
+  store?.close();
 }

@@ -1,31 +1,33 @@
-/** The page's end of the ring: pushes a record for each span, and decides when what was pushed has to be sent. */
+/**
+ * What the page does with its spans: keeps them, and decides when they have to be sent. They are encoded not when they end
+ * but together before they are sent: that is not the page's busiest moment, costs less, and lets what encodes be loaded
+ * later (ADR 60).
+ */
 
-import type { Recorder, RecorderHost } from './attach.ts';
+import type { Stats } from '../api/tailrace.ts';
 import { Counters } from './counters.ts';
-import { createExit } from './exit.ts';
+import { sendEarly } from './early-exit.ts';
 import type { RecorderMode } from './mode.ts';
-import { createRecordWriter } from './record.ts';
+import type { EarlyHost, PageRecorder } from './page-recorder.ts';
 import type { OpenRecordable, SpanSink } from './recordable.ts';
-import { createRing } from './ring.ts';
-import { createStringTable } from './strings.ts';
+import { SpanList } from './span-list.ts';
+import { BALANCED, type Tuning } from './tuning.ts';
 
-const ROOT_ENDED_FLUSH_MS = 500;
-const AGE_FLUSH_MS = 5_000;
-/** This much in the ring is sent without waiting. */
-const FLUSH_RING_BYTES = 256 * 1024;
+/** The rest is for errors, as long as there is no recorder to take them. */
+const NORMAL_SHARE = 0.7;
 
-type RecorderModule = typeof import('./entry.ts');
-
-export interface ProducerOptions extends RecorderHost {
+export interface ProducerOptions {
   /** The page's clock. */
   readonly nowUs: () => number;
-  /** Loads `recorder.js`. */
-  readonly loadRecorder: () => Promise<RecorderModule>;
+  readonly host: EarlyHost;
+  readonly tuning?: Tuning | undefined;
+  /** Loads what makes the recorder, with what has been counted before; null when that is not possible now. */
+  readonly loadRecorder: () => Promise<((counts: Int32Array) => PageRecorder) | null>;
 }
 
 export interface Producer extends SpanSink {
   readonly mode: RecorderMode | 'starting' | 'off';
-  readonly counters: Counters;
+  stats(): Stats;
   /** Sends everything recorded until now; resolves when it is accepted or cannot be sent for the moment. */
   flush(): Promise<void>;
   /** The page is hidden, or `leaving`: everything goes out at once, the open spans as they are. */
@@ -34,62 +36,78 @@ export interface Producer extends SpanSink {
   show(): void;
   /** Sends what there is and lets go of everything. Spans that end after this are not recorded. */
   stop(): Promise<void>;
+  /** Drops what is not sent. Spans that end after this are not recorded. */
+  forget(): Promise<void>;
   /** Records nothing from now on. */
   discard(): void;
-  /** Loads the recorder's file; null when that is not possible now. */
-  load(): Promise<RecorderModule | null>;
+  /** Starts the recorder if it is not there, and records what has ended; null when its file cannot be loaded now. */
+  attach(): Promise<PageRecorder | null>;
 }
 
-export function createProducer(options: ProducerOptions): Producer {
-  const { buffer, config, nowUs } = options;
-  const counters = new Counters(buffer);
-  const ring = createRing(buffer);
-  const write = createRecordWriter(ring, createStringTable(buffer));
-  const exit = createExit({ buffer, config, recorder: () => recorder });
-  const open = new Set<OpenRecordable>();
-  let recorder: Recorder | null = null;
-  let attaching: Promise<Recorder | null> | null = null;
+export function createProducer({ host, nowUs, loadRecorder, tuning = BALANCED }: ProducerOptions): Producer {
+  let counters = new Counters();
+  const spans = new SpanList();
+  /** What is held by those that have ended and are not encoded. */
+  let heldBytes = 0;
+  let droppedBytes = 0;
+  let recorded = 0;
+  let recorder: PageRecorder | null = null;
   let flushTimer: ReturnType<typeof setTimeout> | undefined;
   let flushDelayMs = Number.POSITIVE_INFINITY;
   let isFlushing = false;
   let ageTimer: ReturnType<typeof setTimeout> | undefined;
   let isStopped = false;
+  let isForgotten = false;
 
-  const load = () => options.loadRecorder().catch(() => null);
+  /** There is something that has not been delivered. */
+  const isPending = () => heldBytes > 0 || recorder?.isEmpty === false;
 
-  /** Starts the recorder; null when its file cannot be loaded now. */
-  function attach(): Promise<Recorder | null> {
-    attaching ??= load().then(async (file) => {
-      recorder = file && (await file.attachRecorder(options));
-      if (!file) attaching = null;
-      return recorder;
-    });
-    return attaching;
+  async function attach(): Promise<PageRecorder | null> {
+    const create = recorder ? null : await loadRecorder();
+    if (create && !recorder && !isForgotten) {
+      recorder = create(counters.words);
+      counters = recorder.counters;
+    }
+    encode();
+    return recorder;
   }
 
-  /** `leaving` is given while the page is being hidden: then it has to be done before this returns. */
-  async function flush(leaving?: boolean): Promise<void> {
+  /** Records the spans that have ended, and with `isAll` also those that are open and have changed. */
+  function encode(isAll = false): void {
+    if (!recorder) return;
+    const { push } = recorder;
+    heldBytes = 0;
+    spans.sweep((span) => {
+      const isOpen = span.endUs === null;
+      if (span.changed && (!isOpen || isAll)) push(span);
+      return isOpen;
+    });
+  }
+
+  /** Gives up a span that has ended: there is no recorder to take it. */
+  function drop(span: OpenRecordable): void {
+    counters.add('ring_full');
+    span.changed = false;
+    droppedBytes += span.heldBytes;
+    if (droppedBytes < tuning.flushBytes) return;
+    // It costs a look at all of them, so not for each.
+    droppedBytes = 0;
+    spans.sweep(({ endUs, changed }) => endUs === null || changed);
+  }
+
+  async function flush(): Promise<void> {
+    if (isPending()) await (await attach())?.flush();
+  }
+
+  async function hide(leaving: boolean): Promise<void> {
+    encode(true);
+    if (recorder) return recorder.flush(leaving);
+    heldBytes = 0;
     try {
-      if (ring.usedBytes === 0) return;
-      if (leaving !== undefined || exit.isActive) await exit.send(!!leaving);
-      else await (await attach())?.flush();
+      sendEarly(spans, host, counters, leaving);
     } catch {
       counters.add('encode_failed');
     }
-  }
-
-  function push(span: OpenRecordable): void {
-    span.changed = false;
-    try {
-      if (!write(span)) counters.add('ring_full');
-    } catch (error) {
-      // Otherwise user code gave something that no type allows.
-      counters.add(error instanceof RangeError ? 'span_too_large' : 'encode_failed');
-    }
-  }
-
-  function recordOpen(): void {
-    for (const span of open) if (span.changed) push(span);
   }
 
   /** One timer, at the earliest of what was asked for; while a flush is under way it will see to the rest. */
@@ -102,60 +120,68 @@ export function createProducer(options: ProducerOptions): Producer {
       isFlushing = true;
       await flush();
       isFlushing = false;
+      // Without its file there is nobody to send; the age will see to it.
+      if (recorder && heldBytes > 0) scheduleFlush(heldBytes >= tuning.flushBytes ? 0 : tuning.rootEndedMs);
     }, delayMs);
   }
 
-  /** Every 5 s, as long as there is something: what is in the ring goes out, and the spans that are open. */
+  /** Every 5 s, as long as there is something: what is held goes out, and the spans that are open. */
   function watchAge(): void {
-    ageTimer ??= setTimeout(() => {
+    ageTimer ??= setTimeout(async () => {
       ageTimer = undefined;
-      recordOpen();
-      if (ring.usedBytes > 0) scheduleFlush(0);
-      if (open.size > 0 || ring.usedBytes > 0) watchAge();
-    }, AGE_FLUSH_MS);
+      await attach();
+      encode(true);
+      if (isPending()) scheduleFlush(0);
+      if (!spans.isEmpty || isPending()) watchAge();
+    }, tuning.ageMs);
   }
 
   function discard(): void {
     isStopped = true;
-    open.clear();
     clearTimeout(flushTimer);
     clearTimeout(ageTimer);
   }
 
   return {
-    counters,
+    stats: () => ({ ...counters.all(), recorded }),
     nowUs,
-    flush: () => flush(),
-    load,
+    flush,
+    attach,
+    ready: async () => (await attach())?.ready(),
     discard,
     get mode() {
       return isStopped ? 'off' : (recorder?.mode ?? 'starting');
     },
     onStart(span) {
       if (isStopped) return;
-      open.add(span);
+      spans.add(span);
       watchAge();
     },
     onEnd(span) {
-      if (!open.delete(span)) return;
-      counters.add('recorded');
-      push(span);
-      if (ring.usedBytes >= FLUSH_RING_BYTES) scheduleFlush(0);
-      else if (!span.place.parent) scheduleFlush(ROOT_ENDED_FLUSH_MS);
+      if (isStopped) return;
+      recorded++;
+      const bytes = heldBytes + span.heldBytes;
+      if (!recorder && bytes > tuning.ringBytes * (span.statusCode === 2 ? 1 : NORMAL_SHARE)) return drop(span);
+      heldBytes = bytes;
+      if (bytes >= tuning.ringBytes) encode();
+      if (heldBytes >= tuning.flushBytes) scheduleFlush(0);
+      else if (!span.parent) scheduleFlush(tuning.rootEndedMs);
     },
     onIgnored: () => counters.add('ignored'),
-    hide(leaving) {
-      recordOpen();
-      void flush(leaving);
+    hide: (leaving) => void hide(leaving),
+    show: () => void recorder?.show().then(() => scheduleFlush(0)),
+    async forget() {
+      isForgotten = true;
+      discard();
+      spans.sweep(() => false);
+      await recorder?.close();
     },
-    show: () => void exit.giveBack().then(() => scheduleFlush(0)),
     async stop() {
       if (isStopped) return;
-      recordOpen();
       discard();
       await flush();
       // What could not be sent now is kept for the next visit.
-      await flush(false);
+      await hide(false);
       recorder?.close();
     },
   };

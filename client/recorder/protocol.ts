@@ -1,6 +1,6 @@
 /** What the page and the recorder worker say to each other, over Comlink. Spans go through the ring, or as a batch's bytes. */
 
-import type { BatchConfig } from './batcher.ts';
+import type { BatchConfig } from './batch-head.ts';
 import type { Sent } from './outcome.ts';
 
 /** The name that makes `recorder.js` start as a worker; anything else only imports it. */
@@ -17,6 +17,8 @@ export interface RecorderWorker {
   start(config: WorkerConfig): void;
   /** Sends everything in the shared ring; see `Drain.run`. */
   drain(): Promise<void>;
+  /** Serves a producer over `port`; `buffer` is what its ring is in when it is shared. */
+  host(port: MessagePort, buffer: SharedArrayBuffer | null): void;
   /** Sends the copy of a batch; the page releases its records when this says `accepted`. */
   send(bytes: Uint8Array<ArrayBuffer>): Promise<Sent>;
 }

@@ -1,6 +1,6 @@
 /** A span in the form records are written from. */
 
-import type { SpanBody } from '../../model/batch/span-body.ts';
+import type { FlatSpanBody } from '../../model/batch/span-body.ts';
 
 /** What all spans of a trace in this page have in common. */
 export interface TraceIdentity {
@@ -9,20 +9,16 @@ export interface TraceIdentity {
   /** W3C trace flags. */
   readonly flags: number;
   readonly traceState: string;
-}
-
-/** Where a span hangs: its trace, and the id of its parent as two big-endian words, 0 and 0 for none. */
-export interface RecordPlace {
-  readonly trace: TraceIdentity;
-  readonly parent0: number;
-  readonly parent1: number;
-  /** The parent, where it is a span of this page. */
-  readonly parent: object | null;
+  /** The remote parent of those that have no parent in this page, as two big-endian words; 0 and 0 for none. */
+  readonly id0: number;
+  readonly id1: number;
 }
 
 /** What a record is written from. */
-export interface Recordable extends SpanBody {
-  readonly place: RecordPlace;
+export interface Recordable extends FlatSpanBody {
+  readonly trace: TraceIdentity;
+  /** The parent, where it is a span of this page. */
+  readonly parent: { readonly id0: number; readonly id1: number } | null;
   /** The span id as two big-endian words. */
   readonly id0: number;
   readonly id1: number;
@@ -35,6 +31,10 @@ export interface Recordable extends SpanBody {
 export interface OpenRecordable extends Recordable {
   /** Changed since it was last recorded. */
   changed: boolean;
+  /** About as many bytes as it holds. */
+  readonly heldBytes: number;
+  /** The next in the list it is in, see `span-list.ts`. */
+  next: OpenRecordable | null;
 }
 
 /** What a span reports to. Nothing here throws or waits. */
@@ -44,6 +44,8 @@ export interface SpanSink {
   onStart(span: OpenRecordable): void;
   /** To be called once for each span that started. */
   onEnd(span: OpenRecordable): void;
+  /** Resolves when there is room for ordinary spans. */
+  ready(): Promise<void>;
   /** A span was changed after its end, which is ignored. */
   onIgnored(): void;
 }

@@ -22,10 +22,10 @@ export interface Ring {
   /** Bytes that are not released, padding included. */
   readonly usedBytes: number;
   /**
-   * Copies a record in, all or nothing: `record`, the first word of which becomes its length, then `body`. False when
-   * the ring is too full for that priority.
+   * Copies a record of `bytes` bytes in, all or nothing; its first word becomes its length in the ring. False when the
+   * ring is too full for that priority.
    */
-  push(record: Int32Array, body: Uint8Array, priority: Priority): boolean;
+  push(record: Int32Array, bytes: number, priority: Priority): boolean;
   /**
    * Calls `visit` with where each record from `position` on begins, as an index into `words`, until `maxBytes` are
    * passed or there are no more; returns the position after the last. Throws when there is something else, which
@@ -50,17 +50,18 @@ export function createRing(buffer: ArrayBufferLike): Ring {
     get usedBytes() {
       return usedBytes();
     },
-    push(record, body, priority) {
-      const length = (record.length * 4 + body.length + 3) & ~3;
-      const offset = head() & (capacity - 1);
+    push(record, bytes, priority) {
+      const length = (bytes + 3) & ~3;
+      const position = head();
+      const offset = position & (capacity - 1);
       const padding = offset + length > capacity ? capacity - offset : 0;
       if (usedBytes() + padding + length > capacity * SHARES[priority]) return false;
       if (padding > 0) words[offset >> 2] = PADDING;
-      const start = padding > 0 ? 0 : offset;
+      const start = padding > 0 ? 0 : offset >> 2;
       record[0] = length;
-      words.set(record, start >> 2);
-      bytes.set(body, start + record.length * 4);
-      Atomics.store(header, WORD_HEAD, (head() + padding + length) | 0);
+      // For so few words a loop is faster than set() with a view made for it.
+      for (let i = 0; i < length >> 2; i++) words[start + i] = record[i]!;
+      Atomics.store(header, WORD_HEAD, (position + padding + length) | 0);
       return true;
     },
     read(position, maxBytes, visit) {

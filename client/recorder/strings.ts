@@ -9,11 +9,16 @@ import { HEADER_BYTES, headerOf, WORD_CAPACITY, WORD_STRINGS_END } from './memor
 
 /** Longer strings are hardly ever repeated, and their length would take two bytes. */
 const MAX_TABLE_STRING_BYTES = 127;
+/** As many values are remembered as seen once. */
+const SEEN = 256;
 
 /** The producer's side. */
 export interface StringTable {
-  /** The number of `text`, which is added if it is not there; -1 when it has to stand inline. */
-  find(text: string): number;
+  /**
+   * The number of `text`, which is added if it is not there; -1 when it has to stand inline. So does a value that is seen
+   * for the first time: most of those that are seen once are never seen again.
+   */
+  find(text: string, isValue: boolean): number;
   /** To be called only while the ring is empty. */
   startOver(): void;
 }
@@ -22,8 +27,10 @@ export function createStringTable(buffer: ArrayBufferLike): StringTable {
   const header = headerOf(buffer);
   const table = new Uint8Array(buffer, HEADER_BYTES + header[WORD_CAPACITY]!);
   const numbers = new Map<string, number>();
+  const seen: string[] = new Array(SEEN).fill('');
   return {
-    find(text) {
+    find(text, isValue) {
+      if (isValue && isNew(seen, text)) return -1;
       const known = numbers.get(text);
       if (known !== undefined) return known;
       const start = header[WORD_STRINGS_END]!;
@@ -44,6 +51,15 @@ export function createStringTable(buffer: ArrayBufferLike): StringTable {
       Atomics.store(header, WORD_STRINGS_END, 0);
     },
   };
+}
+
+/** True unless `text` was the last one seen of those that share its place. Looks at few of its chars: hashing costs more. */
+function isNew(seen: string[], text: string): boolean {
+  const { length } = text;
+  const place = (length + 31 * text.charCodeAt(length - 1) + 7 * text.charCodeAt(length >> 1)) & (SEEN - 1);
+  if (seen[place] === text) return false;
+  seen[place] = text;
+  return true;
 }
 
 /** The consumer's side: the bytes of the table as they are now. */

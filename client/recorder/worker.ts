@@ -1,34 +1,53 @@
 /** The recorder worker: drains shared memory, or sends the batches the page gives it. Everything it sends is deflated. */
 
 import { expose } from 'comlink';
+import type { BatchConfig } from './batch-head.ts';
 import { deflateBatch } from './deflate.ts';
-import { createDrain } from './drain.ts';
-import { sendWithRetry } from './exporter.ts';
+import { createDrain, type Send } from './drain.ts';
+import { type Fetch, sendWithRetry } from './exporter.ts';
+import { createProducerHost } from './producer-host.ts';
 import type { RecorderWorker, WorkerConfig } from './protocol.ts';
 
 /** Ring bytes in one batch: some 1,000 spans. */
 const MAX_RING_BYTES = 256 * 1024;
 
+/** How a worker sends batches. */
+export interface WorkerTransport {
+  readonly fetch: Fetch;
+  /** The form in which a batch is sent. */
+  pack(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>>;
+}
+
 /** Serves the page that made this worker. */
-export function startWorker(): void {
-  let url = '';
+export function startWorker(transportFor: (config: BatchConfig) => WorkerTransport = deflating): void {
+  let config: BatchConfig;
+  let transport: WorkerTransport;
+  const send: Send = async (bytes, isWanted) =>
+    sendWithRetry(transport.fetch, config.url, await transport.pack(bytes), isWanted);
   let drain: (() => Promise<void>) | null = null;
   const worker: RecorderWorker = {
     start({ batch, buffer }: WorkerConfig) {
-      url = batch.url;
+      config = batch;
+      transport = transportFor(batch);
       if (!buffer) return;
       drain = createDrain({
         buffer,
         config: batch,
         maxRingBytes: MAX_RING_BYTES,
         idle: () => Promise.resolve(),
-        send: async (bytes, isWanted) => sendWithRetry(fetch, url, await deflateBatch(bytes), isWanted),
+        send,
       });
     },
     async drain() {
       await drain?.();
     },
-    send: async (bytes) => sendWithRetry(fetch, url, await deflateBatch(bytes)),
+    host: (port, buffer) => expose(createProducerHost(config, buffer, send), port),
+    send: (bytes) => send(bytes, () => true),
   };
   expose(worker);
+}
+
+/** As the edge takes them. */
+function deflating(): WorkerTransport {
+  return { fetch, pack: deflateBatch };
 }

@@ -4,7 +4,7 @@
  */
 
 import type { ByteWriter } from '../bytes.ts';
-import type { SpanData, SpanDataAttributes, SpanDataValue } from '../span-data.ts';
+import type { SpanData, SpanDataEvent, SpanDataLink, SpanDataValue } from '../span-data.ts';
 import {
   HAS_EXTRAS,
   STATUS_SHIFT,
@@ -20,28 +20,47 @@ import {
   VALUE_UINT,
 } from './format.ts';
 
+/** Keys and values in turn: pairs would cost the page an object for each. */
+export type FlatAttributes = readonly SpanDataValue[];
+
+type Flat<T> = Omit<T, 'attributes'> & { readonly attributes: FlatAttributes };
+export type BodyEvent = Flat<SpanDataEvent>;
+export type BodyLink = Flat<Omit<SpanDataLink, 'traceId' | 'spanId'>> & {
+  /** Trace id and span id as six big-endian words. */
+  readonly ids: readonly number[];
+};
+
 /** The part of a span that its body holds. */
 export type SpanBody = Omit<SpanData, 'traceId' | 'spanId' | 'parentSpanId' | 'startUs' | 'endUs'>;
 
-/** Finds or gives a string its number in the batch's table; -1 when it is not to be in it. */
-export type FindString = (text: string) => number;
+/** The same as the page holds it. */
+export interface FlatSpanBody extends Flat<Omit<SpanBody, 'events' | 'links'>> {
+  readonly events: readonly BodyEvent[];
+  readonly links: readonly BodyLink[];
+}
+
+/**
+ * Finds or gives a string its number in the batch's table; -1 when it is not to be in it. `isValue`: it is a value, which
+ * may be another one each time; names and keys repeat.
+ */
+export type FindString = (text: string, isValue: boolean) => number;
 
 export interface SpanBodyWriter {
   /** `startUs` is what the times of events are relative to. */
-  span(span: SpanBody, startUs: number): void;
-  attributes(attributes: SpanDataAttributes): void;
+  span(span: FlatSpanBody, startUs: number): void;
+  attributes(attributes: FlatAttributes): void;
 }
 
 export function createSpanBodyWriter(out: ByteWriter, find: FindString): SpanBodyWriter {
-  function string(text: string): void {
-    const known = find(text);
+  function string(text: string, isValue = false): void {
+    const known = find(text, isValue);
     if (known >= 0) {
       out.varint(STRING_TABLE + known);
       return;
     }
     // The URLs of a page's resources differ in their last part.
     const cut = text.lastIndexOf('/') + 1;
-    const prefix = cut > 0 ? find(text.slice(0, cut)) : -1;
+    const prefix = cut > 0 ? find(text.slice(0, cut), true) : -1;
     if (prefix >= 0) {
       out.varint(STRING_PREFIXED);
       out.varint(prefix);
@@ -52,7 +71,7 @@ export function createSpanBodyWriter(out: ByteWriter, find: FindString): SpanBod
   function writeValue(value: SpanDataValue): void {
     if (typeof value === 'string') {
       out.u8(VALUE_STRING);
-      string(value);
+      string(value, true);
     } else if (typeof value === 'boolean') {
       out.u8(value ? VALUE_TRUE : VALUE_FALSE);
     } else if (typeof value === 'object') {
@@ -68,11 +87,11 @@ export function createSpanBodyWriter(out: ByteWriter, find: FindString): SpanBod
     }
   }
 
-  function attributes(attributes: SpanDataAttributes): void {
-    out.varint(attributes.length);
-    for (const [key, value] of attributes) {
-      string(key);
-      writeValue(value);
+  function attributes(attributes: FlatAttributes): void {
+    out.varint(attributes.length / 2);
+    for (let i = 0; i < attributes.length; i += 2) {
+      string(attributes[i] as string);
+      writeValue(attributes[i + 1]!);
     }
   }
 
@@ -80,8 +99,9 @@ export function createSpanBodyWriter(out: ByteWriter, find: FindString): SpanBod
     attributes,
     span(span, startUs) {
       const { statusMessage, traceState, events, links } = span;
-      const dropped = [span.droppedAttributes, span.droppedEvents, span.droppedLinks];
-      const hasExtras = !!(statusMessage || traceState || events.length || links.length || dropped.some(Boolean));
+      const { droppedAttributes, droppedEvents, droppedLinks } = span;
+      const dropped = droppedAttributes + droppedEvents + droppedLinks;
+      const hasExtras = statusMessage || traceState || events.length + links.length + dropped > 0;
       out.u8(span.kind | (span.statusCode << STATUS_SHIFT) | (hasExtras ? HAS_EXTRAS : 0));
       out.varint(span.flags);
       string(span.scope);
@@ -98,11 +118,10 @@ export function createSpanBodyWriter(out: ByteWriter, find: FindString): SpanBod
       }
       out.varint(links.length);
       for (const link of links) {
-        out.raw(link.traceId);
-        out.raw(link.spanId);
+        for (const word of link.ids) out.id(word);
         attributes(link.attributes);
       }
-      for (const count of dropped) out.varint(count);
+      for (const count of [droppedAttributes, droppedEvents, droppedLinks]) out.varint(count);
     },
   };
 }

@@ -9,10 +9,10 @@ import type { OpenRecordable } from '../../client/recorder/recordable.ts';
 import { createRing } from '../../client/recorder/ring.ts';
 import { createStringTable } from '../../client/recorder/strings.ts';
 import type { Batch } from '../../model/batch/batch.ts';
-import { createSpanBodyWriter } from '../../model/batch/span-body.ts';
+import { createSpanBodyWriter, type FlatAttributes } from '../../model/batch/span-body.ts';
 import { createByteWriter } from '../../model/bytes.ts';
 import { CLIENT_DROP_REASONS } from '../../model/reasons.ts';
-import type { SpanData } from '../../model/span-data.ts';
+import type { SpanData, SpanDataAttributes } from '../../model/span-data.ts';
 
 export interface RecordedBatch {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -27,7 +27,7 @@ export interface RecordingOptions {
 /** Records the spans of `batch` and encodes them, in the order given unless another is asked for. */
 export function recordBatch(batch: Partial<Batch>, { maxBytes, order }: RecordingOptions = {}): RecordedBatch {
   const { spans = [], resource = [], dropped = {}, goodbye = false } = batch;
-  const buffer = createMemory(false, 4 * 1024 * 1024);
+  const buffer = createMemory(false, 1024 * 1024);
   const ring = createRing(buffer);
   const claim = createClaim(buffer, DRAIN);
   const write = createRecordWriter(ring, createStringTable(buffer));
@@ -35,10 +35,22 @@ export function recordBatch(batch: Partial<Batch>, { maxBytes, order }: Recordin
   claim.check();
   const records = readPending(ring, claim, claim.position, 2 ** 31)?.records ?? [];
   if (order) records.sort(order);
-  const out = createByteWriter();
-  createSpanBodyWriter(out, () => -1).attributes(resource);
   const losses = CLIENT_DROP_REASONS.map((reason) => dropped[reason] ?? 0);
-  return encodeBatch({ buffer, config: { url: '', resource: out.written() }, records, losses, goodbye, maxBytes });
+  return encodeBatch({
+    buffer,
+    config: { url: '', resource: encodeResource(resource) },
+    records,
+    losses,
+    goodbye,
+    maxBytes,
+  });
+}
+
+/** A resource in the form batches carry it. */
+export function encodeResource(resource: SpanDataAttributes): Uint8Array {
+  const out = createByteWriter();
+  createSpanBodyWriter(out, () => -1).attributes(flat(resource));
+  return out.written();
 }
 
 /** A span in the form the page's recorder takes. */
@@ -47,8 +59,30 @@ export function toRecordable(span: SpanData): OpenRecordable {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     return Array.from({ length: bytes.length / 4 }, (_, i) => view.getInt32(4 * i));
   };
-  const [parent0, parent1] = words(span.parentSpanId ?? new Uint8Array(8)) as [number, number];
-  const [id0, id1] = words(span.spanId) as [number, number];
-  const trace = { words: words(span.traceId), flags: span.flags, traceState: span.traceState };
-  return { ...span, changed: true, id0, id1, place: { trace, parent0, parent1, parent: null } };
+  const idOf = (bytes: Uint8Array) => {
+    const [id0, id1] = words(bytes) as [number, number];
+    return { id0, id1 };
+  };
+  const { flags, traceState } = span;
+  const trace = { words: words(span.traceId), flags, traceState, ...idOf(span.parentSpanId ?? new Uint8Array(8)) };
+  const flatten = <T extends { readonly attributes: SpanDataAttributes }>(one: T) => ({
+    ...one,
+    attributes: flat(one.attributes),
+  });
+  return {
+    ...flatten(span),
+    ...idOf(span.spanId),
+    events: span.events.map(flatten),
+    links: span.links.map((link) => ({
+      ids: [...words(link.traceId), ...words(link.spanId)],
+      attributes: flat(link.attributes),
+    })),
+    trace,
+    parent: null,
+    changed: true,
+    heldBytes: 0,
+    next: null,
+  };
 }
+
+const flat = (attributes: SpanDataAttributes) => attributes.flat() as FlatAttributes;

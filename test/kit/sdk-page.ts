@@ -2,13 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import type { Browser, Page } from 'playwright-core';
 import type { InitOptions } from '../../client/api/options.ts';
-import type { Tailrace } from '../../client/api/tailrace.ts';
+import type { ConsentOptions, ConsentTailrace } from '../../client/consent/gate.ts';
 import type { PageKind, Pages } from './pages.ts';
 
 declare global {
-  var tailrace: { init(options: unknown): Tailrace; sdk: Tailrace | null };
+  var tailrace: { init(options: unknown): ConsentTailrace; sdk: ConsentTailrace | null };
   /** The SDK that `openPage` started. */
-  var sdk: Tailrace;
+  var sdk: ConsentTailrace;
 }
 
 export interface SdkPage {
@@ -24,7 +24,7 @@ export interface SdkPageOptions {
   /** Where the SDK is loaded from and, unless `init` says otherwise, sends to. */
   readonly edge: string;
   /** Options of `init`; the document's load is not recorded unless they say so. */
-  readonly init?: Partial<InitOptions>;
+  readonly init?: Partial<InitOptions & ConsentOptions>;
 }
 
 /** Opens a page of a kind and starts the SDK in it. */

@@ -13,7 +13,7 @@ import { ROOT, toolEnv } from '../../scripts/run.ts';
 import { launchChromium } from '../kit/chromium.ts';
 import { startEdge, type TestEdge } from '../kit/edge.ts';
 import { tempDir } from '../kit/temp-dir.ts';
-import { viteApp } from './fixtures/vite-app.ts';
+import { contextApp, viteApp } from './fixtures/vite-app.ts';
 import { workerApp } from './fixtures/worker-app.ts';
 
 const dir = tempDir();
@@ -48,11 +48,11 @@ async function freshProject(name: string, files: Readonly<Record<string, string>
   return project;
 }
 
-/** Gives a project the Workers types it would have installed from the registry. */
-function linkWorkersTypes(project: string): void {
-  const link = join(project, 'node_modules/@cloudflare/workers-types');
-  mkdirSync(dirname(link), { recursive: true });
-  symlinkSync(join(ROOT, 'node_modules/@cloudflare/workers-types'), link);
+/** Gives a project a package that it would have installed from the registry. */
+function link(project: string, name: string): void {
+  const path = join(project, 'node_modules', name);
+  mkdirSync(dirname(path), { recursive: true });
+  symlinkSync(join(ROOT, 'node_modules', name), path);
 }
 
 function storedTrace(traceId: string): Promise<Trace> {
@@ -85,7 +85,10 @@ describe('the tarball', () => {
       expect.arrayContaining([
         ...['package.json', 'LICENSE', 'README.md'],
         ...['dist/sdk/index.js', 'dist/sdk/index.d.ts', 'dist/sdk/recorder.js'],
-        ...['dist/sdk/edge.js', 'dist/sdk/edge.d.ts'],
+        ...['edge', 'context', 'await', 'vite', 'otel', 'otlp', 'consent'].flatMap((name) => [
+          `dist/sdk/${name}.js`,
+          `dist/sdk/${name}.d.ts`,
+        ]),
       ]),
     );
     expect(files.filter((path) => path.endsWith('.ts') && !path.endsWith('.d.ts'))).toEqual([]);
@@ -99,7 +102,10 @@ describe('the tarball', () => {
   it('satisfies are-the-types-wrong, for the modules it is made of', async () => {
     // The recorder is a script for `new Worker`, nobody imports it.
     const args = [tarball, '--profile', 'esm-only', '--exclude-entrypoints', 'recorder', '--no-color'];
-    expect(await tool(ROOT, 'attw', ...args)).toMatch(/"tailrace" .*"tailrace\/edge"/);
+    const verdict = await tool(ROOT, 'attw', ...args);
+    for (const entry of ['', '/edge', '/context', '/await', '/vite', '/otel', '/otlp', '/consent']) {
+      expect(verdict).toContain(`"tailrace${entry}"`);
+    }
   });
 });
 
@@ -157,6 +163,34 @@ describe('in a fresh Vite app', () => {
     await page.close();
   });
 
+  it('keeps the active span across await with the plugin, of both APIs', async () => {
+    const app = await freshProject('context-app', contextApp);
+    link(app, '@opentelemetry/api');
+    await tool(app, 'tsc', '--noEmit');
+    await tool(app, 'vite', 'build', '--logLevel', 'warn');
+    const url = await serve(join(app, 'dist'), {});
+    const page = await browser.newPage();
+    const problems: string[] = [];
+    page.on('pageerror', (error) => problems.push(error.message));
+    await page.goto(`${url}/?edge=${encodeURIComponent(edge.url)}`);
+    await page.waitForFunction('document.body.dataset.flushed === "yes"');
+    const trace = await storedTrace((await page.getAttribute('body', 'data-trace-id'))!);
+    const nameOf = new Map(trace.spans.map(({ spanId, name }) => [spanId, name]));
+    const tree = trace.spans.map(({ name, parentSpanId, scope }) => [name, nameOf.get(parentSpanId ?? ''), scope.name]);
+    expect(tree.sort()).toEqual([
+      ['after a timer', 'outer', 'tailrace'],
+      ['after await', 'inner', 'tailrace'],
+      ['inner', 'outer', 'some-library'],
+      ['outer', undefined, 'tailrace'],
+    ]);
+    expect(problems).toEqual([]);
+    // A map leads from what is served to what was written.
+    const [file] = globSync('dist/assets/index-*.js', { cwd: app });
+    const map = JSON.parse(readFileSync(join(app, `${file}.map`), 'utf8')) as { sourcesContent: string[] };
+    expect(map.sourcesContent).toContain(contextApp['src/main.ts']);
+    await page.close();
+  });
+
   it('can be imported in Node, where it does nothing', async () => {
     const script = `
       const before = Object.getOwnPropertyNames(globalThis).join();
@@ -192,7 +226,7 @@ describe('in a fresh Worker project', () => {
 
   beforeAll(async () => {
     project = await freshProject('worker-app', workerApp);
-    linkWorkersTypes(project);
+    link(project, '@cloudflare/workers-types');
   });
 
   it('has types that check, and refuses wrong options', async () => {

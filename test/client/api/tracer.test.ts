@@ -15,6 +15,7 @@ beforeEach(() => {
   tracer = new Tracer({
     nowUs: () => nowUs,
     onStart() {},
+    ready: async () => {},
     onEnd: (span: OpenRecordable) => ended.push(span as Span),
     onIgnored: () => ignored++,
   });
@@ -34,10 +35,7 @@ describe('a span', () => {
       endUs: 1_005_000,
       statusCode: 2,
       statusMessage: 'no',
-      attributes: [
-        ['a', 2],
-        ['b', ['x', 'y']],
-      ],
+      attributes: ['a', 2, 'b', ['x', 'y']],
       events: [],
     });
     expect(ignored).toBe(5);
@@ -47,7 +45,7 @@ describe('a span', () => {
     const span = tracer.startSpan('work');
     const context = tracer.startSpan('other').context;
     for (let i = 0; i < 130; i++) span.setAttribute(`k${i}`, i).addEvent('e').addLink(context);
-    expect([span.attributes.length, span.events.length, span.links.length]).toEqual([128, 128, 128]);
+    expect([span.attributes.length / 2, span.events.length, span.links.length]).toEqual([128, 128, 128]);
     expect([span.droppedAttributes, span.droppedEvents, span.droppedLinks]).toEqual([2, 2, 2]);
   });
 
@@ -59,16 +57,12 @@ describe('a span', () => {
 
   it('records an exception as OpenTelemetry describes it', () => {
     const span = tracer.startSpan('work').recordException(new TypeError('bad')).recordException('text');
-    expect(span.events.map((event) => new Map(event.attributes))).toEqual([
-      new Map([
-        ['exception.type', 'TypeError'],
-        ['exception.message', 'bad'],
-        ['exception.stacktrace', expect.stringContaining('TypeError: bad')],
-      ]),
-      new Map([
-        ['exception.type', 'Error'],
-        ['exception.message', 'text'],
-      ]),
+    expect(span.events.map((event) => event.attributes)).toEqual([
+      [
+        ...['exception.type', 'TypeError', 'exception.message', 'bad'],
+        ...['exception.stacktrace', expect.stringContaining('TypeError: bad')],
+      ],
+      ['exception.type', 'Error', 'exception.message', 'text'],
     ]);
     expect(span.statusCode).toBe(0);
   });
@@ -91,9 +85,9 @@ describe('the parent', () => {
   it('is the active span, the one given, a remote one, or none', () => {
     tracer.withSpan('outer', (outer) => {
       expect(tracer.current()).toBe(outer);
-      expect(tracer.startSpan('child').place.parent).toBe(outer);
+      expect(tracer.startSpan('child').parent).toBe(outer);
       const root = tracer.startSpan('root', { parent: null });
-      expect(root.place.parent).toBeNull();
+      expect(root.parent).toBeNull();
       expect(root.context.traceId).not.toBe(outer.context.traceId);
       expect(tracer.startSpan('grandchild', { parent: root }).context.traceId).toBe(root.context.traceId);
     });
@@ -105,10 +99,10 @@ describe('the parent', () => {
     };
     const continued = tracer.startSpan('continued', { parent: remote });
     expect(continued.context).toMatchObject({ traceId: remote.traceId, flags: 1, traceState: 'a=b' });
-    expect([continued.place.parent0 >>> 0, continued.place.parent1 >>> 0]).toEqual([0x00f067aa, 0x0ba902b7]);
+    expect([continued.trace.id0 >>> 0, continued.trace.id1 >>> 0]).toEqual([0x00f067aa, 0x0ba902b7]);
     const refused = tracer.startSpan('own', { parent: { ...remote, traceId: 'nonsense' } });
     expect(refused.context.traceId).toMatch(/^[0-9a-f]{32}$/);
-    expect([refused.place.parent0, refused.place.parent1]).toEqual([0, 0]);
+    expect([refused.trace.id0, refused.trace.id1]).toEqual([0, 0]);
     expect(tracer.current()).toBeNull();
   });
 

@@ -8,7 +8,9 @@ import { createRing, type Priority, type Ring } from '../../../client/recorder/r
 
 /** A record of two words and a body: its number, then bytes of that number. */
 function push(ring: Ring, number: number, bodyBytes: number, priority: Priority = 'error'): boolean {
-  return ring.push(Int32Array.of(0, number), new Uint8Array(bodyBytes).fill(number), priority);
+  const words = Int32Array.of(0, number, ...new Int32Array(Math.ceil(bodyBytes / 4)));
+  new Uint8Array(words.buffer).fill(number, 8, 8 + bodyBytes);
+  return ring.push(words, 8 + bodyBytes, priority);
 }
 
 /** The numbers of the records from `position`, with their bodies checked, and the position after them. */

@@ -1,0 +1,3 @@
+/** `tailrace/context`: carries the active span over timers, callbacks, listeners and messages. */
+
+export { carryContext } from './carry.ts';

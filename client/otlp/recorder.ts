@@ -1,0 +1,13 @@
+/** `recorder-otlp.js`: what `recorder.js` is, but as a worker it sends OTLP. */
+
+import { WORKER_NAME } from '../recorder/protocol.ts';
+import { startWorker } from '../recorder/worker.ts';
+import { otlpFetch } from './transport.ts';
+
+export { recordLoad } from '../instrument/record-load.ts';
+export { clearOffline } from '../recorder/offline.ts';
+export { createPageRecorder } from '../recorder/page-recorder.ts';
+
+if (typeof document === 'undefined' && (globalThis as { name?: string }).name === WORKER_NAME) {
+  startWorker(({ headers = {} }) => ({ fetch: otlpFetch(fetch, headers), pack: async (bytes) => bytes }));
+}

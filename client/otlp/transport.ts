@@ -1,0 +1,41 @@
+/** Sends batches as OTLP: all that makes, keeps and resends them stays as it is. */
+
+import type { Fetch } from '../recorder/exporter.ts';
+import { toOtlp } from './to-otlp.ts';
+
+type Headers = Readonly<Record<string, string>>;
+
+/** What browsers let keepalive requests have in flight together (https://fetch.spec.whatwg.org/). */
+const KEEPALIVE_BYTES = 64 * 1024;
+
+/** A `fetch` for requests whose bodies are batches. One without a span to send is answered here. */
+export function otlpFetch(fetch: Fetch, headers: Headers): Fetch {
+  return async (url, init) => {
+    const body = toOtlp(init.body as Uint8Array<ArrayBuffer>);
+    return body ? fetch(url, requestOf(init, body, headers)) : new Response();
+  };
+}
+
+/**
+ * In place of `navigator.sendBeacon`, which can neither send headers nor be told that the body is protobuf without
+ * losing it. False when there is no room: OTLP is some four times as large as the batch.
+ */
+export function createBeacon(fetch: Fetch, headers: Headers): (url: string, batch: Uint8Array<ArrayBuffer>) => boolean {
+  let inFlightBytes = 0;
+  return (url, batch) => {
+    const body = toOtlp(batch);
+    if (!body) return true;
+    if (inFlightBytes + body.length > KEEPALIVE_BYTES) return false;
+    inFlightBytes += body.length;
+    const done = () => {
+      inFlightBytes -= body.length;
+    };
+    const init = { method: 'POST', keepalive: true, credentials: 'omit' } as const;
+    fetch(url, requestOf(init, body, headers)).then(done, done);
+    return true;
+  };
+}
+
+function requestOf(init: RequestInit, body: Uint8Array<ArrayBuffer>, headers: Headers): RequestInit {
+  return { ...init, body, headers: { ...headers, 'content-type': 'application/x-protobuf' } };
+}

@@ -1,0 +1,106 @@
+/**
+ * The page's half of the recorder, loaded by `import()` when there is something to send: the ring, what writes into it,
+ * and the exit. Which mode the page allows is found out meanwhile.
+ */
+
+import { type Recorder as Attached, attachRecorder, type RecorderHost } from './attach.ts';
+import { createClaim, EXIT } from './claim.ts';
+import { createExit, type Exit } from './exit.ts';
+import { createMemory } from './memory.ts';
+import type { RecorderMode } from './mode.ts';
+import { type Line, offerTo } from './offer.ts';
+import { createRingProducer, type RingProducer } from './ring-producer.ts';
+import type { Tuning } from './tuning.ts';
+
+export interface PageRecorder extends Omit<RingProducer, 'ready'> {
+  readonly mode: RecorderMode | 'starting';
+  /** Resolves when there is room for ordinary spans. */
+  ready(): Promise<void>;
+  /** Lets a user's worker record into a ring of its own. */
+  attachProducer(line: Line): void;
+  /**
+   * Sends what is in the ring. `leaving` is given while the page is being hidden: then it has to be on its way before this
+   * returns, and the page may not see an answer.
+   */
+  flush(leaving?: boolean): Promise<void>;
+  /** The page is visible again. */
+  show(): Promise<void>;
+  /** Ends all sending, also what is under way where that can be. */
+  close(): Promise<void>;
+}
+
+/** What the page gives. */
+export interface PageHost extends Omit<RecorderHost, 'buffer'> {
+  readonly tuning?: Tuning | undefined;
+}
+
+/** What of it a page needs that is left before there is a recorder. */
+export type EarlyHost = Pick<PageHost, 'config'> & Partial<Pick<PageHost, 'beforeRecord' | 'beacon'>>;
+
+/** `counts` is what has been counted before. */
+export function createPageRecorder(options: PageHost, counts: Int32Array): PageRecorder {
+  const { config, tuning } = options;
+  const allocate = (isShared: boolean) => createMemory(isShared, tuning?.ringBytes);
+  const buffer = allocate(globalThis.crossOriginIsolated && 'SharedArrayBuffer' in globalThis);
+  const host = { ...options, buffer };
+  const producer = createRingProducer(buffer);
+  const { counters } = producer;
+  counters.words.set(counts);
+  let attached: Attached | null = null;
+  const attaching = attachRecorder(host).then((recorder) => {
+    attached = recorder;
+    return recorder;
+  });
+  const exitOf = (buffer: ArrayBufferLike) =>
+    createExit({ buffer, config, recorder: () => attached, beacon: options.beacon });
+  const exit = exitOf(buffer);
+  /** Of the workers whose rings the page can see. */
+  const others: Exit[] = [];
+
+  async function flush(leaving?: boolean): Promise<void> {
+    try {
+      if (leaving !== undefined || exit.isActive) {
+        await Promise.all([exit, ...others].map((one) => one.send(!!leaving)));
+      } else if (!producer.isEmpty) await (await attaching).flush();
+    } catch {
+      counters.add('encode_failed');
+    }
+  }
+
+  return {
+    ...producer,
+    push(span) {
+      if (options.beforeRecord?.(span) !== false) return producer.push(span);
+      span.changed = false;
+      counters.add('encode_failed');
+    },
+    get mode() {
+      return attached?.mode ?? 'starting';
+    },
+    get isEmpty() {
+      return producer.isEmpty;
+    },
+    flush,
+    ready: () => producer.ready(flush),
+    async attachProducer(line) {
+      const recorder = await attaching;
+      offerTo(line, () => {
+        const { port1, port2 } = new MessageChannel();
+        // Shared workers share with no page.
+        const shared = recorder.mode === 'shared' && line instanceof Worker ? allocate(true) : null;
+        const buffer = shared as SharedArrayBuffer | null;
+        if (buffer) others.push(exitOf(buffer));
+        recorder.host(port1, buffer);
+        return { port: port2, config, buffer };
+      });
+    },
+    async show() {
+      await Promise.all([exit, ...others].map((one) => one.giveBack()));
+    },
+    async close() {
+      // Whoever is sending has lost its role to nobody.
+      createClaim(buffer, EXIT).take();
+      (await attaching).close();
+    },
+  };
+}
