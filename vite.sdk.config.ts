@@ -13,7 +13,7 @@ const PACKAGE = 'dist/sdk';
 const SITE = 'dist/site/sdk';
 
 /** The recorder stays a file of its own beside the page's module, found by its name. */
-const recorderBeside: Plugin = {
+export const recorderBeside: Plugin = {
   name: 'recorder-beside',
   enforce: 'pre',
   resolveId: (id) => (id.endsWith('/recorder/entry.ts') ? { id: './recorder.js', external: 'relative' } : null),

@@ -28,6 +28,8 @@ export interface ByteWriter {
   /** A signed integer of at most 52 bits, small magnitudes short. */
   zigzag(value: number): void;
   f64(value: number): void;
+  /** 32 bits, big-endian as in an id. */
+  id(word: number): void;
   raw(bytes: Uint8Array): void;
   /** UTF-8 after its length in bytes. */
   text(text: string): void;
@@ -97,6 +99,10 @@ export function createByteWriter(maxBytes = Number.POSITIVE_INFINITY, buffer = n
     zigzag: (value) => varint(value < 0 ? -2 * value - 1 : 2 * value),
     // All platforms we run on are little-endian.
     f64: (value) => raw(new Uint8Array(new Float64Array([value]).buffer)),
+    id(word) {
+      reserve(4);
+      for (let shift = 24; shift >= 0; shift -= 8) buffer[length++] = word >> shift;
+    },
     raw,
     text(text) {
       if (shortAscii(text)) return;

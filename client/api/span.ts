@@ -221,7 +221,7 @@ export class Span implements OpenRecordable {
     if (Array.isArray(value)) {
       const type = typeof value[0];
       const list = value.every((item) => typeof item === type && type !== 'object') ? [...value] : value.map(asText);
-      for (const item of list) this.heldBytes += typeof item === 'string' ? item.length : ITEM_BYTES;
+      this.heldBytes += asText(list).length;
       return list as SpanDataValue;
     }
     const text = typeof value === 'string' ? value : asText(value);

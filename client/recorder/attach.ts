@@ -4,7 +4,7 @@
  */
 
 import { transfer, wrap } from 'comlink';
-import type { BatchConfig } from './batcher.ts';
+import type { BatchConfig } from './batch-head.ts';
 import { Counters } from './counters.ts';
 import { createDrain, type Send } from './drain.ts';
 import { type Fetch, sendOnce, sendWithRetry } from './exporter.ts';

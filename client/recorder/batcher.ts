@@ -1,34 +1,20 @@
 /** Makes a batch (`docs/wire-format.md`) out of records in the ring. Synchronous and small: the page does it at exit. */
 
 import {
-  GOODBYE,
-  HAS_UNSAMPLED,
-  LOSS_END,
-  LOSS_REASON,
-  MAGIC,
   PARENT_BACK,
   PARENT_LITERAL,
   PARENT_NONE,
   TRACE_END,
   TRACE_KNOWN,
   TRACE_NEW,
-  VERSION,
 } from '../../model/batch/format.ts';
 import { createByteWriter } from '../../model/bytes.ts';
-import { createClock } from '../api/clock.ts';
+import { type BatchConfig, batchTimeUs, writeHead } from './batch-head.ts';
 import type { Losses } from './counters.ts';
 import type { PendingRecord } from './pending.ts';
 import { RECORD_BODY, RECORD_PARENT, RECORD_SPAN, RECORD_TRACE, RECORD_WORDS } from './record.ts';
 import { createRing } from './ring.ts';
 import { readStrings } from './strings.ts';
-
-/** What is the same in all batches of a page. Travels to the worker once. */
-export interface BatchConfig {
-  /** Where batches are sent to, key included. */
-  readonly url: string;
-  /** The resource's attributes, encoded. */
-  readonly resource: Uint8Array;
-}
 
 export interface BatchDraft {
   readonly buffer: ArrayBufferLike;
@@ -57,58 +43,50 @@ export function encodeBatch({
 }: BatchDraft): EncodedBatch {
   const { words, bytes } = createRing(buffer);
   const out = createByteWriter();
-  for (const byte of MAGIC) out.u8(byte);
-  out.u8(VERSION);
-  // Nothing is left out for sampling in the page: unsampled spans travel with their flag.
-  out.u8(HAS_UNSAMPLED | (goodbye ? GOODBYE : 0));
-  let previousStartUs = Math.round(createClock().nowUs());
-  out.varint(previousStartUs);
-  const strings = readStrings(buffer);
-  out.varint(strings.length);
-  out.raw(strings);
-  out.raw(config.resource);
-  losses.forEach((count, i) => {
-    if (count === 0) return;
-    out.varint(LOSS_REASON + i);
-    out.varint(count);
-  });
-  out.varint(LOSS_END);
-
+  const sentUs = batchTimeUs();
+  writeHead(out, sentUs, readStrings(buffer), config, losses, goodbye);
   const traces = new Map<string, number>();
-  const spans = new Map<string, number>();
-  let spanCount = 0;
+  /** Numbers of spans by the second word of their id, and the first words by number. */
+  const spans = new Map<number, number>();
+  const firstWords: number[] = [];
+  let previousStartUs = sentUs;
   for (const { index, startUs, endUs } of records) {
-    const length = out.length;
-    const id = (at: number, size: number) => words.subarray(index + at, index + at + size);
-    const raw = (at: number, size: number) => out.raw(bytes.subarray((index + at) * 4, (index + at) * 4 + size));
-    const traceId = id(RECORD_TRACE, 4).join();
+    const { length } = out;
+    const ids = (at: number, count: number) => {
+      for (let i = index + at; i < index + at + count; i++) out.id(words[i]!);
+    };
+    const at = index + RECORD_TRACE;
+    const traceId = `${words[at]},${words[at + 1]},${words[at + 2]},${words[at + 3]}`;
     const trace = traces.get(traceId);
     if (trace === undefined) {
       traces.set(traceId, traces.size);
       out.varint(TRACE_NEW);
-      raw(RECORD_TRACE, 16);
+      ids(RECORD_TRACE, 4);
     } else out.varint(TRACE_KNOWN + trace);
-    raw(RECORD_SPAN, 8);
-    const parentId = id(RECORD_PARENT, 2).join();
-    const parent = spans.get(parentId);
-    if (parent !== undefined) out.varint(PARENT_BACK + spanCount - parent);
-    else if (parentId === '0,0') out.varint(PARENT_NONE);
+    ids(RECORD_SPAN, 2);
+    const parent0 = words[index + RECORD_PARENT]!;
+    const parent1 = words[index + RECORD_PARENT + 1]!;
+    const parent = spans.get(parent1);
+    if (parent !== undefined && firstWords[parent] === parent0) {
+      out.varint(PARENT_BACK + firstWords.length - parent);
+    } else if (parent0 === 0 && parent1 === 0) out.varint(PARENT_NONE);
     else {
       out.varint(PARENT_LITERAL);
-      raw(RECORD_PARENT, 8);
+      ids(RECORD_PARENT, 2);
     }
-    spans.set(id(RECORD_SPAN, 2).join(), spanCount);
     out.zigzag(startUs - previousStartUs);
     out.varint(endUs < 0 ? 0 : Math.max(0, endUs - startUs) + 1);
-    raw(RECORD_WORDS, words[index + RECORD_BODY]! >> 1);
+    const body = (index + RECORD_WORDS) * 4;
+    out.raw(bytes.subarray(body, body + (words[index + RECORD_BODY]! >> 1)));
     // The end takes one byte more.
     if (out.length >= maxBytes) {
       out.truncate(length);
       break;
     }
+    spans.set(words[index + RECORD_SPAN + 1]!, firstWords.length);
+    firstWords.push(words[index + RECORD_SPAN]!);
     previousStartUs = startUs;
-    spanCount++;
   }
   out.varint(TRACE_END);
-  return { bytes: out.written().slice(), spanCount };
+  return { bytes: out.written().slice(), spanCount: firstWords.length };
 }

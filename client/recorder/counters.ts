@@ -5,7 +5,7 @@ import type { Stats } from '../api/tailrace.ts';
 import { headerOf, WORD_COUNTERS } from './memory.ts';
 
 /** Each has a word in the header, in this order: the reasons why spans are lost, and what else is counted. */
-const NAMES = [...CLIENT_DROP_REASONS, 'recorded', 'accepted', 'saved', 'ignored'] as const;
+const NAMES = [...CLIENT_DROP_REASONS, 'accepted', 'saved', 'ignored'] as const;
 type Counter = (typeof NAMES)[number];
 /** Then, for each reason, how many of the lost the edge knows of. */
 const REPORTED = WORD_COUNTERS + NAMES.length;
@@ -24,7 +24,7 @@ export class Counters {
     Atomics.add(this.#header, WORD_COUNTERS + NAMES.indexOf(name), count);
   }
 
-  all(): Stats {
+  all(): Omit<Stats, 'recorded'> {
     const counts = NAMES.map((name, i) => [name, Atomics.load(this.#header, WORD_COUNTERS + i)]);
     return Object.fromEntries(counts);
   }

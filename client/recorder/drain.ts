@@ -4,7 +4,8 @@
  */
 
 import { createClock } from '../api/clock.ts';
-import { type BatchConfig, encodeBatch } from './batcher.ts';
+import type { BatchConfig } from './batch-head.ts';
+import { encodeBatch } from './batcher.ts';
 import { createClaim, DRAIN } from './claim.ts';
 import { Counters } from './counters.ts';
 import type { Sent } from './outcome.ts';

@@ -5,17 +5,15 @@
  */
 
 import type { Recorder } from './attach.ts';
-import { type BatchConfig, encodeBatch } from './batcher.ts';
+import type { BatchConfig } from './batch-head.ts';
+import { encodeBatch } from './batcher.ts';
 import { createClaim, DRAIN, EXIT } from './claim.ts';
 import { Counters } from './counters.ts';
+import { EXIT_BUDGET_BYTES, MIN_PIECE_BYTES } from './early-exit.ts';
 import { CONTENT_TYPE, type Outcome } from './outcome.ts';
 import { byImportance, type PendingRecord, readPending } from './pending.ts';
 import { createRing } from './ring.ts';
 
-/** What browsers let keepalive requests and beacons have in flight together (https://fetch.spec.whatwg.org/). */
-const EXIT_BUDGET_BYTES = 64 * 1024;
-/** Below this there is hardly room for a span beside the resource. */
-const MIN_PIECE_BYTES = 2048;
 /** What cannot be sent is stored in batches of this size, which the edge takes. */
 const SAVED_BATCH_BYTES = 256 * 1024;
 

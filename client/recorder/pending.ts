@@ -1,8 +1,9 @@
 /** Finds the records that a consumer has to deliver. They leave the ring when they are released, not when they are read. */
 
 import type { Claim } from './claim.ts';
-import { RECORD_BODY, RECORD_TIMES, RECORD_TRACE, SLOW_US } from './record.ts';
+import { RECORD_BODY, RECORD_TIMES, RECORD_TRACE } from './record.ts';
 import type { Ring } from './ring.ts';
+import { SLOW_US } from './span-traits.ts';
 
 /** A record that is in the ring. */
 export interface PendingRecord {

@@ -1,25 +1,24 @@
 /**
- * The page's end of the ring: pushes a record for each span, and decides when what was pushed has to be sent. Spans are
- * encoded not when they end but all together before they are sent, or when too much is held: that is not the page's busiest
- * moment, and costs less (ADR 60).
+ * What the page does with its spans: keeps them, and decides when they have to be sent. They are encoded not when they end
+ * but together before they are sent: that is not the page's busiest moment, costs less, and lets what encodes be loaded
+ * later (ADR 60).
  */
 
 import type { Stats } from '../api/tailrace.ts';
-import type { Recorder, RecorderHost } from './attach.ts';
+import type { RecorderHost } from './attach.ts';
 import { Counters } from './counters.ts';
-import { createExit } from './exit.ts';
+import { sendEarly } from './early-exit.ts';
 import type { RecorderMode } from './mode.ts';
-import { createRecordWriter } from './record.ts';
+import type { PageRecorder } from './page-recorder.ts';
 import type { OpenRecordable, SpanSink } from './recordable.ts';
-import { createRing } from './ring.ts';
 import { SpanList } from './span-list.ts';
-import { createStringTable } from './strings.ts';
+import { priorityOf } from './span-traits.ts';
 
 const ROOT_ENDED_FLUSH_MS = 500;
 const AGE_FLUSH_MS = 5_000;
-/** This much, in the ring or on the way to it, is sent without waiting. */
+/** This much is sent without waiting. */
 const FLUSH_BYTES = 256 * 1024;
-/** This much is held of spans that have ended and are not encoded. */
+/** No more is held of spans that have ended and are not encoded. */
 const MAX_HELD_BYTES = 1024 * 1024;
 
 type RecorderModule = typeof import('./entry.ts');
@@ -51,14 +50,11 @@ export interface Producer extends SpanSink {
 export function createProducer(options: ProducerOptions): Producer {
   const { buffer, config, nowUs } = options;
   const counters = new Counters(buffer);
-  const ring = createRing(buffer);
-  const write = createRecordWriter(ring, createStringTable(buffer));
-  const exit = createExit({ buffer, config, recorder: () => recorder });
   const spans = new SpanList();
   /** What is held by those that have ended and are not encoded. */
   let heldBytes = 0;
-  let recorder: Recorder | null = null;
-  let attaching: Promise<Recorder | null> | null = null;
+  let recorded = 0;
+  let recorder: PageRecorder | null = null;
   let flushTimer: ReturnType<typeof setTimeout> | undefined;
   let flushDelayMs = Number.POSITIVE_INFINITY;
   let isFlushing = false;
@@ -66,49 +62,51 @@ export function createProducer(options: ProducerOptions): Producer {
   let isStopped = false;
 
   const load = () => options.loadRecorder().catch(() => null);
+  /** There is something that has not been delivered. */
+  const isPending = () => heldBytes > 0 || recorder?.isEmpty === false;
 
-  /** Starts the recorder; null when its file cannot be loaded now. */
-  function attach(): Promise<Recorder | null> {
-    attaching ??= load().then(async (file) => {
-      recorder = file && (await file.attachRecorder(options));
-      if (!file) attaching = null;
-      return recorder;
-    });
-    return attaching;
+  /** Starts the recorder, unless its file cannot be loaded now. */
+  async function attach(): Promise<void> {
+    const file = await load();
+    if (file) recorder ??= file.createPageRecorder(options);
   }
 
-  /** `leaving` is given while the page is being hidden: then it has to be done before this returns. */
-  async function flush(leaving?: boolean): Promise<void> {
-    try {
-      encode();
-      if (ring.usedBytes === 0) return;
-      if (leaving !== undefined || exit.isActive) await exit.send(!!leaving);
-      else await (await attach())?.flush();
-    } catch {
-      counters.add('encode_failed');
-    }
-  }
-
-  function push(span: OpenRecordable): void {
-    span.changed = false;
-    try {
-      if (!write(span)) counters.add('ring_full');
-    } catch (error) {
-      // Otherwise user code gave something that no type allows.
-      counters.add(error instanceof RangeError ? 'span_too_large' : 'encode_failed');
-    }
-  }
-
-  /** Pushes the spans that have ended, and with `isAll` those that are open and have changed. */
+  /** Records the spans that have ended, and with `isAll` also those that are open and have changed. */
   function encode(isAll = false): void {
-    let count = 0;
+    const push = recorder?.push;
+    if (!push) return;
+    heldBytes = 0;
     spans.sweep((span) => {
       const isOpen = span.endUs === null;
-      if (!isOpen) count++;
       if (!isOpen || (isAll && span.changed)) push(span);
+      return isOpen;
     });
+  }
+
+  /** Gives up ordinary spans, and all others if those are too many: the recorder is not there to take them. */
+  function shed(isWanted = (span: OpenRecordable) => priorityOf(span) !== 'normal'): void {
     heldBytes = 0;
-    if (count > 0) counters.add('recorded', count);
+    spans.sweep((span) => {
+      const isOpen = span.endUs === null;
+      const isKept = isOpen || isWanted(span);
+      if (!isKept) counters.add('ring_full');
+      else if (!isOpen) heldBytes += span.heldBytes;
+      return isKept;
+    });
+    if (heldBytes > MAX_HELD_BYTES / 2) shed(() => false);
+  }
+
+  async function flush(): Promise<void> {
+    if (!recorder && isPending()) await attach();
+    encode();
+    await recorder?.flush();
+  }
+
+  async function hide(leaving: boolean): Promise<void> {
+    encode(true);
+    if (recorder) return recorder.flush(leaving);
+    heldBytes = 0;
+    sendEarly(spans, config, counters, leaving);
   }
 
   /** One timer, at the earliest of what was asked for; while a flush is under way it will see to the rest. */
@@ -125,13 +123,14 @@ export function createProducer(options: ProducerOptions): Producer {
     }, delayMs);
   }
 
-  /** Every 5 s, as long as there is something: what is in the ring goes out, and the spans that are open. */
+  /** Every 5 s, as long as there is something: what is held goes out, and the spans that are open. */
   function watchAge(): void {
-    ageTimer ??= setTimeout(() => {
+    ageTimer ??= setTimeout(async () => {
       ageTimer = undefined;
+      if (!recorder) await attach();
       encode(true);
-      if (ring.usedBytes > 0) scheduleFlush(0);
-      if (!spans.isEmpty || ring.usedBytes > 0) watchAge();
+      if (isPending()) scheduleFlush(0);
+      if (!spans.isEmpty || isPending()) watchAge();
     }, AGE_FLUSH_MS);
   }
 
@@ -142,12 +141,9 @@ export function createProducer(options: ProducerOptions): Producer {
   }
 
   return {
+    stats: () => ({ ...counters.all(), recorded }),
     nowUs,
-    stats() {
-      encode();
-      return counters.all();
-    },
-    flush: () => flush(),
+    flush,
     load,
     discard,
     get mode() {
@@ -160,24 +156,25 @@ export function createProducer(options: ProducerOptions): Producer {
     },
     onEnd(span) {
       if (isStopped) return;
+      recorded++;
       heldBytes += span.heldBytes;
-      if (heldBytes >= MAX_HELD_BYTES) encode();
+      if (heldBytes >= MAX_HELD_BYTES) {
+        if (recorder) encode();
+        else shed();
+      }
       if (heldBytes >= FLUSH_BYTES) scheduleFlush(0);
       else if (!span.parent) scheduleFlush(ROOT_ENDED_FLUSH_MS);
     },
     onIgnored: () => counters.add('ignored'),
-    hide(leaving) {
-      encode(true);
-      void flush(leaving);
-    },
-    show: () => void exit.giveBack().then(() => scheduleFlush(0)),
+    hide: (leaving) => void hide(leaving),
+    show: () => void recorder?.show().then(() => scheduleFlush(0)),
     async stop() {
       if (isStopped) return;
       encode(true);
       discard();
       await flush();
       // What could not be sent now is kept for the next visit.
-      await flush(false);
+      await hide(false);
       recorder?.close();
     },
   };

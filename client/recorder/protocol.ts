@@ -1,6 +1,6 @@
 /** What the page and the recorder worker say to each other, over Comlink. Spans go through the ring, or as a batch's bytes. */
 
-import type { BatchConfig } from './batcher.ts';
+import type { BatchConfig } from './batch-head.ts';
 import type { Sent } from './outcome.ts';
 
 /** The name that makes `recorder.js` start as a worker; anything else only imports it. */

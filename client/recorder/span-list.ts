@@ -19,16 +19,15 @@ export class SpanList {
     this.#last = span;
   }
 
-  /** Calls `visit` with each, and forgets those that have ended. */
-  sweep(visit: (span: OpenRecordable) => void): void {
+  /** Calls `keep` with each, and forgets those that it does not keep. */
+  sweep(keep: (span: OpenRecordable) => boolean): void {
     let span = this.#first;
     this.#first = null;
     this.#last = null;
     while (span) {
       const { next } = span;
       span.next = null;
-      if (span.endUs === null) this.add(span);
-      visit(span);
+      if (keep(span)) this.add(span);
       span = next;
     }
   }

@@ -1,0 +1,43 @@
+/** The head of a batch (`docs/wire-format.md`): everything before its spans. */
+
+import { GOODBYE, HAS_UNSAMPLED, LOSS_END, LOSS_REASON, MAGIC, VERSION } from '../../model/batch/format.ts';
+import type { ByteWriter } from '../../model/bytes.ts';
+import { createClock } from '../api/clock.ts';
+import type { Losses } from './counters.ts';
+
+/** What is the same in all batches of a page. Travels to the worker once. */
+export interface BatchConfig {
+  /** Where batches are sent to, key included. */
+  readonly url: string;
+  /** The resource's attributes, encoded. */
+  readonly resource: Uint8Array;
+}
+
+export function batchTimeUs(): number {
+  return Math.round(createClock().nowUs());
+}
+
+/** Writes a batch's head. `goodbye`: the page is going away. */
+export function writeHead(
+  out: ByteWriter,
+  sentUs: number,
+  strings: Uint8Array,
+  config: BatchConfig,
+  losses: Losses,
+  goodbye: boolean | undefined,
+): void {
+  for (const byte of MAGIC) out.u8(byte);
+  out.u8(VERSION);
+  // Nothing is left out for sampling in the page: unsampled spans travel with their flag.
+  out.u8(HAS_UNSAMPLED | (goodbye ? GOODBYE : 0));
+  out.varint(sentUs);
+  out.varint(strings.length);
+  out.raw(strings);
+  out.raw(config.resource);
+  losses.forEach((count, i) => {
+    if (count === 0) return;
+    out.varint(LOSS_REASON + i);
+    out.varint(count);
+  });
+  out.varint(LOSS_END);
+}
