@@ -55,13 +55,13 @@ export function browserBuild(outDir: string, lib: LibraryOptions, plugins: Plugi
   };
 }
 
-export const recorder = {
+const recorder = {
   entry: 'client/recorder/entry.ts',
   formats: ['es'],
   fileName: () => 'recorder.js',
 } satisfies LibraryOptions;
 
-export const script = {
+const script = {
   entry: 'client/script.ts',
   formats: ['iife'],
   name: 'tailrace',

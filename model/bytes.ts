@@ -106,7 +106,7 @@ export function createByteWriter(maxBytes = Number.POSITIVE_INFINITY, buffer = n
     raw,
     text(text) {
       if (shortAscii(text)) return;
-      const bytes = encodeText(text);
+      const bytes = encoder.encode(text);
       varint(bytes.length);
       raw(bytes);
     },

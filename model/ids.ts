@@ -24,12 +24,12 @@ export function parseHex(text: string): Uint8Array | null {
 
 /** 32 lower-case hex digits that are not all zero. */
 export function isTraceId(text: string): boolean {
-  return /^[0-9a-f]{32}$/.test(text) && text !== '00000000000000000000000000000000';
+  return /^(?!0{32})[0-9a-f]{32}$/.test(text);
 }
 
 /** 16 lower-case hex digits that are not all zero. */
 export function isSpanId(text: string): boolean {
-  return /^[0-9a-f]{16}$/.test(text) && text !== '0000000000000000';
+  return /^(?!0{16})[0-9a-f]{16}$/.test(text);
 }
 
 /** True when `length` bytes from `offset` are all zero. */

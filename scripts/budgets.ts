@@ -20,7 +20,7 @@ export const BUDGETS: readonly Budget[] = [
 ];
 
 /** What a page downloads in any case: `init`, tracer, ring, batches, exit. */
-export const PAGE_CORE_BYTES: number = 6912;
+export const PAGE_CORE_BYTES: number = 5 * 1024;
 
 /** A part of the page's SDK that can be switched off. */
 export interface PageFeature {

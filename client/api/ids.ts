@@ -7,28 +7,20 @@ let used = POOL_WORDS;
 
 /** A random word that is not 0, so that an id made of such words is never "no id". */
 export function randomWord(): number {
-  for (;;) {
-    if (used === POOL_WORDS) {
-      pool ??= new Int32Array(POOL_WORDS);
-      crypto.getRandomValues(pool);
-      used = 0;
-    }
-    const word = pool![used++]!;
-    if (word !== 0) return word;
+  if (used === POOL_WORDS) {
+    pool ??= new Int32Array(POOL_WORDS);
+    crypto.getRandomValues(pool);
+    used = 0;
   }
+  return pool![used++] || randomWord();
 }
 
-/** A big-endian word as 8 hex digits. */
-export function wordToHex(word: number): string {
-  return (word >>> 0).toString(16).padStart(8, '0');
+/** Big-endian words, each as 8 hex digits. */
+export function wordsToHex(words: readonly number[]): string {
+  return words.map((word) => (word >>> 0).toString(16).padStart(8, '0')).join('');
 }
 
-/** 8 hex digits at `index` of `hex` as a big-endian word. */
-export function hexToWord(hex: string, index: number): number {
-  return Number.parseInt(hex.slice(8 * index, 8 * index + 8), 16) | 0;
-}
-
-/** Pairs of hex digits as bytes; `hex` must be well-formed. */
-export function hexToBytes(hex: string): Uint8Array {
-  return Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+/** Groups of 8 hex digits as big-endian words; `hex` must be well-formed. */
+export function hexToWords(hex: string): number[] {
+  return (hex.match(/.{8}/g) ?? []).map((digits) => Number.parseInt(digits, 16) | 0);
 }

@@ -5,11 +5,10 @@ import { createByteWriter } from '../../model/bytes.ts';
 import { instrumentClicks } from '../instrument/click.ts';
 import { instrumentDocumentLoad } from '../instrument/document-load.ts';
 import { instrumentFetch } from '../instrument/fetch.ts';
-import { createMemory } from '../recorder/memory.ts';
 import { createProducer, type ProducerOptions } from '../recorder/producer.ts';
 import { asText } from './anything.ts';
 import { createClock } from './clock.ts';
-import { randomWord, wordToHex } from './ids.ts';
+import { randomWord, wordsToHex } from './ids.ts';
 import { findOptionsFault, type InitOptions } from './options.ts';
 import { followPage } from './page.ts';
 import type { Tailrace } from './tailrace.ts';
@@ -49,9 +48,6 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
   const producer = createProducer({
     ...file,
     nowUs: clock.nowUs,
-    buffer: isOn
-      ? createMemory(globalThis.crossOriginIsolated && 'SharedArrayBuffer' in globalThis)
-      : createMemory(false, 64, 0),
     config: { url: `${endpoint}/v1/batch?key=${encodeURIComponent(key)}`, resource: encodeResource(options) },
     fetch: globalThis.fetch?.bind(globalThis),
   });
@@ -86,7 +82,7 @@ function encodeResource({ serviceName, resource }: InitOptions): Uint8Array {
   const attributes = {
     ...resource,
     'service.name': serviceName,
-    'service.instance.id': wordToHex(randomWord()) + wordToHex(randomWord()),
+    'service.instance.id': wordsToHex([randomWord(), randomWord()]),
     'telemetry.sdk.name': 'tailrace',
     'telemetry.sdk.language': 'webjs',
   };

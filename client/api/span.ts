@@ -6,7 +6,7 @@ import type { SpanDataValue } from '../../model/span-data.ts';
 import type { TraceContext } from '../propagation/w3c.ts';
 import type { OpenRecordable, SpanSink, TraceIdentity } from '../recorder/recordable.ts';
 import { asError, asText } from './anything.ts';
-import { hexToBytes, randomWord, wordToHex } from './ids.ts';
+import { hexToWords, randomWord, wordsToHex } from './ids.ts';
 
 /** How many attributes, events and links, each, a span may hold; more are counted and left out. */
 const MAX_ITEMS = 128;
@@ -89,8 +89,8 @@ export class Span implements OpenRecordable {
   get context(): TraceContext {
     const { words, flags, traceState } = this.trace;
     return {
-      traceId: words.map(wordToHex).join(''),
-      spanId: wordToHex(this.id0) + wordToHex(this.id1),
+      traceId: wordsToHex(words),
+      spanId: wordsToHex([this.id0, this.id1]),
       flags,
       traceState,
     };
@@ -101,14 +101,12 @@ export class Span implements OpenRecordable {
   }
 
   setAttribute(key: string, value: SpanDataValue | undefined): this {
-    if (!this.#isOpen() || value === undefined || value === null) return this;
+    if (!this.#isOpen()) return this;
     const { attributes } = this;
-    for (let i = 0; i < attributes.length; i += 2) {
-      if (attributes[i] !== key) continue;
-      attributes[i + 1] = this.#hold(value);
-      return this;
-    }
-    this.#append(key, value);
+    let i = 0;
+    while (i < attributes.length && attributes[i] !== key) i += 2;
+    if (i === attributes.length) this.#append(key, value);
+    else attributes[i + 1] = this.#hold(value ?? attributes[i + 1]!);
     return this;
   }
 
@@ -118,8 +116,8 @@ export class Span implements OpenRecordable {
     if (isFirst) this.changed = true;
     for (const key in attributes) {
       const value = attributes[key];
-      if (!isFirst) this.setAttribute(key, value);
-      else if (value !== undefined && value !== null) this.#append(key, value);
+      if (isFirst) this.#append(key, value);
+      else this.setAttribute(key, value);
     }
     return this;
   }
@@ -128,7 +126,7 @@ export class Span implements OpenRecordable {
   addEvent(name: string, attributes?: AttributeInput, atUs = this.#sink.nowUs()): this {
     if (!this.#isOpen()) return this;
     if (this.events.length >= MAX_ITEMS) this.droppedEvents++;
-    else this.events = [...this.events, { name, timeUs: atUs, attributes: this.#flatten(attributes) }];
+    else this.events = [...this.events, { name: asText(name), timeUs: atUs, attributes: this.#flatten(attributes) }];
     return this;
   }
 
@@ -136,17 +134,14 @@ export class Span implements OpenRecordable {
   addLink({ traceId, spanId }: TraceContext, attributes?: AttributeInput): this {
     if (!isTraceId(traceId) || !isSpanId(spanId) || !this.#isOpen()) return this;
     if (this.links.length >= MAX_ITEMS) this.droppedLinks++;
-    else {
-      const ids = { traceId: hexToBytes(traceId), spanId: hexToBytes(spanId) };
-      this.links = [...this.links, { ...ids, attributes: this.#flatten(attributes) }];
-    }
+    else this.links = [...this.links, { ids: hexToWords(traceId + spanId), attributes: this.#flatten(attributes) }];
     return this;
   }
 
   setStatus(code: StatusCode, message = ''): this {
     if (!this.#isOpen()) return this;
     this.statusCode = Math.max(0, STATUS_CODES.indexOf(code));
-    this.statusMessage = code === 'error' ? message : '';
+    this.statusMessage = code === 'error' ? asText(message) : '';
     return this;
   }
 
@@ -161,7 +156,7 @@ export class Span implements OpenRecordable {
   }
 
   updateName(name: string): this {
-    if (this.#isOpen()) this.name = name;
+    if (this.#isOpen()) this.name = asText(name);
     return this;
   }
 
@@ -195,19 +190,21 @@ export class Span implements OpenRecordable {
     return false;
   }
 
-  #append(key: string, value: SpanDataValue): void {
+  #append(key: string, value: SpanDataValue | undefined): void {
     if (this.attributes === NONE) this.attributes = [];
-    if (this.attributes.length < 2 * MAX_ITEMS) this.attributes.push(key, this.#hold(value));
-    else this.droppedAttributes++;
+    if (!this.#put(this.attributes, key, value)) this.droppedAttributes++;
+  }
+
+  /** Adds an attribute; one without a value is left out. False when there are too many. */
+  #put(flat: SpanDataValue[], key: string, value: SpanDataValue | undefined): boolean {
+    if (value === undefined || value === null) return true;
+    return flat.length < 2 * MAX_ITEMS && flat.push(key, this.#hold(value)) > 0;
   }
 
   #flatten(attributes: AttributeInput | undefined): SpanDataValue[] {
     this.heldBytes += ITEM_BYTES;
     const flat: SpanDataValue[] = [];
-    for (const key in attributes) {
-      const value = attributes[key];
-      if (value !== undefined && value !== null && flat.length < 2 * MAX_ITEMS) flat.push(key, this.#hold(value));
-    }
+    for (const key in attributes) this.#put(flat, key, attributes[key]);
     return flat;
   }
 

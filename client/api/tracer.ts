@@ -5,7 +5,7 @@ import { FLAG_RANDOM, FLAG_SAMPLED, type TraceContext } from '../propagation/w3c
 import type { SpanSink, TraceIdentity } from '../recorder/recordable.ts';
 import { asError, asText } from './anything.ts';
 import { activeSpan, setActiveSpan } from './context.ts';
-import { hexToWord, randomWord } from './ids.ts';
+import { hexToWords, randomWord } from './ids.ts';
 import { type AttributeInput, Span } from './span.ts';
 
 export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer';
@@ -44,7 +44,7 @@ export class Tracer {
       isLocal ? parent : null,
       asText(name),
       kind ? Math.max(1, KINDS.indexOf(kind)) : 1,
-      options.scope ?? 'tailrace',
+      asText(options.scope ?? 'tailrace'),
       options.startUs ?? this.#sink.nowUs(),
     );
     if (options.attributes) span.setAttributes(options.attributes);
@@ -88,8 +88,8 @@ export class Tracer {
 function traceUnder(parent: TraceContext | null): TraceIdentity {
   if (parent && isTraceId(parent.traceId) && isSpanId(parent.spanId)) {
     const { traceId, spanId, flags, traceState = '' } = parent;
-    const words = [0, 1, 2, 3].map((i) => hexToWord(traceId, i));
-    return { words, flags: flags & 0xff, traceState, id0: hexToWord(spanId, 0), id1: hexToWord(spanId, 1) };
+    const [id0, id1] = hexToWords(spanId);
+    return { words: hexToWords(traceId), flags: flags & 0xff, traceState, id0: id0!, id1: id1! };
   }
   const words = [0, 1, 2, 3].map(randomWord);
   return { words, flags: FLAG_SAMPLED | FLAG_RANDOM, traceState: '', id0: 0, id1: 0 };

@@ -5,9 +5,9 @@
 
 import { transfer, wrap } from 'comlink';
 import type { BatchConfig } from './batch-head.ts';
-import { Counters } from './counters.ts';
 import { createDrain, type Send } from './drain.ts';
 import { type Fetch, sendOnce, sendWithRetry } from './exporter.ts';
+import { countersOf } from './memory.ts';
 import type { RecorderMode } from './mode.ts';
 import { OfflineStore } from './offline.ts';
 import type { Outcome } from './outcome.ts';
@@ -91,7 +91,7 @@ function failed(worker: Worker): Promise<never> {
 }
 
 async function sendSaved(offline: OfflineStore, { buffer, config, fetch }: RecorderHost): Promise<void> {
-  const counters = new Counters(buffer);
+  const counters = countersOf(buffer);
   const { accepted, rejected, givenUp } = await offline.sendAll(fetch, config.url);
   counters.add('accepted', accepted);
   if (rejected > 0) counters.add('rejected', rejected);

@@ -7,7 +7,7 @@ import { createClock } from '../api/clock.ts';
 import type { BatchConfig } from './batch-head.ts';
 import { encodeBatch } from './batcher.ts';
 import { createClaim, DRAIN } from './claim.ts';
-import { Counters } from './counters.ts';
+import { countersOf } from './memory.ts';
 import type { Sent } from './outcome.ts';
 import { byStart, isSentFirst, readPending } from './pending.ts';
 import { createRing } from './ring.ts';
@@ -38,7 +38,7 @@ export interface DrainOptions {
 export function createDrain({ buffer, config, send, maxRingBytes, idle }: DrainOptions): () => Promise<void> {
   const ring = createRing(buffer);
   const claim = createClaim(buffer, DRAIN);
-  const counters = new Counters(buffer);
+  const counters = countersOf(buffer);
   const { nowUs } = createClock();
   let pressure = '';
   let answeredUs = 0;

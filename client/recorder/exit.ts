@@ -8,8 +8,8 @@ import type { Recorder } from './attach.ts';
 import type { BatchConfig } from './batch-head.ts';
 import { encodeBatch } from './batcher.ts';
 import { createClaim, DRAIN, EXIT } from './claim.ts';
-import { Counters } from './counters.ts';
 import { EXIT_BUDGET_BYTES, MIN_PIECE_BYTES } from './early-exit.ts';
+import { countersOf } from './memory.ts';
 import { CONTENT_TYPE, type Outcome } from './outcome.ts';
 import { byImportance, type PendingRecord, readPending } from './pending.ts';
 import { createRing } from './ring.ts';
@@ -41,7 +41,7 @@ export interface Exit {
 export function createExit({ buffer, config, recorder }: ExitOptions): Exit {
   const ring = createRing(buffer);
   const claim = createClaim(buffer, EXIT);
-  const counters = new Counters(buffer);
+  const counters = countersOf(buffer);
   /** What is before this is on its way; null while the role is not ours. */
   let cursor: number | null = null;
   /** The role goes back when nothing is on its way any more. */

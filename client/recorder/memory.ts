@@ -7,6 +7,8 @@
  *     then        the string table
  */
 
+import { Counters } from './counters.ts';
+
 /** "TRN" in little-endian, and the version of this layout. */
 export const MAGIC = 0x014e5254;
 
@@ -20,8 +22,8 @@ export const WORD_HEAD = 2;
 export const WORD_CLAIM = 4;
 /** Bytes used of the string table. */
 export const WORD_STRINGS_END = 6;
-/** Words 16 to 63 are counters, see `counters.ts`. */
-export const WORD_COUNTERS = 16;
+/** From here on are counters, see `counters.ts`. */
+const WORD_COUNTERS = 16;
 export const HEADER_BYTES = 256;
 
 /** Holds 1,000 spans of 700 bytes below the mark where ordinary spans are dropped. */
@@ -46,4 +48,9 @@ export function headerOf(buffer: ArrayBufferLike): Int32Array {
   const header = new Int32Array(buffer, 0, HEADER_BYTES / 4);
   if (header[WORD_MAGIC] !== MAGIC) throw new Error('not a recorder');
   return header;
+}
+
+/** The counters in memory that `createMemory` made. */
+export function countersOf(buffer: ArrayBufferLike): Counters {
+  return new Counters(headerOf(buffer).subarray(WORD_COUNTERS));
 }

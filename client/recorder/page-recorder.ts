@@ -4,8 +4,9 @@
  */
 
 import { type Recorder as Attached, attachRecorder, type RecorderHost } from './attach.ts';
-import { Counters } from './counters.ts';
+import type { Counters } from './counters.ts';
 import { createExit } from './exit.ts';
+import { countersOf, createMemory } from './memory.ts';
 import type { RecorderMode } from './mode.ts';
 import { createRecordWriter } from './record.ts';
 import type { OpenRecordable } from './recordable.ts';
@@ -14,6 +15,7 @@ import { createStringTable } from './strings.ts';
 
 export interface PageRecorder {
   readonly mode: RecorderMode | 'starting';
+  readonly counters: Counters;
   /** Nothing is in the ring. */
   readonly isEmpty: boolean;
   /** Pushes a record of the span as it is now, or counts why that cannot be. */
@@ -28,10 +30,13 @@ export interface PageRecorder {
   close(): void;
 }
 
-/** Never throws, unless `host` is no recorder's. */
-export function createPageRecorder(host: RecorderHost): PageRecorder {
-  const { buffer, config } = host;
-  const counters = new Counters(buffer);
+/** `counts` is what has been counted before. */
+export function createPageRecorder(options: Omit<RecorderHost, 'buffer'>, counts: Int32Array): PageRecorder {
+  const { config } = options;
+  const buffer = createMemory(globalThis.crossOriginIsolated && 'SharedArrayBuffer' in globalThis);
+  const host = { ...options, buffer };
+  const counters = countersOf(buffer);
+  counters.words.set(counts);
   const ring = createRing(buffer);
   const write = createRecordWriter(ring, createStringTable(buffer));
   let attached: Attached | null = null;
@@ -42,6 +47,7 @@ export function createPageRecorder(host: RecorderHost): PageRecorder {
   const exit = createExit({ buffer, config, recorder: () => attached });
 
   return {
+    counters,
     get mode() {
       return attached?.mode ?? 'starting';
     },

@@ -12,7 +12,6 @@ import type { RecorderMode } from './mode.ts';
 import type { PageRecorder } from './page-recorder.ts';
 import type { OpenRecordable, SpanSink } from './recordable.ts';
 import { SpanList } from './span-list.ts';
-import { priorityOf } from './span-traits.ts';
 
 const ROOT_ENDED_FLUSH_MS = 500;
 const AGE_FLUSH_MS = 5_000;
@@ -20,10 +19,12 @@ const AGE_FLUSH_MS = 5_000;
 const FLUSH_BYTES = 256 * 1024;
 /** No more is held of spans that have ended and are not encoded. */
 const MAX_HELD_BYTES = 1024 * 1024;
+/** The rest is for errors, as long as there is no recorder to take them. */
+const NORMAL_SHARE = 0.7;
 
 type RecorderModule = typeof import('./entry.ts');
 
-export interface ProducerOptions extends RecorderHost {
+export interface ProducerOptions extends Omit<RecorderHost, 'buffer'> {
   /** The page's clock. */
   readonly nowUs: () => number;
   /** Loads `recorder.js`. */
@@ -48,11 +49,12 @@ export interface Producer extends SpanSink {
 }
 
 export function createProducer(options: ProducerOptions): Producer {
-  const { buffer, config, nowUs } = options;
-  const counters = new Counters(buffer);
+  const { config, nowUs } = options;
+  let counters = new Counters();
   const spans = new SpanList();
   /** What is held by those that have ended and are not encoded. */
   let heldBytes = 0;
+  let droppedBytes = 0;
   let recorded = 0;
   let recorder: PageRecorder | null = null;
   let flushTimer: ReturnType<typeof setTimeout> | undefined;
@@ -68,32 +70,32 @@ export function createProducer(options: ProducerOptions): Producer {
   /** Starts the recorder, unless its file cannot be loaded now. */
   async function attach(): Promise<void> {
     const file = await load();
-    if (file) recorder ??= file.createPageRecorder(options);
+    if (!file || recorder) return;
+    recorder = file.createPageRecorder(options, counters.words);
+    counters = recorder.counters;
   }
 
   /** Records the spans that have ended, and with `isAll` also those that are open and have changed. */
   function encode(isAll = false): void {
-    const push = recorder?.push;
-    if (!push) return;
+    if (!recorder) return;
+    const { push } = recorder;
     heldBytes = 0;
     spans.sweep((span) => {
       const isOpen = span.endUs === null;
-      if (!isOpen || (isAll && span.changed)) push(span);
+      if (span.changed && (!isOpen || isAll)) push(span);
       return isOpen;
     });
   }
 
-  /** Gives up ordinary spans, and all others if those are too many: the recorder is not there to take them. */
-  function shed(isWanted = (span: OpenRecordable) => priorityOf(span) !== 'normal'): void {
-    heldBytes = 0;
-    spans.sweep((span) => {
-      const isOpen = span.endUs === null;
-      const isKept = isOpen || isWanted(span);
-      if (!isKept) counters.add('ring_full');
-      else if (!isOpen) heldBytes += span.heldBytes;
-      return isKept;
-    });
-    if (heldBytes > MAX_HELD_BYTES / 2) shed(() => false);
+  /** Gives up a span that has ended: there is no recorder to take it. */
+  function drop(span: OpenRecordable): void {
+    counters.add('ring_full');
+    span.changed = false;
+    droppedBytes += span.heldBytes;
+    if (droppedBytes < FLUSH_BYTES) return;
+    // It costs a look at all of them, so not for each.
+    droppedBytes = 0;
+    spans.sweep(({ endUs, changed }) => endUs === null || changed);
   }
 
   async function flush(): Promise<void> {
@@ -106,7 +108,11 @@ export function createProducer(options: ProducerOptions): Producer {
     encode(true);
     if (recorder) return recorder.flush(leaving);
     heldBytes = 0;
-    sendEarly(spans, config, counters, leaving);
+    try {
+      sendEarly(spans, config, counters, leaving);
+    } catch {
+      counters.add('encode_failed');
+    }
   }
 
   /** One timer, at the earliest of what was asked for; while a flush is under way it will see to the rest. */
@@ -119,7 +125,8 @@ export function createProducer(options: ProducerOptions): Producer {
       isFlushing = true;
       await flush();
       isFlushing = false;
-      if (heldBytes > 0) scheduleFlush(heldBytes >= FLUSH_BYTES ? 0 : ROOT_ENDED_FLUSH_MS);
+      // Without its file there is nobody to send; the age will see to it.
+      if (recorder && heldBytes > 0) scheduleFlush(heldBytes >= FLUSH_BYTES ? 0 : ROOT_ENDED_FLUSH_MS);
     }, delayMs);
   }
 
@@ -157,11 +164,10 @@ export function createProducer(options: ProducerOptions): Producer {
     onEnd(span) {
       if (isStopped) return;
       recorded++;
-      heldBytes += span.heldBytes;
-      if (heldBytes >= MAX_HELD_BYTES) {
-        if (recorder) encode();
-        else shed();
-      }
+      const bytes = heldBytes + span.heldBytes;
+      if (!recorder && bytes > MAX_HELD_BYTES * (span.statusCode === 2 ? 1 : NORMAL_SHARE)) return drop(span);
+      heldBytes = bytes;
+      if (bytes >= MAX_HELD_BYTES) encode();
       if (heldBytes >= FLUSH_BYTES) scheduleFlush(0);
       else if (!span.parent) scheduleFlush(ROOT_ENDED_FLUSH_MS);
     },

@@ -25,7 +25,10 @@ export type FlatAttributes = readonly SpanDataValue[];
 
 type Flat<T> = Omit<T, 'attributes'> & { readonly attributes: FlatAttributes };
 export type BodyEvent = Flat<SpanDataEvent>;
-export type BodyLink = Flat<SpanDataLink>;
+export type BodyLink = Flat<Omit<SpanDataLink, 'traceId' | 'spanId'>> & {
+  /** Trace id and span id as six big-endian words. */
+  readonly ids: readonly number[];
+};
 
 /** The part of a span that its body holds. */
 export type SpanBody = Omit<SpanData, 'traceId' | 'spanId' | 'parentSpanId' | 'startUs' | 'endUs'>;
@@ -115,8 +118,7 @@ export function createSpanBodyWriter(out: ByteWriter, find: FindString): SpanBod
       }
       out.varint(links.length);
       for (const link of links) {
-        out.raw(link.traceId);
-        out.raw(link.spanId);
+        for (const word of link.ids) out.id(word);
         attributes(link.attributes);
       }
       for (const count of [droppedAttributes, droppedEvents, droppedLinks]) out.varint(count);

@@ -35,10 +35,22 @@ export function recordBatch(batch: Partial<Batch>, { maxBytes, order }: Recordin
   claim.check();
   const records = readPending(ring, claim, claim.position, 2 ** 31)?.records ?? [];
   if (order) records.sort(order);
+  const losses = CLIENT_DROP_REASONS.map((reason) => dropped[reason] ?? 0);
+  return encodeBatch({
+    buffer,
+    config: { url: '', resource: encodeResource(resource) },
+    records,
+    losses,
+    goodbye,
+    maxBytes,
+  });
+}
+
+/** A resource in the form batches carry it. */
+export function encodeResource(resource: SpanDataAttributes): Uint8Array {
   const out = createByteWriter();
   createSpanBodyWriter(out, () => -1).attributes(flat(resource));
-  const losses = CLIENT_DROP_REASONS.map((reason) => dropped[reason] ?? 0);
-  return encodeBatch({ buffer, config: { url: '', resource: out.written() }, records, losses, goodbye, maxBytes });
+  return out.written();
 }
 
 /** A span in the form the page's recorder takes. */
@@ -61,7 +73,10 @@ export function toRecordable(span: SpanData): OpenRecordable {
     ...flatten(span),
     ...idOf(span.spanId),
     events: span.events.map(flatten),
-    links: span.links.map(flatten),
+    links: span.links.map((link) => ({
+      ids: [...words(link.traceId), ...words(link.spanId)],
+      attributes: flat(link.attributes),
+    })),
     trace,
     parent: null,
     changed: true,

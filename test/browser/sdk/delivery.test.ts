@@ -87,11 +87,11 @@ describe.each(Object.entries(PAGE_KINDS) as [PageKind, string][])('on a page tha
     const bad = `bad, ${kind}`;
     await page.evaluate((bad) => {
       const text = 'x'.repeat(4000);
-      for (let i = 0; i < 400; i++) sdk.tracer.startSpan('fat', { attributes: { text } }).end();
-      for (let i = 0; i < 5; i++) sdk.tracer.startSpan(bad, { attributes: { text } }).setStatus('error').end();
       const huge = sdk.tracer.startSpan('huge');
       for (let i = 0; i < 100; i++) huge.setAttribute(`key ${i}`, text);
       huge.end();
+      for (let i = 0; i < 400; i++) sdk.tracer.startSpan('fat', { attributes: { text } }).end();
+      for (let i = 0; i < 5; i++) sdk.tracer.startSpan(bad, { attributes: { text } }).setStatus('error').end();
     }, bad);
     await page.evaluate(() => sdk.flush());
     const stats = await page.evaluate(() => sdk.stats());

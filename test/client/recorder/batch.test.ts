@@ -2,10 +2,13 @@ import { inflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { deflateBatch } from '../../../client/recorder/deflate.ts';
+import { encodeEarly, FRAME_BYTES } from '../../../client/recorder/early-exit.ts';
 import { byStart } from '../../../client/recorder/pending.ts';
 import { decodeBatch, parseBatchHeader } from '../../../model/batch/decode.ts';
 import { DEFLATED } from '../../../model/batch/format.ts';
-import { recordBatch } from '../../kit/recorded-batch.ts';
+import { CLIENT_DROP_REASONS } from '../../../model/reasons.ts';
+import type { SpanData } from '../../../model/span-data.ts';
+import { encodeResource, recordBatch, toRecordable } from '../../kit/recorded-batch.ts';
 import { arbitraryBatch, arbitrarySpan } from '../../model/batch/arbitrary-batch.ts';
 
 describe('what is recorded and sent', () => {
@@ -19,6 +22,27 @@ describe('what is recorded and sent', () => {
         expect(Math.abs(sentUs / 1000 - performance.timeOrigin - performance.now())).toBeLessThan(60_000);
       }),
       { numRuns: 500 },
+    );
+  });
+
+  it('comes back from the batch of a page that is left early', () => {
+    fc.assert(
+      fc.property(arbitraryBatch, fc.nat(4000), (batch, room) => {
+        const encode = (spans: readonly SpanData[], maxBytes: number) => {
+          const losses = CLIENT_DROP_REASONS.map((reason) => batch.dropped[reason] ?? 0);
+          const config = { url: '', resource: encodeResource(batch.resource) };
+          return encodeEarly(spans.map(toRecordable), config, losses, batch.goodbye, maxBytes);
+        };
+        const all = encode(batch.spans, 2 ** 31);
+        const { sentUs, ...decoded } = decodeBatch(all.bytes);
+        expect(decoded).toEqual({ version: 1, hasUnsampled: true, ...batch });
+        const maxBytes = encode([], 2 ** 31).bytes.length + room;
+        const { bytes, spanCount } = encode(batch.spans, maxBytes);
+        expect(decodeBatch(bytes).spans).toEqual(batch.spans.slice(0, spanCount));
+        expect(bytes.length).toBeLessThanOrEqual(maxBytes);
+        if (all.bytes.length + FRAME_BYTES <= maxBytes) expect(spanCount).toBe(batch.spans.length);
+      }),
+      { numRuns: 300 },
     );
   });
 

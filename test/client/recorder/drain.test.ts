@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { Counters } from '../../../client/recorder/counters.ts';
 import { createDrain } from '../../../client/recorder/drain.ts';
-import { createMemory } from '../../../client/recorder/memory.ts';
+import { countersOf, createMemory } from '../../../client/recorder/memory.ts';
 import type { Sent } from '../../../client/recorder/outcome.ts';
 import { createRecordWriter } from '../../../client/recorder/record.ts';
 import { createRing } from '../../../client/recorder/ring.ts';
@@ -22,7 +21,7 @@ class Bench {
   readonly batches: { names: string[]; atMs: number; dropped: object }[] = [];
   private readonly buffer = createMemory(false);
   private readonly write = createRecordWriter(createRing(this.buffer), createStringTable(this.buffer));
-  readonly counters = new Counters(this.buffer);
+  readonly counters = countersOf(this.buffer);
   readonly drain = createDrain({
     buffer: this.buffer,
     config: { url: '', resource: new Uint8Array([0]) },
