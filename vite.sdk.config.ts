@@ -1,7 +1,7 @@
 /**
  * Builds the SDK, by `vite build --config vite.sdk.config.ts`:
  * - dist/sdk/: the npm package, as modules (page, recorder, Workers) with type declarations;
- * - dist/site/sdk/: `tailrace.js` for script tags and its recorder, served by the edge.
+ * - dist/site/sdk/: `tailrace.js` for script tags, its recorder, and `producer.js` for workers, served by the edge.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -72,6 +72,11 @@ const BUILDS = [
   browserBuild(PACKAGE, { entry: { index: 'client/index.ts' }, formats: ['es'] }, [recorderBeside]),
   browserBuild(PACKAGE, recorder),
   browserBuild(SITE, recorder),
+  browserBuild(SITE, {
+    entry: 'client/api/attach-producer.ts',
+    formats: ['es'],
+    fileName: () => 'producer.js',
+  }),
   browserBuild(SITE, script),
 ];
 

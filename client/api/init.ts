@@ -5,7 +5,8 @@ import { createByteWriter } from '../../model/bytes.ts';
 import { instrumentClicks } from '../instrument/click.ts';
 import { instrumentDocumentLoad } from '../instrument/document-load.ts';
 import { instrumentFetch } from '../instrument/fetch.ts';
-import { createProducer, type ProducerOptions } from '../recorder/producer.ts';
+import type { PageHost } from '../recorder/page-recorder.ts';
+import { createProducer } from '../recorder/producer.ts';
 import { asText } from './anything.ts';
 import { createClock } from './clock.ts';
 import { randomWord, wordsToHex } from './ids.ts';
@@ -15,7 +16,9 @@ import type { Tailrace } from './tailrace.ts';
 import { Tracer } from './tracer.ts';
 
 /** How the recorder's file is found; differs between the package and the script tag. */
-export type RecorderFile = Pick<ProducerOptions, 'loadRecorder' | 'worker'>;
+export interface RecorderFile extends Pick<PageHost, 'worker'> {
+  readonly loadRecorder: () => Promise<typeof import('../recorder/entry.ts')>;
+}
 
 /** The SDK of this page; a second one would record everything twice. */
 let running: Tailrace | null = null;
@@ -45,11 +48,16 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
   const endpoint = `${options.endpoint}`.replace(/\/+$/, '');
   const { key = '', instrument = {}, propagateTo = [] } = options;
   const clock = createClock();
+  const config = { url: `${endpoint}/v1/batch?key=${encodeURIComponent(key)}`, resource: encodeResource(options) };
+  const host = { config, worker: file.worker, fetch: globalThis.fetch?.bind(globalThis) };
+  const load = () => file.loadRecorder().catch(() => null);
   const producer = createProducer({
-    ...file,
     nowUs: clock.nowUs,
-    config: { url: `${endpoint}/v1/batch?key=${encodeURIComponent(key)}`, resource: encodeResource(options) },
-    fetch: globalThis.fetch?.bind(globalThis),
+    config,
+    async loadRecorder() {
+      const recorder = await load();
+      return recorder && ((counts) => recorder.createPageRecorder(host, counts));
+    },
   });
   const tracer = new Tracer(producer);
   const undo: (() => void)[] = [];
@@ -58,7 +66,7 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
     if (instrument.fetch !== false) undo.push(instrumentFetch(tracer, { endpoint, propagateTo }));
     if (instrument.clicks !== false) undo.push(instrumentClicks(tracer));
     if (instrument.documentLoad !== false) {
-      undo.push(instrumentDocumentLoad(async () => (await producer.load())?.recordLoad(tracer, clock)));
+      undo.push(instrumentDocumentLoad(async () => (await load())?.recordLoad(tracer, clock)));
     }
   } else producer.discard();
   return {
@@ -73,6 +81,7 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
       return producer.stop();
     },
     stats: () => producer.stats(),
+    attachProducer: async (worker) => (await producer.attach())?.attachProducer(worker),
   };
 }
 

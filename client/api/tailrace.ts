@@ -2,6 +2,7 @@
 
 import type { ClientDropReason } from '../../model/reasons.ts';
 import type { RecorderMode } from '../recorder/mode.ts';
+import type { Line } from '../recorder/offer.ts';
 import type { Tracer } from './tracer.ts';
 
 /** Counted since the SDK was started, and spans lost for each reason. */
@@ -28,4 +29,9 @@ export interface Tailrace {
   /** Sends everything, stops recording and undoes what was patched. */
   shutdown(): Promise<void>;
   stats(): Stats;
+  /**
+   * Lets a worker of the page's record: a dedicated one, or the port of a shared one. The worker calls `attachProducer` of
+   * this package.
+   */
+  attachProducer(worker: Line): void;
 }

@@ -35,6 +35,14 @@ export class Tracer {
     return activeSpan();
   }
 
+  /**
+   * Resolves when there is room for spans. Who records more at once than the ring holds, and must not lose any, awaits it
+   * before each; nothing else ever waits.
+   */
+  ready(): Promise<void> {
+    return this.#sink.ready();
+  }
+
   startSpan(name: string, options: SpanOptions = {}): Span {
     const { parent = activeSpan(), kind } = options;
     const isLocal = parent instanceof Span;

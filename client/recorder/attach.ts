@@ -3,7 +3,7 @@
  * to send: it finds out which mode the page allows and starts it.
  */
 
-import { transfer, wrap } from 'comlink';
+import { expose, transfer, wrap } from 'comlink';
 import type { BatchConfig } from './batch-head.ts';
 import { createDrain, type Send } from './drain.ts';
 import { type Fetch, sendOnce, sendWithRetry } from './exporter.ts';
@@ -11,6 +11,7 @@ import { countersOf } from './memory.ts';
 import type { RecorderMode } from './mode.ts';
 import { OfflineStore } from './offline.ts';
 import type { Outcome } from './outcome.ts';
+import { createProducerHost, MAX_PAGE_RING_BYTES } from './producer-host.ts';
 import type { RecorderWorker } from './protocol.ts';
 import { createWorkerFrom } from './worker-url.ts';
 
@@ -31,11 +32,11 @@ export interface Recorder {
   sendKeepalive(bytes: Uint8Array<ArrayBuffer>): Promise<Outcome>;
   /** Keeps a batch for the next visit; false when that is not possible. */
   save(bytes: Uint8Array<ArrayBuffer>, spanCount: number): Promise<boolean>;
+  /** Serves a producer over `port`; `buffer` is what its ring is in when it is shared. */
+  host(port: MessagePort, buffer: SharedArrayBuffer | null): void;
   close(): void;
 }
 
-/** Ring bytes in one batch: some 300 spans, encoded in 2 ms or less. */
-const MAX_RING_BYTES = 64 * 1024;
 const WORKER_START_MS = 10_000;
 const OFFLINE_START_MS = 2_000;
 const IDLE_MS = 500;
@@ -51,12 +52,16 @@ export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
   const send: Send = worker
     ? (bytes) => worker.remote.send(transfer(bytes, [bytes.buffer]))
     : (bytes, isWanted) => sendWithRetry(fetch, config.url, bytes, isWanted);
-  const drain = createDrain({ buffer, config, send, maxRingBytes: MAX_RING_BYTES, idle });
+  const drain = createDrain({ buffer, config, send, maxRingBytes: MAX_PAGE_RING_BYTES, idle });
   return {
     mode: worker ? (shared ? 'shared' : 'copied') : 'page',
     flush: () => (worker && shared ? worker.remote.drain() : drain()),
     sendKeepalive: async (bytes) => (await sendOnce(fetch, config.url, bytes, true)).outcome,
     save: async (bytes, spanCount) => (await offline?.save({ url: config.url, bytes, spanCount })) ?? false,
+    host(port, buffer) {
+      if (worker) void worker.remote.host(transfer(port, [port]), buffer);
+      else expose(createProducerHost(config, buffer, send), port);
+    },
     close() {
       worker?.terminate();
       offline?.close();

@@ -12,7 +12,7 @@ import type { Counters, Losses } from './counters.ts';
 import { CONTENT_TYPE } from './outcome.ts';
 import type { OpenRecordable, Recordable, TraceIdentity } from './recordable.ts';
 import type { SpanList } from './span-list.ts';
-import { isImportant, toTime } from './span-traits.ts';
+import { toTime } from './span-traits.ts';
 
 /** What browsers let keepalive requests and beacons have in flight together (https://fetch.spec.whatwg.org/). */
 export const EXIT_BUDGET_BYTES: number = 64 * 1024;
@@ -29,7 +29,7 @@ export function sendEarly(spans: SpanList, config: BatchConfig, counters: Counte
     span.changed = false;
     return span.endUs === null;
   });
-  rest.sort((a, b) => Number(isImportant(b)) - Number(isImportant(a)));
+  rest.sort((a, b) => rank(b) - rank(a));
   const losses = counters.unreported();
   // Other scripts may have part of the budget: a smaller piece may fit.
   for (let room = EXIT_BUDGET_BYTES; room >= MIN_PIECE_BYTES; room /= 2) {
@@ -41,6 +41,11 @@ export function sendEarly(spans: SpanList, config: BatchConfig, counters: Counte
     break;
   }
   counters.add('exit_budget', rest.length);
+}
+
+/** Errors and the page's own roots first. */
+function rank({ statusCode, parent }: Recordable): number {
+  return statusCode === 2 || !parent ? 1 : 0;
 }
 
 /** Encodes spans in the order given, as many as fit. */

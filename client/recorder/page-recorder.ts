@@ -4,22 +4,18 @@
  */
 
 import { type Recorder as Attached, attachRecorder, type RecorderHost } from './attach.ts';
-import type { Counters } from './counters.ts';
-import { createExit } from './exit.ts';
-import { countersOf, createMemory } from './memory.ts';
+import { createExit, type Exit } from './exit.ts';
+import { createMemory } from './memory.ts';
 import type { RecorderMode } from './mode.ts';
-import { createRecordWriter } from './record.ts';
-import type { OpenRecordable } from './recordable.ts';
-import { createRing } from './ring.ts';
-import { createStringTable } from './strings.ts';
+import { type Line, offerTo } from './offer.ts';
+import { createRingProducer, type RingProducer } from './ring-producer.ts';
 
-export interface PageRecorder {
+export interface PageRecorder extends Omit<RingProducer, 'ready'> {
   readonly mode: RecorderMode | 'starting';
-  readonly counters: Counters;
-  /** Nothing is in the ring. */
-  readonly isEmpty: boolean;
-  /** Pushes a record of the span as it is now, or counts why that cannot be. */
-  push(span: OpenRecordable): void;
+  /** Resolves when there is room for ordinary spans. */
+  ready(): Promise<void>;
+  /** Lets a user's worker record into a ring of its own. */
+  attachProducer(line: Line): void;
   /**
    * Sends what is in the ring. `leaving` is given while the page is being hidden: then it has to be on its way before this
    * returns, and the page may not see an answer.
@@ -30,49 +26,62 @@ export interface PageRecorder {
   close(): void;
 }
 
+/** What the page gives. */
+export type PageHost = Omit<RecorderHost, 'buffer'>;
+
 /** `counts` is what has been counted before. */
-export function createPageRecorder(options: Omit<RecorderHost, 'buffer'>, counts: Int32Array): PageRecorder {
+export function createPageRecorder(options: PageHost, counts: Int32Array): PageRecorder {
   const { config } = options;
   const buffer = createMemory(globalThis.crossOriginIsolated && 'SharedArrayBuffer' in globalThis);
   const host = { ...options, buffer };
-  const counters = countersOf(buffer);
+  const producer = createRingProducer(buffer);
+  const { counters } = producer;
   counters.words.set(counts);
-  const ring = createRing(buffer);
-  const write = createRecordWriter(ring, createStringTable(buffer));
   let attached: Attached | null = null;
   const attaching = attachRecorder(host).then((recorder) => {
     attached = recorder;
     return recorder;
   });
-  const exit = createExit({ buffer, config, recorder: () => attached });
+  const exitOf = (buffer: ArrayBufferLike) => createExit({ buffer, config, recorder: () => attached });
+  const exit = exitOf(buffer);
+  /** Of the workers whose rings the page can see. */
+  const others: Exit[] = [];
+
+  async function flush(leaving?: boolean): Promise<void> {
+    try {
+      if (leaving !== undefined || exit.isActive) {
+        await Promise.all([exit, ...others].map((one) => one.send(!!leaving)));
+      } else if (!producer.isEmpty) await (await attaching).flush();
+    } catch {
+      counters.add('encode_failed');
+    }
+  }
 
   return {
-    counters,
+    ...producer,
     get mode() {
       return attached?.mode ?? 'starting';
     },
     get isEmpty() {
-      return ring.usedBytes === 0;
+      return producer.isEmpty;
     },
-    push(span) {
-      span.changed = false;
-      try {
-        if (!write(span)) counters.add('ring_full');
-      } catch (error) {
-        // Otherwise user code gave something that no type allows.
-        counters.add(error instanceof RangeError ? 'span_too_large' : 'encode_failed');
-      }
+    flush,
+    ready: () => producer.ready(flush),
+    async attachProducer(line) {
+      const recorder = await attaching;
+      offerTo(line, () => {
+        const { port1, port2 } = new MessageChannel();
+        // Shared workers share with no page.
+        const shared = recorder.mode === 'shared' && line instanceof Worker ? createMemory(true) : null;
+        const buffer = shared as SharedArrayBuffer | null;
+        if (buffer) others.push(exitOf(buffer));
+        recorder.host(port1, buffer);
+        return { port: port2, config, buffer };
+      });
     },
-    async flush(leaving) {
-      try {
-        if (ring.usedBytes === 0) return;
-        if (leaving !== undefined || exit.isActive) await exit.send(!!leaving);
-        else await (await attaching).flush();
-      } catch {
-        counters.add('encode_failed');
-      }
+    async show() {
+      await Promise.all([exit, ...others].map((one) => one.giveBack()));
     },
-    show: () => exit.giveBack(),
     close: () => void attaching.then((recorder) => recorder.close()),
   };
 }

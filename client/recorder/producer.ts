@@ -5,7 +5,7 @@
  */
 
 import type { Stats } from '../api/tailrace.ts';
-import type { RecorderHost } from './attach.ts';
+import type { BatchConfig } from './batch-head.ts';
 import { Counters } from './counters.ts';
 import { sendEarly } from './early-exit.ts';
 import type { RecorderMode } from './mode.ts';
@@ -22,13 +22,12 @@ const MAX_HELD_BYTES = 1024 * 1024;
 /** The rest is for errors, as long as there is no recorder to take them. */
 const NORMAL_SHARE = 0.7;
 
-type RecorderModule = typeof import('./entry.ts');
-
-export interface ProducerOptions extends Omit<RecorderHost, 'buffer'> {
+export interface ProducerOptions {
   /** The page's clock. */
   readonly nowUs: () => number;
-  /** Loads `recorder.js`. */
-  readonly loadRecorder: () => Promise<RecorderModule>;
+  readonly config: BatchConfig;
+  /** Loads what makes the recorder, with what has been counted before; null when that is not possible now. */
+  readonly loadRecorder: () => Promise<((counts: Int32Array) => PageRecorder) | null>;
 }
 
 export interface Producer extends SpanSink {
@@ -44,12 +43,11 @@ export interface Producer extends SpanSink {
   stop(): Promise<void>;
   /** Records nothing from now on. */
   discard(): void;
-  /** Loads the recorder's file; null when that is not possible now. */
-  load(): Promise<RecorderModule | null>;
+  /** Starts the recorder if it is not there, and records what has ended; null when its file cannot be loaded now. */
+  attach(): Promise<PageRecorder | null>;
 }
 
-export function createProducer(options: ProducerOptions): Producer {
-  const { config, nowUs } = options;
+export function createProducer({ config, nowUs, loadRecorder }: ProducerOptions): Producer {
   let counters = new Counters();
   const spans = new SpanList();
   /** What is held by those that have ended and are not encoded. */
@@ -63,16 +61,17 @@ export function createProducer(options: ProducerOptions): Producer {
   let ageTimer: ReturnType<typeof setTimeout> | undefined;
   let isStopped = false;
 
-  const load = () => options.loadRecorder().catch(() => null);
   /** There is something that has not been delivered. */
   const isPending = () => heldBytes > 0 || recorder?.isEmpty === false;
 
-  /** Starts the recorder, unless its file cannot be loaded now. */
-  async function attach(): Promise<void> {
-    const file = await load();
-    if (!file || recorder) return;
-    recorder = file.createPageRecorder(options, counters.words);
-    counters = recorder.counters;
+  async function attach(): Promise<PageRecorder | null> {
+    const create = recorder ? null : await loadRecorder();
+    if (create && !recorder) {
+      recorder = create(counters.words);
+      counters = recorder.counters;
+    }
+    encode();
+    return recorder;
   }
 
   /** Records the spans that have ended, and with `isAll` also those that are open and have changed. */
@@ -99,9 +98,7 @@ export function createProducer(options: ProducerOptions): Producer {
   }
 
   async function flush(): Promise<void> {
-    if (!recorder && isPending()) await attach();
-    encode();
-    await recorder?.flush();
+    if (isPending()) await (await attach())?.flush();
   }
 
   async function hide(leaving: boolean): Promise<void> {
@@ -134,7 +131,7 @@ export function createProducer(options: ProducerOptions): Producer {
   function watchAge(): void {
     ageTimer ??= setTimeout(async () => {
       ageTimer = undefined;
-      if (!recorder) await attach();
+      await attach();
       encode(true);
       if (isPending()) scheduleFlush(0);
       if (!spans.isEmpty || isPending()) watchAge();
@@ -151,7 +148,8 @@ export function createProducer(options: ProducerOptions): Producer {
     stats: () => ({ ...counters.all(), recorded }),
     nowUs,
     flush,
-    load,
+    attach,
+    ready: async () => (await attach())?.ready(),
     discard,
     get mode() {
       return isStopped ? 'off' : (recorder?.mode ?? 'starting');
@@ -176,7 +174,6 @@ export function createProducer(options: ProducerOptions): Producer {
     show: () => void recorder?.show().then(() => scheduleFlush(0)),
     async stop() {
       if (isStopped) return;
-      encode(true);
       discard();
       await flush();
       // What could not be sent now is kept for the next visit.

@@ -17,6 +17,8 @@ export interface RecorderWorker {
   start(config: WorkerConfig): void;
   /** Sends everything in the shared ring; see `Drain.run`. */
   drain(): Promise<void>;
+  /** Serves a producer over `port`; `buffer` is what its ring is in when it is shared. */
+  host(port: MessagePort, buffer: SharedArrayBuffer | null): void;
   /** Sends the copy of a batch; the page releases its records when this says `accepted`. */
   send(bytes: Uint8Array<ArrayBuffer>): Promise<Sent>;
 }

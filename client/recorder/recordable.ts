@@ -44,6 +44,8 @@ export interface SpanSink {
   onStart(span: OpenRecordable): void;
   /** To be called once for each span that started. */
   onEnd(span: OpenRecordable): void;
+  /** Resolves when there is room for ordinary spans. */
+  ready(): Promise<void>;
   /** A span was changed after its end, which is ignored. */
   onIgnored(): void;
 }

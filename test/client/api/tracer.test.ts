@@ -15,6 +15,7 @@ beforeEach(() => {
   tracer = new Tracer({
     nowUs: () => nowUs,
     onStart() {},
+    ready: async () => {},
     onEnd: (span: OpenRecordable) => ended.push(span as Span),
     onIgnored: () => ignored++,
   });

@@ -1,0 +1,33 @@
+/** Tracing in a worker of the user's, with the page's recorder. */
+
+import { type Line, takeOffer } from '../recorder/offer.ts';
+import { createProducer } from '../recorder/producer.ts';
+import { createWorkerRecorder } from '../recorder/worker-recorder.ts';
+import { createClock } from './clock.ts';
+import type { Tailrace } from './tailrace.ts';
+import { Tracer } from './tracer.ts';
+
+/** As in a page; a worker has no workers that attach to it. */
+export type WorkerTailrace = Omit<Tailrace, 'attachProducer'>;
+
+/**
+ * To be called in a worker that the page has given to `attachProducer`, or will: resolves when the page has answered.
+ * `line` is where the page is: the worker itself, or in a shared worker the port of its `connect` event.
+ */
+export async function attachProducer(line: Line = globalThis as unknown as Line): Promise<WorkerTailrace> {
+  const offer = await takeOffer(line);
+  const producer = createProducer({
+    nowUs: createClock().nowUs,
+    config: offer.config,
+    loadRecorder: async () => (counts) => createWorkerRecorder(offer, counts),
+  });
+  return {
+    tracer: new Tracer(producer),
+    get mode() {
+      return producer.mode;
+    },
+    flush: producer.flush,
+    shutdown: producer.stop,
+    stats: producer.stats,
+  };
+}

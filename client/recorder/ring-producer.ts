@@ -1,0 +1,50 @@
+/** The producer's end of a ring: pushes records, counts what cannot be, and knows when there is room. */
+
+import type { Counters } from './counters.ts';
+import { countersOf, headerOf, WORD_CAPACITY } from './memory.ts';
+import { createRecordWriter } from './record.ts';
+import type { OpenRecordable } from './recordable.ts';
+import { createRing } from './ring.ts';
+import { createStringTable } from './strings.ts';
+
+/** Room that `ready` finds, as a share of the capacity: below it ordinary spans fit, and some more. */
+const READY_SHARE = 0.5;
+const RETRY_MS = 10;
+
+export interface RingProducer {
+  readonly counters: Counters;
+  /** Nothing is in the ring. */
+  readonly isEmpty: boolean;
+  /** Pushes a record of the span as it is now, or counts why that cannot be. */
+  push(span: OpenRecordable): void;
+  /** Resolves when half of the ring is free; `flush` is what makes room. */
+  ready(flush: () => Promise<void>): Promise<void>;
+}
+
+export function createRingProducer(buffer: ArrayBufferLike): RingProducer {
+  const counters = countersOf(buffer);
+  const ring = createRing(buffer);
+  const write = createRecordWriter(ring, createStringTable(buffer));
+  const readyBytes = headerOf(buffer)[WORD_CAPACITY]! * READY_SHARE;
+  return {
+    counters,
+    get isEmpty() {
+      return ring.usedBytes === 0;
+    },
+    push(span) {
+      span.changed = false;
+      try {
+        if (!write(span)) counters.add('ring_full');
+      } catch (error) {
+        // Otherwise user code gave something that no type allows.
+        counters.add(error instanceof RangeError ? 'span_too_large' : 'encode_failed');
+      }
+    },
+    async ready(flush) {
+      while (ring.usedBytes > readyBytes) {
+        await flush();
+        if (ring.usedBytes > readyBytes) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    },
+  };
+}

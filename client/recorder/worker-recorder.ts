@@ -1,0 +1,44 @@
+/** What `page-recorder.ts` is for the page, for a user's worker: the worker's own ring, drained by the recorder or copied to it. */
+
+import { transfer, wrap } from 'comlink';
+import { createDrain } from './drain.ts';
+import { createMemory, headerOf, WORD_HEAD } from './memory.ts';
+import type { Offer } from './offer.ts';
+import type { PageRecorder } from './page-recorder.ts';
+import { MAX_PAGE_RING_BYTES, type ProducerHost } from './producer-host.ts';
+import { createRingProducer } from './ring-producer.ts';
+
+/** `counts` is what has been counted before. */
+export function createWorkerRecorder({ port, config, buffer: shared }: Offer, counts: Int32Array): PageRecorder {
+  const buffer = shared ?? createMemory(false);
+  const producer = createRingProducer(buffer);
+  producer.counters.words.set(counts);
+  const host = wrap<ProducerHost>(port);
+  const drain = shared
+    ? () => host.drain()
+    : createDrain({
+        buffer,
+        config,
+        maxRingBytes: MAX_PAGE_RING_BYTES,
+        idle: () => Promise.resolve(),
+        send: (bytes) => host.send(transfer(bytes, [bytes.buffer])),
+      });
+  async function flush(): Promise<void> {
+    if (producer.isEmpty) return;
+    if (shared) Atomics.notify(headerOf(shared), WORD_HEAD);
+    await drain();
+  }
+  return {
+    ...producer,
+    mode: shared ? 'shared' : 'copied',
+    get isEmpty() {
+      return producer.isEmpty;
+    },
+    flush,
+    ready: () => producer.ready(flush),
+    // A worker is never hidden, and has no workers that attach to it.
+    show: async () => {},
+    attachProducer() {},
+    close: () => port.close(),
+  };
+}

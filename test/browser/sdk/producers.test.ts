@@ -1,0 +1,66 @@
+/** Workers of the page's that record: dedicated ones, and shared ones, which share no memory with it. */
+import { randomBytes } from 'node:crypto';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchChromium } from '../../kit/chromium.ts';
+import { type Collector, startCollector } from '../../kit/collector.ts';
+import { type Pages, startPages } from '../../kit/pages.ts';
+import { openPage } from '../../kit/sdk-page.ts';
+
+let collector: Collector;
+let pages: Pages;
+let browser: Browser;
+
+beforeAll(async () => {
+  collector = await startCollector();
+  pages = await startPages();
+  browser = await launchChromium();
+});
+
+afterAll(async () => {
+  await browser.close();
+  await pages.close();
+  await collector.close();
+});
+
+const WORKERS = {
+  dedicated: (code: string) => `new Worker(${code}, { type: 'module' })`,
+  shared: (code: string) => `new SharedWorker(${code}, { type: 'module' }).port`,
+};
+
+describe.each(['isolated', 'plain'] as const)('on a page that is %s', (kind) => {
+  it.each([
+    ['dedicated', kind === 'isolated' ? 'shared' : 'copied'],
+    ['shared', 'copied'],
+  ] as const)('a %s worker records in mode %s, and loses nothing when it waits', async (workerKind, mode) => {
+    const { page, errors } = await openPage(browser, pages, { kind, edge: collector.url });
+    const traceId = randomBytes(16).toString('hex');
+    const script = `
+      import { attachProducer } from '${collector.url}/sdk/producer.js';
+      const serve = async (line) => {
+        const sdk = await attachProducer(line);
+        const { tracer, flush, stats } = sdk;
+        const parent = { traceId: '${traceId}', spanId: '00000000000000ff', flags: 1 };
+        for (let i = 0; i < 3000; i++) {
+          await tracer.ready();
+          tracer.startSpan('step ' + i, { parent }).end();
+        }
+        await flush();
+        line.postMessage({ report: { ...stats(), mode: sdk.mode } });
+      };
+      if (typeof onconnect === 'undefined') serve(self); else onconnect = ({ ports: [port] }) => serve(port);`;
+    const report = await page.evaluate(
+      `new Promise((resolve) => {
+        const code = URL.createObjectURL(new Blob([${JSON.stringify(script)}], { type: 'text/javascript' }));
+        const line = ${WORKERS[workerKind]('code')};
+        line.addEventListener('message', ({ data }) => data.report && resolve(data.report));
+        sdk.attachProducer(line);
+      })`,
+    );
+    expect(report).toMatchObject({ mode, recorded: 3000, accepted: 3000, ring_full: 0 });
+    const spans = await collector.ended(traceId, 3000);
+    expect(spans.size).toBe(3000);
+    expect(errors).toEqual([]);
+    await page.close();
+  });
+});
