@@ -8,3 +8,4 @@ export type { SpanKind, SpanOptions, Tracer } from './api/tracer.ts';
 export { init } from './init.ts';
 export { formatTraceparent, parseTraceparent, type TraceContext } from './propagation/w3c.ts';
 export type { RecorderMode } from './recorder/mode.ts';
+export { lowLatency, type Tuning, throughput } from './recorder/tuning.ts';

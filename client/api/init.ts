@@ -46,14 +46,15 @@ export function start(options: InitOptions, file: RecorderFile): Tailrace {
 function create(options: InitOptions, file: RecorderFile): Tailrace {
   const isOn = options !== OFF;
   const endpoint = `${options.endpoint}`.replace(/\/+$/, '');
-  const { key = '', instrument = {}, propagateTo = [] } = options;
+  const { key = '', instrument = {}, propagateTo = [], tuning } = options;
   const clock = createClock();
   const config = { url: `${endpoint}/v1/batch?key=${encodeURIComponent(key)}`, resource: encodeResource(options) };
-  const host = { config, worker: file.worker, fetch: globalThis.fetch?.bind(globalThis) };
+  const host = { config, tuning, worker: file.worker, fetch: globalThis.fetch?.bind(globalThis) };
   const load = () => file.loadRecorder().catch(() => null);
   const producer = createProducer({
     nowUs: clock.nowUs,
     config,
+    tuning,
     async loadRecorder() {
       const recorder = await load();
       return recorder && ((counts) => recorder.createPageRecorder(host, counts));

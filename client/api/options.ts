@@ -1,6 +1,7 @@
 /** The options of `init`, checked: a page must not break because its tracing is set up wrongly. */
 
 import type { SpanDataValue } from '../../model/span-data.ts';
+import type { Tuning } from '../recorder/tuning.ts';
 
 export interface InitOptions {
   /** The page's `service.name`. */
@@ -15,6 +16,8 @@ export interface InitOptions {
   readonly propagateTo?: readonly (string | RegExp)[];
   /** Spans for `fetch`, for the document's load and for clicks; all on by default. */
   readonly instrument?: { readonly fetch?: boolean; readonly documentLoad?: boolean; readonly clicks?: boolean };
+  /** `lowLatency`, `throughput`, or values of your own; something between them by default. */
+  readonly tuning?: Tuning;
   /** Where the recorder's script is, when the bundler's or the edge's own place for it does not do. */
   readonly workerUrl?: string;
 }

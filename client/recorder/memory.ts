@@ -8,6 +8,7 @@
  */
 
 import { Counters } from './counters.ts';
+import { BALANCED } from './tuning.ts';
 
 /** "TRN" in little-endian, and the version of this layout. */
 export const MAGIC = 0x014e5254;
@@ -26,15 +27,13 @@ export const WORD_STRINGS_END = 6;
 const WORD_COUNTERS = 16;
 export const HEADER_BYTES = 256;
 
-/** Holds 1,000 spans of 700 bytes below the mark where ordinary spans are dropped. */
-export const RING_BYTES = 1024 * 1024;
 /** The strings of the spans that are in the ring; every batch carries them. */
 export const STRING_TABLE_BYTES = 32 * 1024;
 
 /** Allocates and marks the memory; `shared` needs a page that is cross-origin isolated. */
 export function createMemory(
   shared: boolean,
-  ringBytes = RING_BYTES,
+  ringBytes = BALANCED.ringBytes,
   tableBytes = STRING_TABLE_BYTES,
 ): ArrayBufferLike {
   const bytes = HEADER_BYTES + ringBytes + tableBytes;

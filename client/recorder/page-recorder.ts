@@ -9,6 +9,7 @@ import { createMemory } from './memory.ts';
 import type { RecorderMode } from './mode.ts';
 import { type Line, offerTo } from './offer.ts';
 import { createRingProducer, type RingProducer } from './ring-producer.ts';
+import type { Tuning } from './tuning.ts';
 
 export interface PageRecorder extends Omit<RingProducer, 'ready'> {
   readonly mode: RecorderMode | 'starting';
@@ -27,12 +28,15 @@ export interface PageRecorder extends Omit<RingProducer, 'ready'> {
 }
 
 /** What the page gives. */
-export type PageHost = Omit<RecorderHost, 'buffer'>;
+export interface PageHost extends Omit<RecorderHost, 'buffer'> {
+  readonly tuning?: Tuning | undefined;
+}
 
 /** `counts` is what has been counted before. */
 export function createPageRecorder(options: PageHost, counts: Int32Array): PageRecorder {
-  const { config } = options;
-  const buffer = createMemory(globalThis.crossOriginIsolated && 'SharedArrayBuffer' in globalThis);
+  const { config, tuning } = options;
+  const allocate = (isShared: boolean) => createMemory(isShared, tuning?.ringBytes);
+  const buffer = allocate(globalThis.crossOriginIsolated && 'SharedArrayBuffer' in globalThis);
   const host = { ...options, buffer };
   const producer = createRingProducer(buffer);
   const { counters } = producer;
@@ -72,7 +76,7 @@ export function createPageRecorder(options: PageHost, counts: Int32Array): PageR
       offerTo(line, () => {
         const { port1, port2 } = new MessageChannel();
         // Shared workers share with no page.
-        const shared = recorder.mode === 'shared' && line instanceof Worker ? createMemory(true) : null;
+        const shared = recorder.mode === 'shared' && line instanceof Worker ? allocate(true) : null;
         const buffer = shared as SharedArrayBuffer | null;
         if (buffer) others.push(exitOf(buffer));
         recorder.host(port1, buffer);

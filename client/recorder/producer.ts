@@ -12,13 +12,8 @@ import type { RecorderMode } from './mode.ts';
 import type { PageRecorder } from './page-recorder.ts';
 import type { OpenRecordable, SpanSink } from './recordable.ts';
 import { SpanList } from './span-list.ts';
+import { BALANCED, type Tuning } from './tuning.ts';
 
-const ROOT_ENDED_FLUSH_MS = 500;
-const AGE_FLUSH_MS = 5_000;
-/** This much is sent without waiting. */
-const FLUSH_BYTES = 256 * 1024;
-/** No more is held of spans that have ended and are not encoded. */
-const MAX_HELD_BYTES = 1024 * 1024;
 /** The rest is for errors, as long as there is no recorder to take them. */
 const NORMAL_SHARE = 0.7;
 
@@ -26,6 +21,7 @@ export interface ProducerOptions {
   /** The page's clock. */
   readonly nowUs: () => number;
   readonly config: BatchConfig;
+  readonly tuning?: Tuning | undefined;
   /** Loads what makes the recorder, with what has been counted before; null when that is not possible now. */
   readonly loadRecorder: () => Promise<((counts: Int32Array) => PageRecorder) | null>;
 }
@@ -47,7 +43,7 @@ export interface Producer extends SpanSink {
   attach(): Promise<PageRecorder | null>;
 }
 
-export function createProducer({ config, nowUs, loadRecorder }: ProducerOptions): Producer {
+export function createProducer({ config, nowUs, loadRecorder, tuning = BALANCED }: ProducerOptions): Producer {
   let counters = new Counters();
   const spans = new SpanList();
   /** What is held by those that have ended and are not encoded. */
@@ -91,7 +87,7 @@ export function createProducer({ config, nowUs, loadRecorder }: ProducerOptions)
     counters.add('ring_full');
     span.changed = false;
     droppedBytes += span.heldBytes;
-    if (droppedBytes < FLUSH_BYTES) return;
+    if (droppedBytes < tuning.flushBytes) return;
     // It costs a look at all of them, so not for each.
     droppedBytes = 0;
     spans.sweep(({ endUs, changed }) => endUs === null || changed);
@@ -123,7 +119,7 @@ export function createProducer({ config, nowUs, loadRecorder }: ProducerOptions)
       await flush();
       isFlushing = false;
       // Without its file there is nobody to send; the age will see to it.
-      if (recorder && heldBytes > 0) scheduleFlush(heldBytes >= FLUSH_BYTES ? 0 : ROOT_ENDED_FLUSH_MS);
+      if (recorder && heldBytes > 0) scheduleFlush(heldBytes >= tuning.flushBytes ? 0 : tuning.rootEndedMs);
     }, delayMs);
   }
 
@@ -135,7 +131,7 @@ export function createProducer({ config, nowUs, loadRecorder }: ProducerOptions)
       encode(true);
       if (isPending()) scheduleFlush(0);
       if (!spans.isEmpty || isPending()) watchAge();
-    }, AGE_FLUSH_MS);
+    }, tuning.ageMs);
   }
 
   function discard(): void {
@@ -163,11 +159,11 @@ export function createProducer({ config, nowUs, loadRecorder }: ProducerOptions)
       if (isStopped) return;
       recorded++;
       const bytes = heldBytes + span.heldBytes;
-      if (!recorder && bytes > MAX_HELD_BYTES * (span.statusCode === 2 ? 1 : NORMAL_SHARE)) return drop(span);
+      if (!recorder && bytes > tuning.ringBytes * (span.statusCode === 2 ? 1 : NORMAL_SHARE)) return drop(span);
       heldBytes = bytes;
-      if (bytes >= MAX_HELD_BYTES) encode();
-      if (heldBytes >= FLUSH_BYTES) scheduleFlush(0);
-      else if (!span.parent) scheduleFlush(ROOT_ENDED_FLUSH_MS);
+      if (bytes >= tuning.ringBytes) encode();
+      if (heldBytes >= tuning.flushBytes) scheduleFlush(0);
+      else if (!span.parent) scheduleFlush(tuning.rootEndedMs);
     },
     onIgnored: () => counters.add('ignored'),
     hide: (leaving) => void hide(leaving),

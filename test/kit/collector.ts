@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { inflateSync } from 'node:zlib';
 import type { Batch } from '../../model/batch/batch.ts';
 import { decodeBatch, parseBatchHeader } from '../../model/batch/decode.ts';
@@ -21,6 +22,8 @@ export interface Collector {
   readonly batches: readonly ReceivedBatch[];
   /** Answers the next requests with these statuses instead, without taking their spans. */
   readonly failures: { status: number; retryAfter?: string }[];
+  /** How long it takes for an answer. */
+  delayMs: number;
   /** The ended spans of a trace, by span id, as soon as there are `count` of them. */
   ended(traceId: string, count: number): Promise<Map<string, SpanData>>;
   /** The first span that is like this, as soon as it is there. */
@@ -38,6 +41,7 @@ export async function startCollector(): Promise<Collector> {
   async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
+    if (collector.delayMs > 0) await sleep(collector.delayMs);
     const failure = failures.shift();
     if (failure) {
       response.writeHead(failure.status, {
@@ -96,10 +100,11 @@ export async function startCollector(): Promise<Collector> {
     return spans;
   }
 
-  return {
+  const collector: Collector = {
     url: `http://localhost:${(server.address() as AddressInfo).port}`,
     batches,
     failures,
+    delayMs: 0,
     ended: (traceId, count) =>
       until(() => {
         const spans = endedNow(traceId);
@@ -112,4 +117,5 @@ export async function startCollector(): Promise<Collector> {
         server.closeAllConnections();
       }),
   };
+  return collector;
 }

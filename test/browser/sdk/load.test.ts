@@ -1,0 +1,119 @@
+/** A page that records more than is usual: nothing is lost that waits for room, and the page stays responsive. */
+import { randomBytes } from 'node:crypto';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { launchChromium } from '../../kit/chromium.ts';
+import { type Collector, startCollector } from '../../kit/collector.ts';
+import { PAGE_KINDS, type PageKind, type Pages, startPages } from '../../kit/pages.ts';
+import { openPage } from '../../kit/sdk-page.ts';
+
+/** 256 records of 128 bytes. */
+const SMALL = { ringBytes: 256 * 128, flushBytes: 8 * 1024, rootEndedMs: 50, ageMs: 1_000 };
+const MAX_TASK_MS = 10;
+
+let collector: Collector;
+let pages: Pages;
+let browser: Browser;
+
+beforeAll(async () => {
+  collector = await startCollector();
+  pages = await startPages();
+  browser = await launchChromium();
+});
+
+afterEach(() => {
+  collector.delayMs = 0;
+});
+
+afterAll(async () => {
+  await browser.close();
+  await pages.close();
+  await collector.close();
+});
+
+/**
+ * Runs `work` in the page; how long the longest task of its main thread was meanwhile, in milliseconds of processor time: what
+ * else the machine does is not in it.
+ */
+async function longestTask<T>(page: Page, work: (argument: T) => Promise<void>, argument: T): Promise<number> {
+  await browser.startTracing(page, { categories: ['toplevel', '__metadata', 'disabled-by-default-devtools.timeline'] });
+  await page.evaluate(`(${work})(${JSON.stringify(argument)})`);
+  const { traceEvents } = JSON.parse((await browser.stopTracing()).toString()) as { traceEvents: TraceEvent[] };
+  const threads = traceEvents.filter(({ name, args }) => name === 'thread_name' && args?.name === 'CrRendererMain');
+  const isMain = (event: TraceEvent) => threads.some(({ pid, tid }) => pid === event.pid && tid === event.tid);
+  const tasks = traceEvents.filter((event) => event.name.endsWith('RunTask') && event.tdur && isMain(event));
+  expect(tasks.length).toBeGreaterThan(10);
+  return Math.max(...tasks.map(({ tdur }) => tdur!)) / 1000;
+}
+
+/** Of Chromium's trace; `tdur` is in microseconds of processor time. */
+interface TraceEvent {
+  readonly name: string;
+  readonly pid: number;
+  readonly tid: number;
+  readonly tdur?: number;
+  readonly args?: { readonly name?: string };
+}
+
+const contextOf = () => ({ traceId: randomBytes(16).toString('hex'), spanId: '00000000000000ff', flags: 1 });
+
+describe.each(Object.keys(PAGE_KINDS) as PageKind[])('on a page that is %s', (kind) => {
+  it('delivers 10,000 spans through a small ring to a slow edge, in short tasks', async () => {
+    collector.delayMs = 10;
+    const { page } = await openPage(browser, pages, { kind, edge: collector.url, init: { tuning: SMALL } });
+    const parent = contextOf();
+    const longest = await longestTask(
+      page,
+      async (parent) => {
+        for (let i = 0; i < 10_000; i++) {
+          await sdk.tracer.ready();
+          sdk.tracer.startSpan(`step ${i}`, { parent }).end();
+        }
+        await sdk.flush();
+      },
+      parent,
+    );
+    expect((await collector.ended(parent.traceId, 10_000)).size).toBe(10_000);
+    expect(await page.evaluate(() => sdk.stats())).toMatchObject({ recorded: 10_000, accepted: 10_000, ring_full: 0 });
+    await page.close();
+    expect(longest).toBeLessThan(MAX_TASK_MS);
+  });
+
+  it('records 10,000 spans a second in short tasks', async () => {
+    const { page } = await openPage(browser, pages, { kind, edge: collector.url });
+    const parent = contextOf();
+    const record = async ({ parent, seconds }: { parent: object; seconds: number }) => {
+      for (let i = 0; i < seconds * 100; i++) {
+        for (let j = 0; j < 100; j++) {
+          const attributes = { 'app.step': j, 'url.full': `https://shop.example/api/items/${i}` };
+          sdk.tracer.startSpan('step', { parent: parent as never, attributes }).end();
+        }
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      await sdk.flush();
+    };
+    // Code has to be compiled, and the recorder started, once.
+    await longestTask(page, record, { parent: contextOf(), seconds: 1 });
+    const longest = await longestTask(page, record, { parent, seconds: 2 });
+    expect((await collector.ended(parent.traceId, 20_000)).size).toBe(20_000);
+    await page.close();
+    expect(longest).toBeLessThan(MAX_TASK_MS);
+  });
+
+  it('delivers what is on its way when it is shut down', async () => {
+    collector.delayMs = 50;
+    const { page } = await openPage(browser, pages, { kind, edge: collector.url });
+    const parent = contextOf();
+    await page.evaluate(async (parent) => {
+      const record = () => {
+        for (let i = 0; i < 1000; i++) sdk.tracer.startSpan('step', { parent }).end();
+      };
+      record();
+      void sdk.flush();
+      record();
+      await sdk.shutdown();
+    }, parent);
+    expect((await collector.ended(parent.traceId, 2000)).size).toBe(2000);
+    await page.close();
+  });
+});
