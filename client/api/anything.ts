@@ -2,6 +2,7 @@
 
 /** Any value as a text. */
 export function asText(value: unknown): string {
+  if (typeof value === 'string') return value;
   try {
     return String(value);
   } catch {

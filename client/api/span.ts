@@ -221,7 +221,7 @@ export class Span implements OpenRecordable {
       this.heldBytes += asText(list).length;
       return list as SpanDataValue;
     }
-    const text = typeof value === 'string' ? value : asText(value);
+    const text = asText(value);
     this.heldBytes += Math.min(text.length, MAX_VALUE_CHARS);
     return text.length > MAX_VALUE_CHARS ? text.slice(0, MAX_VALUE_CHARS) : text;
   }

@@ -100,6 +100,27 @@ describe.each(Object.keys(PAGE_KINDS) as PageKind[])('on a page that is %s', (ki
     expect(longest).toBeLessThan(MAX_TASK_MS);
   });
 
+  it('holds no more memory after many spans than after some', async () => {
+    const { page } = await openPage(browser, pages, { kind, edge: collector.url });
+    const devtools = await page.context().newCDPSession(page);
+    const heldAfter = async (spans: number) => {
+      await page.evaluate(async (spans) => {
+        for (let i = 0; i < spans; i += 1000) {
+          const root = sdk.tracer.startSpan('root', { parent: null });
+          for (let j = 1; j < 1000; j++) sdk.tracer.startSpan(`step ${i + j}`, { parent: root }).end();
+          root.end();
+          await sdk.flush();
+        }
+      }, spans);
+      for (let i = 0; i < 3; i++) await devtools.send('HeapProfiler.collectGarbage');
+      return (await devtools.send('Runtime.getHeapUsage')).usedSize;
+    };
+    const some = await heldAfter(20_000);
+    const many = await heldAfter(40_000);
+    expect(many - some).toBeLessThan(100_000);
+    await page.close();
+  });
+
   it('delivers what is on its way when it is shut down', async () => {
     collector.delayMs = 50;
     const { page } = await openPage(browser, pages, { kind, edge: collector.url });
