@@ -1,9 +1,10 @@
 /** A page that records more than is usual: nothing is lost that waits for room, and the page stays responsive. */
 import { randomBytes } from 'node:crypto';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../kit/chromium.ts';
 import { type Collector, startCollector } from '../../kit/collector.ts';
+import { longestTask, recordSteadily } from '../../kit/longest-task.ts';
 import { PAGE_KINDS, type PageKind, type Pages, startPages } from '../../kit/pages.ts';
 import { openPage } from '../../kit/sdk-page.ts';
 
@@ -31,30 +32,6 @@ afterAll(async () => {
   await collector.close();
 });
 
-/**
- * Runs `work` in the page; how long the longest task of its main thread was meanwhile, in milliseconds of processor time: what
- * else the machine does is not in it.
- */
-async function longestTask<T>(page: Page, work: (argument: T) => Promise<void>, argument: T): Promise<number> {
-  await browser.startTracing(page, { categories: ['toplevel', '__metadata', 'disabled-by-default-devtools.timeline'] });
-  await page.evaluate(`(${work})(${JSON.stringify(argument)})`);
-  const { traceEvents } = JSON.parse((await browser.stopTracing()).toString()) as { traceEvents: TraceEvent[] };
-  const threads = traceEvents.filter(({ name, args }) => name === 'thread_name' && args?.name === 'CrRendererMain');
-  const isMain = (event: TraceEvent) => threads.some(({ pid, tid }) => pid === event.pid && tid === event.tid);
-  const tasks = traceEvents.filter((event) => event.name.endsWith('RunTask') && event.tdur && isMain(event));
-  expect(tasks.length).toBeGreaterThan(10);
-  return Math.max(...tasks.map(({ tdur }) => tdur!)) / 1000;
-}
-
-/** Of Chromium's trace; `tdur` is in microseconds of processor time. */
-interface TraceEvent {
-  readonly name: string;
-  readonly pid: number;
-  readonly tid: number;
-  readonly tdur?: number;
-  readonly args?: { readonly name?: string };
-}
-
 const contextOf = () => ({ traceId: randomBytes(16).toString('hex'), spanId: '00000000000000ff', flags: 1 });
 
 describe.each(Object.keys(PAGE_KINDS) as PageKind[])('on a page that is %s', (kind) => {
@@ -63,6 +40,7 @@ describe.each(Object.keys(PAGE_KINDS) as PageKind[])('on a page that is %s', (ki
     const { page } = await openPage(browser, pages, { kind, edge: collector.url, init: { tuning: SMALL } });
     const parent = contextOf();
     const longest = await longestTask(
+      browser,
       page,
       async (parent) => {
         for (let i = 0; i < 10_000; i++) {
@@ -82,19 +60,9 @@ describe.each(Object.keys(PAGE_KINDS) as PageKind[])('on a page that is %s', (ki
   it('records 10,000 spans a second in short tasks', async () => {
     const { page } = await openPage(browser, pages, { kind, edge: collector.url });
     const parent = contextOf();
-    const record = async ({ parent, seconds }: { parent: object; seconds: number }) => {
-      for (let i = 0; i < seconds * 100; i++) {
-        for (let j = 0; j < 100; j++) {
-          const attributes = { 'app.step': j, 'url.full': `https://shop.example/api/items/${i}` };
-          sdk.tracer.startSpan('step', { parent: parent as never, attributes }).end();
-        }
-        await new Promise((resolve) => setTimeout(resolve, 10));
-      }
-      await sdk.flush();
-    };
     // Code has to be compiled, and the recorder started, once.
-    await longestTask(page, record, { parent: contextOf(), seconds: 1 });
-    const longest = await longestTask(page, record, { parent, seconds: 2 });
+    await longestTask(browser, page, recordSteadily, { parent: contextOf(), seconds: 1 });
+    const longest = await longestTask(browser, page, recordSteadily, { parent, seconds: 2 });
     expect((await collector.ended(parent.traceId, 20_000)).size).toBe(20_000);
     await page.close();
     expect(longest).toBeLessThan(MAX_TASK_MS);
