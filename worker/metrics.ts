@@ -7,6 +7,7 @@ import { PRESSURE_NAMES } from '../durable-objects/pressure.ts';
 import type { CounterDeltas, ShardMetrics } from '../durable-objects/protocol.ts';
 import { COST_ITEMS, type CostCause, type CostItem, costKey, dollarsOf } from '../model/costs.ts';
 import {
+  CLIENT_COUNTS,
   CLIENT_DROP_REASONS,
   DECISION_REASONS,
   REJECTION_REASONS,
@@ -82,6 +83,12 @@ export async function renderMetrics(env: Env, config: CurrentConfig): Promise<st
       samples: fromLedger('tailrace_spans_dropped', 'reason', [
         ...new Set([...CLIENT_DROP_REASONS, ...WORKER_DROP_REASONS]),
       ]),
+    },
+    {
+      name: 'tailrace_page_spans',
+      type: 'counter',
+      help: 'What pages report of the spans they recorded: ended; sent, sent again, stored in the browser, each version counted.',
+      samples: fromLedger('tailrace_page_spans', 'count', CLIENT_COUNTS),
     },
     counter(
       'tailrace_spans_merged',

@@ -3,6 +3,7 @@
 import {
   GOODBYE,
   HAS_UNSAMPLED,
+  LOSS_COUNT,
   LOSS_END,
   LOSS_REASON,
   MAGIC,
@@ -15,6 +16,7 @@ import {
   VERSION,
 } from '../../model/batch/format.ts';
 import { createByteWriter } from '../../model/bytes.ts';
+import { CLIENT_DROP_REASONS } from '../../model/reasons.ts';
 import { createClock } from '../api/clock.ts';
 import type { Losses } from './counters.ts';
 import type { PendingRecord } from './pending.ts';
@@ -69,7 +71,7 @@ export function encodeBatch({
   out.raw(config.resource);
   losses.forEach((count, i) => {
     if (count === 0) return;
-    out.varint(LOSS_REASON + i);
+    out.varint(i < CLIENT_DROP_REASONS.length ? LOSS_REASON + i : LOSS_COUNT + i - CLIENT_DROP_REASONS.length);
     out.varint(count);
   });
   out.varint(LOSS_END);

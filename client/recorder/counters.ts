@@ -1,16 +1,18 @@
 /** Counters in the recorder's memory: the page and the worker both add to them, and both can read them. */
 
-import { CLIENT_DROP_REASONS } from '../../model/reasons.ts';
+import { CLIENT_COUNTS, CLIENT_DROP_REASONS } from '../../model/reasons.ts';
 import type { Stats } from '../api/tailrace.ts';
 import { headerOf, WORD_COUNTERS } from './memory.ts';
 
-/** Each has a word in the header, in this order: the reasons why spans are lost, and what else is counted. */
-const NAMES = [...CLIENT_DROP_REASONS, 'recorded', 'accepted', 'saved', 'ignored'] as const;
+/** What the edge is told. */
+const TOLD = [...CLIENT_DROP_REASONS, ...CLIENT_COUNTS] as const;
+/** Each has a word in the header, in this order. */
+const NAMES = [...TOLD, 'accepted', 'ignored'] as const;
 type Counter = (typeof NAMES)[number];
-/** Then, for each reason, how many of the lost the edge knows of. */
+/** Then, for each that the edge is told, how much of it the edge knows. */
 const REPORTED = WORD_COUNTERS + NAMES.length;
 
-/** How many spans were lost for each reason, in the order of `CLIENT_DROP_REASONS`. */
+/** How many spans were lost for each of `CLIENT_DROP_REASONS`, then what `CLIENT_COUNTS` count. */
 export type Losses = readonly number[];
 
 export class Counters {
@@ -29,11 +31,9 @@ export class Counters {
     return Object.fromEntries(counts);
   }
 
-  /** Spans lost that no acknowledged batch has told the edge about. */
+  /** What no acknowledged batch has told the edge. */
   unreported(): Losses {
-    return CLIENT_DROP_REASONS.map(
-      (_, i) => Atomics.load(this.#header, WORD_COUNTERS + i) - Atomics.load(this.#header, REPORTED + i),
-    );
+    return TOLD.map((_, i) => Atomics.load(this.#header, WORD_COUNTERS + i) - Atomics.load(this.#header, REPORTED + i));
   }
 
   /** To be called when a batch that carried `losses` was acknowledged. */

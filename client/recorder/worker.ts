@@ -2,8 +2,9 @@
 
 import { expose } from 'comlink';
 import { deflateBatch } from './deflate.ts';
-import { createDrain } from './drain.ts';
-import { sendWithRetry } from './exporter.ts';
+import { createDrain, type Drain, type Send } from './drain.ts';
+import { createExporter, type Exporter } from './exporter.ts';
+import { OfflineStore } from './offline.ts';
 import type { RecorderWorker, WorkerConfig } from './protocol.ts';
 
 /** Ring bytes in one batch: some 1,000 spans. */
@@ -11,24 +12,29 @@ const MAX_RING_BYTES = 256 * 1024;
 
 /** Serves the page that made this worker. */
 export function startWorker(): void {
-  let url = '';
-  let drain: (() => Promise<void>) | null = null;
+  let exporter: Exporter | null = null;
+  let drain: Drain | null = null;
+  const send: Send = async (bytes, isWanted) => exporter!.send(await deflateBatch(bytes), isWanted);
   const worker: RecorderWorker = {
-    start({ batch, buffer }: WorkerConfig) {
-      url = batch.url;
+    async start({ batch, buffer }: WorkerConfig) {
+      exporter = createExporter({ fetch, url: batch.url });
       if (!buffer) return;
       drain = createDrain({
         buffer,
         config: batch,
+        send,
+        offline: await OfflineStore.open(),
         maxRingBytes: MAX_RING_BYTES,
         idle: () => Promise.resolve(),
-        send: async (bytes, isWanted) => sendWithRetry(fetch, url, await deflateBatch(bytes), isWanted),
       });
     },
     async drain() {
-      await drain?.();
+      await drain?.run();
     },
-    send: async (bytes) => sendWithRetry(fetch, url, await deflateBatch(bytes)),
+    reopen() {
+      exporter?.reopen();
+    },
+    send: (bytes) => send(bytes, () => true),
   };
   expose(worker);
 }

@@ -11,7 +11,7 @@ import { createStringTable } from '../../client/recorder/strings.ts';
 import type { Batch } from '../../model/batch/batch.ts';
 import { createSpanBodyWriter } from '../../model/batch/span-body.ts';
 import { createByteWriter } from '../../model/bytes.ts';
-import { CLIENT_DROP_REASONS } from '../../model/reasons.ts';
+import { CLIENT_COUNTS, CLIENT_DROP_REASONS } from '../../model/reasons.ts';
 import type { SpanData } from '../../model/span-data.ts';
 
 export interface RecordedBatch {
@@ -26,7 +26,7 @@ export interface RecordingOptions {
 
 /** Records the spans of `batch` and encodes them, in the order given unless another is asked for. */
 export function recordBatch(batch: Partial<Batch>, { maxBytes, order }: RecordingOptions = {}): RecordedBatch {
-  const { spans = [], resource = [], dropped = {}, goodbye = false } = batch;
+  const { spans = [], resource = [], dropped = {}, counts = {}, goodbye = false } = batch;
   const buffer = createMemory(false, 4 * 1024 * 1024);
   const ring = createRing(buffer);
   const claim = createClaim(buffer, DRAIN);
@@ -37,7 +37,10 @@ export function recordBatch(batch: Partial<Batch>, { maxBytes, order }: Recordin
   if (order) records.sort(order);
   const out = createByteWriter();
   createSpanBodyWriter(out, () => -1).attributes(resource);
-  const losses = CLIENT_DROP_REASONS.map((reason) => dropped[reason] ?? 0);
+  const losses = [
+    ...CLIENT_DROP_REASONS.map((reason) => dropped[reason]),
+    ...CLIENT_COUNTS.map((name) => counts[name]),
+  ].map((count) => count ?? 0);
   return encodeBatch({ buffer, config: { url: '', resource: out.written() }, records, losses, goodbye, maxBytes });
 }
 
