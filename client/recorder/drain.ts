@@ -6,19 +6,23 @@
 import { createClock } from '../api/clock.ts';
 import { type BatchConfig, encodeBatch } from './batcher.ts';
 import { createClaim, DRAIN } from './claim.ts';
-import { Counters } from './counters.ts';
+import { Counters, type Losses } from './counters.ts';
 import { headerOf, WORD_AWAY } from './memory.ts';
 import type { OfflineStore } from './offline.ts';
 import type { Sent } from './outcome.ts';
 import { createPace } from './pace.ts';
-import { byStart, isSentFirst, readPending } from './pending.ts';
+import { byStart, isSentFirst, type PendingRecord, readPending } from './pending.ts';
 import { createRing } from './ring.ts';
 import { storeRecords } from './store-records.ts';
 
 /** Delivers one encoded batch. `isWanted` turns false when the page has taken over. */
 export type Send = (bytes: Uint8Array<ArrayBuffer>, isWanted: () => boolean) => Promise<Sent>;
 
-/** While the edge is away batches are stored when more than one in so many bytes of the ring is in use. */
+/**
+ * While the edge is away what is in the ring is stored this often, or when more than one in so many of its bytes is in use. So a page that
+ * ends has little left to store, which a browser may not let it do.
+ */
+const STORE_MS = 5_000;
 const STORE_SHARE = 4;
 /** What could not be sent is tried again no sooner than this, and what another tab is sending looked at again after that. */
 const MIN_AGAIN_MS = 1_000;
@@ -43,6 +47,14 @@ export interface Drain {
   stop(): void;
 }
 
+/** What became of records that left the ring. */
+interface Moved {
+  readonly outcome: 'accepted' | 'rejected' | 'saved';
+  /** How many of them the edge refused. */
+  readonly refused: number;
+}
+const NOTHING_MOVED: Moved = { outcome: 'accepted', refused: 0 };
+
 export function createDrain({ buffer, config, send, offline, maxRingBytes, idle }: DrainOptions): Drain {
   const ring = createRing(buffer);
   const header = headerOf(buffer);
@@ -55,6 +67,8 @@ export function createDrain({ buffer, config, send, offline, maxRingBytes, idle 
   let againMs: number | null = null;
   /** What the counter said when nothing was left of what is stored. At first there may be something of an earlier visit. */
   let savedBefore = -1;
+  /** When the ring was empty, or the edge was there, for the last time. */
+  let safeMs = nowMs();
   let running: Promise<void> | null = null;
   let next: Promise<void> | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -64,6 +78,7 @@ export function createDrain({ buffer, config, send, offline, maxRingBytes, idle 
     const sent = await send(bytes, isWanted);
     const { outcome, attempts, waitMs } = sent;
     const isAway = outcome === 'unavailable';
+    if (!isAway) safeMs = nowMs();
     pace.note(sent, nowMs());
     counters.add('sent', attempts > 0 ? spanCount : 0);
     counters.add('retried', Math.max(0, attempts - 1) * spanCount);
@@ -72,32 +87,43 @@ export function createDrain({ buffer, config, send, offline, maxRingBytes, idle 
     return sent;
   }
 
+  function isUrgent(): boolean {
+    return ring.usedBytes > ring.bytes.length / STORE_SHARE || nowMs() - safeMs >= STORE_MS;
+  }
+
+  /** Sends records, or stores them. null when neither was possible, or the role was lost: then they stay in the ring. */
+  async function move(records: PendingRecord[], losses: Losses): Promise<Moved | null> {
+    // While the edge is known to be away what is stored tries whether it is back.
+    const isAway = Atomics.load(header, WORD_AWAY) > 0;
+    if (!offline || !isAway || !isUrgent()) {
+      const { bytes } = encodeBatch({ buffer, config, records: records.sort(byStart), losses });
+      if (!claim.holds()) return null;
+      const { outcome, refused } = await deliver(bytes, records.length, claim.holds);
+      if (outcome !== 'unavailable') return { outcome, refused };
+    }
+    if (!offline || !isUrgent() || !claim.holds()) return null;
+    const isStored = await storeRecords({ buffer, config, offline, isWhole: claim.holds }, records, losses);
+    return isStored ? { outcome: 'saved', refused: 0 } : null;
+  }
+
   /** False when there is nothing more to do. */
-  async function sendNext(): Promise<boolean> {
+  async function moveNext(): Promise<boolean> {
     const pending = readPending(ring, claim, claim.position, pace.ringBytes);
-    if (!pending) return false;
+    if (!pending) {
+      safeMs = nowMs();
+      return false;
+    }
     const { records, end } = pending;
     const losses = counters.unreported();
     const chosen = pace.isHigh(nowMs()) ? records.filter(isSentFirst) : records;
-    const spanCount = chosen.length;
-    if (spanCount > 0) {
-      const { bytes } = encodeBatch({ buffer, config, records: chosen.sort(byStart), losses });
-      if (!claim.holds()) return false;
-      const { outcome, refused } = await deliver(bytes, spanCount, claim.holds);
-      // Without the role these spans are the page's, and it counts them.
-      if (outcome === 'unavailable') {
-        if (!offline || ring.usedBytes < ring.bytes.length / STORE_SHARE) return false;
-        const isStored = await storeRecords({ buffer, config, offline, isWhole: claim.holds }, chosen, losses);
-        if (!isStored || !claim.release(end)) return false;
-        counters.add('saved', spanCount);
-      } else {
-        if (!claim.release(end)) return false;
-        counters.add(outcome, spanCount - refused);
-        counters.add('rejected', refused);
-      }
-      if (outcome !== 'rejected') counters.report(losses);
-    } else if (!claim.release(end)) return false;
-    counters.add('pressure', records.length - spanCount);
+    const moved = chosen.length > 0 ? await move(chosen, losses) : NOTHING_MOVED;
+    // Without the role these spans are the page's, and it counts them.
+    if (!moved || !claim.release(end)) return false;
+    const { outcome, refused } = moved;
+    counters.add(outcome, chosen.length - refused);
+    counters.add('rejected', refused);
+    counters.add('pressure', records.length - chosen.length);
+    if (chosen.length > 0 && outcome !== 'rejected') counters.report(losses);
     return true;
   }
 
@@ -121,9 +147,11 @@ export function createDrain({ buffer, config, send, offline, maxRingBytes, idle 
       const pauseMs = pace.pauseMs(nowMs());
       if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
       await idle();
-    } while (claim.check() && (await sendNext()));
+    } while (claim.check() && (await moveNext()));
     await sendStored();
-    if (againMs !== null && !isStopped) timer = setTimeout(run, againMs);
+    if (againMs === null || isStopped) return;
+    const storeMs = offline && ring.usedBytes > 0 ? Math.max(0, safeMs + STORE_MS - nowMs()) : againMs;
+    timer = setTimeout(run, Math.min(againMs, storeMs));
   }
 
   function run(): Promise<void> {

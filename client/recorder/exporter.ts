@@ -8,7 +8,7 @@ import { CONTENT_TYPE, type Outcome, type Sent } from './outcome.ts';
 /** A part of `fetch` that the page's own, unpatched one and the worker's both are. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
-const MAX_ATTEMPTS = 4;
+const MAX_ATTEMPTS = 3;
 /** A batch that would have to wait longer is better stored. */
 const PATIENCE_MS = 10_000;
 const TIMEOUT_MS = 30_000;
@@ -92,7 +92,7 @@ export function createExporter({
       attempts++;
       tookMs = nowMs() - startedMs;
       gate.note(answer.outcome, answer.retryAfterMs, nowMs());
-      if (answer.outcome !== 'unavailable') break;
+      if (answer.outcome !== 'unavailable' || navigator.onLine === false) break;
     }
     const { outcome, refused, pressure } = answer;
     return { outcome, refused, pressure, attempts, tookMs, waitMs: gate.waitMs(nowMs()) };

@@ -12,6 +12,8 @@ const BATCHES = 'batches';
 /** What they may take together; see `trim`. */
 export const MAX_OFFLINE_BYTES = 4 * 1024 * 1024;
 const OPEN_MS = 2_000;
+/** Holds nothing. */
+const WARM = 1;
 
 export interface SavedBatch {
   readonly url: string;
@@ -57,10 +59,13 @@ export class OfflineStore {
       },
       // A newer version of the SDK, in another tab, wants to change it.
       blocking: (_, __, event) => (event.target as IDBDatabase).close(),
-    }).then(
-      (database) => new OfflineStore(database),
-      () => null,
-    );
+    })
+      .then(async (database) => {
+        // Only who has written lately may write quickly: Chromium asks for the quota first, which a page that goes away does not live to see.
+        await database.put('lease', 0, WARM);
+        return new OfflineStore(database);
+      })
+      .catch(() => null);
     // WebKit's IndexedDB has been known not to answer at all (https://bugs.webkit.org/show_bug.cgi?id=226547).
     return Promise.race([opening, new Promise<null>((resolve) => setTimeout(resolve, OPEN_MS, null))]);
   }

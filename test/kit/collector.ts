@@ -21,6 +21,8 @@ export interface Collector {
   readonly batches: readonly ReceivedBatch[];
   /** Answers the next requests with these statuses instead, without taking their spans. */
   readonly failures: { status: number; retryAfter?: string }[];
+  /** While it is true every batch's connection is cut. */
+  away: boolean;
   /** The ended spans of a trace, by span id, as soon as there are `count` of them. */
   ended(traceId: string, count: number): Promise<Map<string, SpanData>>;
   /** The first span that is like this, as soon as it is there. */
@@ -38,6 +40,10 @@ export async function startCollector(): Promise<Collector> {
   async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
+    if (collector.away) {
+      request.socket.destroy();
+      return;
+    }
     const failure = failures.shift();
     if (failure) {
       response.writeHead(failure.status, {
@@ -96,10 +102,11 @@ export async function startCollector(): Promise<Collector> {
     return spans;
   }
 
-  return {
+  const collector: Collector = {
     url: `http://localhost:${(server.address() as AddressInfo).port}`,
     batches,
     failures,
+    away: false,
     ended: (traceId, count) =>
       until(() => {
         const spans = endedNow(traceId);
@@ -112,4 +119,5 @@ export async function startCollector(): Promise<Collector> {
         server.closeAllConnections();
       }),
   };
+  return collector;
 }

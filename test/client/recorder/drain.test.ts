@@ -165,14 +165,14 @@ describe('while the edge is away', () => {
 
   it('stores what fills the ring, what matters most by itself, and sends it when the edge is back', async () => {
     const bench = new Bench();
-    bench.sent = { ...SENT, outcome: 'unavailable', pressure: null, attempts: 4, waitMs: 20_000 };
+    bench.sent = { ...SENT, outcome: 'unavailable', pressure: null, attempts: 3, waitMs: 20_000 };
     fill(bench);
     await bench.drain();
     expect(bench.stored.map(({ rank, spanCount }) => [rank, spanCount])).toEqual([
       [1, 1],
       [0, 20],
     ]);
-    expect(bench.counters.all()).toMatchObject({ sent: 21, retried: 63, saved: 21, accepted: 0 });
+    expect(bench.counters.all()).toMatchObject({ sent: 21, retried: 42, saved: 21, accepted: 0 });
     bench.batches.length = 0;
     bench.sent = { ...SENT, outcome: 'accepted', pressure: null };
     await vi.advanceTimersByTimeAsync(19_999);
@@ -187,14 +187,28 @@ describe('while the edge is away', () => {
 
   it('keeps little in the ring, and tries again by itself', async () => {
     const bench = new Bench();
+    bench.record('first');
+    await bench.drain();
     bench.sent = { ...SENT, outcome: 'unavailable', pressure: null };
     bench.record('root');
     await bench.drain();
     expect(bench.stored).toEqual([]);
     bench.sent = { ...SENT, outcome: 'accepted', pressure: null };
     await vi.advanceTimersByTimeAsync(1_001);
-    expect(bench.batches).toHaveLength(2);
-    expect(bench.counters.all()).toMatchObject({ saved: 0, accepted: 1 });
+    expect(bench.batches).toHaveLength(3);
+    expect(bench.counters.all()).toMatchObject({ saved: 0, accepted: 2 });
+  });
+
+  it('keeps nothing in the ring alone for more than five seconds', async () => {
+    const bench = new Bench();
+    bench.record('first');
+    await bench.drain();
+    bench.sent = { ...SENT, outcome: 'unavailable', pressure: null, waitMs: 600_000 };
+    bench.record('root');
+    await bench.drain();
+    await vi.advanceTimersByTimeAsync(5_001);
+    await bench.drain();
+    expect(bench.stored.map(({ spanCount }) => spanCount)).toEqual([1]);
   });
 
   it('counts what the edge refuses of a batch it takes', async () => {

@@ -106,12 +106,12 @@ describe('an exporter', () => {
     expect(bodies).toHaveLength(1);
   });
 
-  it('gives up after four attempts; while the circuit is open it does not try, and then once', async () => {
+  it('gives up after three attempts; while the circuit is open it does not try, and then once', async () => {
     const { url, bodies } = await answering(...Array.from({ length: 6 }, () => ({ status: 500 })), { status: 200 });
     const { exporter, pass } = exporting(url);
-    expect(await exporter.send(BYTES)).toMatchObject({ outcome: 'unavailable', attempts: 4 });
+    expect(await exporter.send(BYTES)).toMatchObject({ outcome: 'unavailable', attempts: 3 });
     // The fifth failure opens it.
-    expect(await exporter.send(BYTES)).toMatchObject({ outcome: 'unavailable', attempts: 1, waitMs: 12_000 });
+    expect(await exporter.send(BYTES)).toMatchObject({ outcome: 'unavailable', attempts: 2, waitMs: 12_000 });
     expect(await exporter.send(BYTES)).toMatchObject({ outcome: 'unavailable', attempts: 0 });
     pass(12_000);
     expect(await exporter.send(BYTES)).toMatchObject({ outcome: 'unavailable', attempts: 1, waitMs: 24_000 });
