@@ -28,8 +28,8 @@ export interface Recorder {
   flush(): Promise<void>;
   /** Sends a batch in a way that outlives the page. */
   sendKeepalive(bytes: Uint8Array<ArrayBuffer>): Promise<Outcome>;
-  /** Keeps a batch until the edge answers again; false when that is not possible. */
-  save(batch: Omit<SavedBatch, 'url'>): Promise<boolean>;
+  /** Keeps a batch until the edge answers again; false when that is not possible. `leaving`: the page goes away. */
+  save(batch: Omit<SavedBatch, 'url'>, leaving: boolean): Promise<boolean>;
   close(): void;
 }
 
@@ -68,7 +68,10 @@ export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
     mode: worker ? (shared ? 'shared' : 'copied') : 'page',
     flush: drain.run,
     sendKeepalive: async (bytes) => (await sendOnce(fetch, url, bytes, true)).outcome,
-    save: async (batch) => (await offline?.save({ ...batch, url })) ?? false,
+    save: async ({ bytes, spanCount, rank }, leaving) => {
+      if (leaving && !isWrittenAtEnd()) return false;
+      return (await offline?.save({ url, bytes, spanCount, rank })) ?? false;
+    },
     close() {
       controller.abort();
       drain.stop();
@@ -76,6 +79,14 @@ export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
       offline?.close();
     },
   };
+}
+
+/**
+ * WebKit writes nothing that is asked for at `pagehide`; where the page goes into the back-forward cache the transaction stays, and
+ * nobody else can write (seen with WebKitGTK 2.50).
+ */
+function isWrittenAtEnd(): boolean {
+  return navigator.vendor !== 'Apple Computer, Inc.';
 }
 
 /** null when the page may not have a worker, or the worker's file is not there. */

@@ -27,6 +27,8 @@ const STORE_SHARE = 4;
 /** What could not be sent is tried again no sooner than this, and what another tab is sending looked at again after that. */
 const MIN_AGAIN_MS = 1_000;
 const LOOK_AGAIN_MS = 30_000;
+/** Timers and clocks of browsers may differ by this. */
+const CLOCK_MS = 20;
 
 export interface DrainOptions {
   readonly buffer: ArrayBufferLike;
@@ -150,7 +152,7 @@ export function createDrain({ buffer, config, send, offline, maxRingBytes, idle 
     } while (claim.check() && (await moveNext()));
     await sendStored();
     if (againMs === null || isStopped) return;
-    const storeMs = offline && ring.usedBytes > 0 ? Math.max(0, safeMs + STORE_MS - nowMs()) : againMs;
+    const storeMs = offline && ring.usedBytes > 0 ? Math.max(0, safeMs + STORE_MS - nowMs()) + CLOCK_MS : againMs;
     timer = setTimeout(run, Math.min(againMs, storeMs));
   }
 

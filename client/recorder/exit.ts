@@ -57,6 +57,7 @@ export function createExit({ buffer, config, recorder }: ExitOptions): Exit {
   const header = headerOf(buffer);
   /** What is before this is on its way; null while the role is not ours. */
   let cursor: number | null = null;
+  let isLeaving = false;
   /** The role goes back when nothing is on its way any more. */
   let isReturning = false;
   let inFlightBytes = 0;
@@ -64,7 +65,7 @@ export function createExit({ buffer, config, recorder }: ExitOptions): Exit {
   let settled: Promise<unknown> = Promise.resolve();
 
   async function save(piece: Piece): Promise<void> {
-    counters.add((await recorder()?.save(piece)) ? 'saved' : 'exit_budget', piece.spanCount);
+    counters.add((await recorder()?.save(piece, isLeaving)) ? 'saved' : 'exit_budget', piece.spanCount);
   }
 
   /** As a keepalive fetch, whose answer the page will see. */
@@ -133,6 +134,7 @@ export function createExit({ buffer, config, recorder }: ExitOptions): Exit {
       return cursor !== null;
     },
     send(leaving) {
+      isLeaving = leaving;
       isReturning = false;
       if (cursor === null) claim.take();
       cursor ??= claim.position;

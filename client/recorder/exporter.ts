@@ -10,7 +10,7 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 const MAX_ATTEMPTS = 3;
 /** A batch that would have to wait longer is better stored. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 3_000;
 const TIMEOUT_MS = 30_000;
 
 /** What came back for one request. */

@@ -62,7 +62,7 @@ export async function runExits(
   kind: ExitKind,
   modes: readonly PageKind[],
 ): Promise<ExitResult[]> {
-  if (kind === 'crash' || kind === 'offline') return runLate(options, kind, modes);
+  if (kind === 'crash' || kind === 'offline') return (await beginLate(options, kind, modes))();
   const { engine, collector, pages, spans } = options;
   const results: ExitResult[] = [];
   for (const mode of modes) {
@@ -78,11 +78,12 @@ export async function runExits(
   return results;
 }
 
-async function runLate(
+/** Opens the pages and records; the result ends them, `SAFE_MS` after that, and looks what arrived. */
+export async function beginLate(
   options: ExitOptions,
   kind: 'offline' | 'crash',
   modes: readonly PageKind[],
-): Promise<ExitResult[]> {
+): Promise<() => Promise<ExitResult[]>> {
   const { engine, collector, pages, spans } = options;
   const opened: { tab: Tab; mode: PageKind; traceId: string }[] = [];
   for (const mode of modes) {
@@ -99,19 +100,22 @@ async function runLate(
     }
   }
   for (const { tab, traceId } of opened) await tab.evaluate(record(traceId, spans));
-  await setTimeout(SAFE_MS);
-  if (kind === 'crash') engine.crash();
-  else {
-    for (const { tab } of opened) await tab.goto(pages.url('plain', ''));
-    collector.away = false;
-    for (const { tab, mode } of opened) {
-      await visit(tab, options, mode);
-      await tab.evaluate(`sdk.tracer.startSpan('again', { parent: null }).end(); await sdk.flush();`);
+  const safe = setTimeout(SAFE_MS);
+  return async () => {
+    await safe;
+    if (kind === 'crash') engine.crash();
+    else {
+      for (const { tab } of opened) await tab.goto(pages.url('plain', ''));
+      collector.away = false;
+      for (const { tab, mode } of opened) {
+        await visit(tab, options, mode);
+        await tab.evaluate(`sdk.tracer.startSpan('again', { parent: null }).end(); await sdk.flush();`);
+      }
     }
-  }
-  const results = await Promise.all(opened.map(({ traceId }) => arrived(collector, traceId, spans)));
-  if (kind === 'offline') for (const { tab } of opened) await tab.close();
-  return results;
+    const results = await Promise.all(opened.map(({ traceId }) => arrived(collector, traceId, spans)));
+    if (kind === 'offline') for (const { tab } of opened) await tab.close();
+    return results;
+  };
 }
 
 async function visit(

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { startCollector } from '../../kit/collector.ts';
 import { chromiumEngine, type Engine, firefoxEngine, webkitEngine } from '../../kit/engines/index.ts';
-import { EXIT_KINDS, type ExitKind, type ExitResult, modesOf, runExits } from '../../kit/exits.ts';
+import { beginLate, EXIT_KINDS, type ExitKind, type ExitResult, modesOf, runExits } from '../../kit/exits.ts';
 import { startPages } from '../../kit/pages.ts';
 
 const RUNS = 3;
@@ -11,17 +11,28 @@ const SPANS = 200;
 const LAUNCHES = [await chromiumEngine(), await firefoxEngine(), await webkitEngine()];
 const NAMES = ['Chromium', 'Firefox', 'WebKitGTK'];
 
-/** All exits of one engine. */
+/** All exits of one engine. Those that have to wait do it together, each with an edge of its own; a crash leaves nothing to go on with. */
 async function runAll(start: () => Promise<Engine>): Promise<Map<ExitKind, ExitResult[]>> {
-  const [engine, collector, pages] = await Promise.all([start(), startCollector(), startPages()]);
+  const [engine, collector, other, pages] = await Promise.all([
+    start(),
+    startCollector(),
+    startCollector(),
+    startPages(),
+  ]);
+  const options = { engine, collector, pages, spans: SPANS };
+  const modes = modesOf(RUNS);
   const results = new Map<ExitKind, ExitResult[]>();
   try {
-    for (const kind of EXIT_KINDS) {
-      results.set(kind, await runExits({ engine, collector, pages, spans: SPANS }, kind, modesOf(RUNS)));
+    for (const kind of ['link', 'close', 'reload', 'back'] as const) {
+      results.set(kind, await runExits(options, kind, modes));
     }
+    const goOffline = await beginLate(options, 'offline', modes);
+    const crash = await beginLate({ ...options, collector: other }, 'crash', modes);
+    results.set('offline', await goOffline());
+    results.set('crash', await crash());
   } finally {
     await engine.close();
-    await Promise.all([collector.close(), pages.close()]);
+    await Promise.all([collector.close(), other.close(), pages.close()]);
   }
   return results;
 }

@@ -83,10 +83,10 @@ describe('an exporter', () => {
   });
 
   it('waits a little longer than the edge asks for, so that not all come back at once', async () => {
-    const { url } = await answering({ status: 429, retryAfter: '7' }, { status: 200 });
+    const { url } = await answering({ status: 429, retryAfter: '2' }, { status: 200 });
     const { exporter, delays } = exporting(url);
     expect((await exporter.send(BYTES)).outcome).toBe('accepted');
-    expect(delays).toEqual([7_750]);
+    expect(delays).toEqual([2_750]);
   });
 
   it('sends nothing for as long as the edge asks for, and does not hold the batch meanwhile', async () => {
@@ -109,9 +109,12 @@ describe('an exporter', () => {
   it('gives up after three attempts; while the circuit is open it does not try, and then once', async () => {
     const { url, bodies } = await answering(...Array.from({ length: 6 }, () => ({ status: 500 })), { status: 200 });
     const { exporter, pass } = exporting(url);
-    expect(await exporter.send(BYTES)).toMatchObject({ outcome: 'unavailable', attempts: 3 });
+    expect(await exporter.send(BYTES)).toMatchObject({ outcome: 'unavailable', attempts: 3, waitMs: 3_000 });
+    // Three seconds are waited for, more are not.
+    expect(await exporter.send(BYTES)).toMatchObject({ outcome: 'unavailable', attempts: 1, waitMs: 6_000 });
+    pass(6_000);
     // The fifth failure opens it.
-    expect(await exporter.send(BYTES)).toMatchObject({ outcome: 'unavailable', attempts: 2, waitMs: 12_000 });
+    expect(await exporter.send(BYTES)).toMatchObject({ outcome: 'unavailable', attempts: 1, waitMs: 12_000 });
     expect(await exporter.send(BYTES)).toMatchObject({ outcome: 'unavailable', attempts: 0 });
     pass(12_000);
     expect(await exporter.send(BYTES)).toMatchObject({ outcome: 'unavailable', attempts: 1, waitMs: 24_000 });
