@@ -26,7 +26,7 @@ const STORE_MS = 5_000;
 const STORE_SHARE = 4;
 /** What could not be sent is tried again no sooner than this, and what another tab is sending looked at again after that. */
 const MIN_AGAIN_MS = 1_000;
-const LOOK_AGAIN_MS = 30_000;
+const LOOK_AGAIN_MS = 10_000;
 /** Timers and clocks of browsers may differ by this. */
 const CLOCK_MS = 20;
 

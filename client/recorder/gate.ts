@@ -36,7 +36,7 @@ export interface Gate {
   note(outcome: Outcome, retryAfterMs: number | null, nowMs: number): void;
   /** Takes a token of the retry budget; false when there is none. */
   tryRetry(): boolean;
-  /** The network is back: what was learned without it counts no more. What the edge itself has asked for does. */
+  /** The network is said to be back: what was learned without it counts no more. What the edge itself has asked for does. */
   reopen(): void;
 }
 
@@ -78,7 +78,7 @@ export function createGate(random: () => number): Gate {
       return true;
     },
     reopen() {
-      failures = Math.min(failures, OPEN_AFTER - 1);
+      failures = 0;
       backoffUntilMs = 0;
     },
   };

@@ -23,6 +23,8 @@ export interface Collector {
   readonly failures: { status: number; retryAfter?: string }[];
   /** While it is true every batch's connection is cut. */
   away: boolean;
+  /** Answers every batch so meanwhile, without taking its spans; `cut` takes them, but ends the connection within the answer. */
+  fault: { readonly status: number; readonly body?: string } | { readonly cut: true } | null;
   /** The ended spans of a trace, by span id, as soon as there are `count` of them. */
   ended(traceId: string, count: number): Promise<Map<string, SpanData>>;
   /** The first span that is like this, as soon as it is there. */
@@ -44,6 +46,11 @@ export async function startCollector(): Promise<Collector> {
       request.socket.destroy();
       return;
     }
+    const { fault } = collector;
+    if (fault && 'status' in fault) {
+      response.writeHead(fault.status, CORS).end(fault.body ?? '{}');
+      return;
+    }
     const failure = failures.shift();
     if (failure) {
       response.writeHead(failure.status, {
@@ -56,7 +63,11 @@ export async function startCollector(): Promise<Collector> {
     const bytes = new Uint8Array(Buffer.concat(chunks));
     const { deflated, payload } = parseBatchHeader(bytes);
     batches.push({ ...decodeBatch(bytes, deflated ? inflateSync(payload) : undefined), bytes: bytes.length, deflated });
-    response.writeHead(200, { ...CORS, 'content-type': 'application/json' }).end('{}');
+    response.writeHead(200, { ...CORS, 'content-type': 'application/json' });
+    if (fault) {
+      response.write('{');
+      setTimeout(() => request.socket.destroy(), 20);
+    } else response.end('{}');
     for (const check of waiting) check();
   }
 
@@ -107,6 +118,7 @@ export async function startCollector(): Promise<Collector> {
     batches,
     failures,
     away: false,
+    fault: null,
     ended: (traceId, count) =>
       until(() => {
         const spans = endedNow(traceId);
