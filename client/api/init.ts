@@ -49,6 +49,7 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
   const producer = createProducer({
     ...file,
     nowUs: clock.nowUs,
+    debug: options.debug === true,
     buffer: isOn
       ? createMemory(globalThis.crossOriginIsolated && 'SharedArrayBuffer' in globalThis)
       : createMemory(false, 64, 0),

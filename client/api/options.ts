@@ -15,6 +15,8 @@ export interface InitOptions {
   readonly propagateTo?: readonly (string | RegExp)[];
   /** Spans for `fetch`, for the document's load and for clicks; all on by default. */
   readonly instrument?: { readonly fetch?: boolean; readonly documentLoad?: boolean; readonly clicks?: boolean };
+  /** Says on the console what may be a mistake: spans that are never ended, for example. */
+  readonly debug?: boolean;
   /** Where the recorder's script is, when the bundler's or the edge's own place for it does not do. */
   readonly workerUrl?: string;
 }

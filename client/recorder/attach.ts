@@ -9,6 +9,7 @@ import { createDrain, type Drain } from './drain.ts';
 import { createExporter, type Fetch, sendOnce } from './exporter.ts';
 import type { RecorderMode } from './mode.ts';
 import { OfflineStore, type SavedBatch } from './offline.ts';
+import { createOpenWatch, type WatchedSpan } from './open-watch.ts';
 import type { Outcome } from './outcome.ts';
 import type { RecorderWorker } from './protocol.ts';
 import { createWorkerFrom } from './worker-url.ts';
@@ -20,6 +21,10 @@ export interface RecorderHost {
   readonly worker: string | (() => Worker);
   /** The page's own `fetch`, not instrumented. */
   readonly fetch: Fetch;
+  /** The page's clock. */
+  readonly nowUs: () => number;
+  /** Says on the console what may be a mistake. */
+  readonly debug: boolean;
 }
 
 export interface Recorder {
@@ -30,6 +35,8 @@ export interface Recorder {
   sendKeepalive(bytes: Uint8Array<ArrayBuffer>): Promise<Outcome>;
   /** Keeps a batch until the edge answers again; false when that is not possible. `leaving`: the page goes away. */
   save(batch: Omit<SavedBatch, 'url'>, leaving: boolean): Promise<boolean>;
+  /** Ends spans that were forgotten; see `open-watch.ts`. */
+  watchOpen(open: Iterable<WatchedSpan>): void;
   close(): void;
 }
 
@@ -72,6 +79,7 @@ export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
       if (leaving && !isWrittenAtEnd()) return false;
       return (await offline?.save({ url, bytes, spanCount, rank })) ?? false;
     },
+    watchOpen: createOpenWatch(host.nowUs, (text) => host.debug && console.warn(`tailrace: ${text}`)),
     close() {
       controller.abort();
       drain.stop();

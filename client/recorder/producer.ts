@@ -17,8 +17,6 @@ const FLUSH_RING_BYTES = 256 * 1024;
 type RecorderModule = typeof import('./entry.ts');
 
 export interface ProducerOptions extends RecorderHost {
-  /** The page's clock. */
-  readonly nowUs: () => number;
   /** Loads `recorder.js`. */
   readonly loadRecorder: () => Promise<RecorderModule>;
 }
@@ -109,6 +107,7 @@ export function createProducer(options: ProducerOptions): Producer {
   function watchAge(): void {
     ageTimer ??= setTimeout(() => {
       ageTimer = undefined;
+      recorder?.watchOpen(open);
       recordOpen();
       if (ring.usedBytes > 0) scheduleFlush(0);
       if (open.size > 0 || ring.usedBytes > 0) watchAge();

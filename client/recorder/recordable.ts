@@ -35,6 +35,9 @@ export interface Recordable extends SpanBody {
 export interface OpenRecordable extends Recordable {
   /** Changed since it was last recorded. */
   changed: boolean;
+  readonly name: string;
+  setAttribute(key: string, value: string): unknown;
+  end(atUs?: number): void;
 }
 
 /** What a span reports to. Nothing here throws or waits. */
