@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { inflateSync } from 'node:zlib';
 import type { Batch } from '../../model/batch/batch.ts';
 import { decodeBatch, parseBatchHeader } from '../../model/batch/decode.ts';
@@ -18,13 +19,20 @@ export interface ReceivedBatch extends Batch {
 export interface Collector {
   /** `http://localhost:PORT`. */
   readonly url: string;
-  readonly batches: readonly ReceivedBatch[];
+  readonly batches: ReceivedBatch[];
   /** Answers the next requests with these statuses instead, without taking their spans. */
   readonly failures: { status: number; retryAfter?: string }[];
   /** While it is true every batch's connection is cut. */
   away: boolean;
-  /** Answers every batch so meanwhile, without taking its spans; `cut` takes them, but ends the connection within the answer. */
-  fault: { readonly status: number; readonly body?: string } | { readonly cut: true } | null;
+  /**
+   * Answers every batch so meanwhile, without taking its spans; `cut` takes them, but ends the connection within the answer; `delayMs` takes
+   * its time.
+   */
+  fault:
+    | { readonly status: number; readonly body?: string }
+    | { readonly cut: true }
+    | { readonly delayMs: number }
+    | null;
   /** The ended spans of a trace, by span id, as soon as there are `count` of them. */
   ended(traceId: string, count: number): Promise<Map<string, SpanData>>;
   /** The first span that is like this, as soon as it is there. */
@@ -51,6 +59,7 @@ export async function startCollector(): Promise<Collector> {
       response.writeHead(fault.status, CORS).end(fault.body ?? '{}');
       return;
     }
+    if (fault && 'delayMs' in fault) await setTimeout(fault.delayMs);
     const failure = failures.shift();
     if (failure) {
       response.writeHead(failure.status, {
@@ -64,9 +73,10 @@ export async function startCollector(): Promise<Collector> {
     const { deflated, payload } = parseBatchHeader(bytes);
     batches.push({ ...decodeBatch(bytes, deflated ? inflateSync(payload) : undefined), bytes: bytes.length, deflated });
     response.writeHead(200, { ...CORS, 'content-type': 'application/json' });
-    if (fault) {
+    if (fault && 'cut' in fault) {
       response.write('{');
-      setTimeout(() => request.socket.destroy(), 20);
+      await setTimeout(20);
+      request.socket.destroy();
     } else response.end('{}');
     for (const check of waiting) check();
   }
