@@ -6,11 +6,24 @@ import type { Producer } from '../recorder/producer.ts';
 export function followPage(producer: Producer): () => void {
   const controller = new AbortController();
   const { signal } = controller;
-  const onVisibility = () => (document.hidden ? producer.hide(false) : producer.show());
+  let isLeaving = false;
+  const onVisibility = () => (document.hidden ? producer.hide(isLeaving) : producer.show());
   document.addEventListener('visibilitychange', onVisibility, { signal });
-  // An event of the window; `visibilitychange` may come after it.
-  addEventListener('pagehide', () => producer.hide(true), { signal });
+  const onLeave = () => {
+    isLeaving = true;
+    producer.hide(true);
+  };
+  // An event of the window; `visibilitychange` may come after it. Twice, because Firefox may stop the first in the middle when a tab is closed.
+  addEventListener('pagehide', onLeave, { signal, capture: true });
+  addEventListener('pagehide', onLeave, { signal });
   // Restored from the back-forward cache.
-  addEventListener('pageshow', () => producer.show(), { signal });
+  addEventListener(
+    'pageshow',
+    () => {
+      isLeaving = false;
+      producer.show();
+    },
+    { signal },
+  );
   return () => controller.abort();
 }

@@ -61,6 +61,7 @@ export function createExit({ buffer, config, recorder }: ExitOptions): Exit {
   /** The role goes back when nothing is on its way any more. */
   let isReturning = false;
   let inFlightBytes = 0;
+  const unanswered = new Set<Piece>();
   /** Settles when everything before the cursor is delivered, stored or counted as lost, and released. */
   let settled: Promise<unknown> = Promise.resolve();
 
@@ -71,7 +72,9 @@ export function createExit({ buffer, config, recorder }: ExitOptions): Exit {
   /** As a keepalive fetch, whose answer the page will see. */
   const asKeepalive: Way = async (piece) => {
     inFlightBytes += piece.bytes.length;
+    unanswered.add(piece);
     const outcome = await recorder()!.sendKeepalive(piece.bytes);
+    unanswered.delete(piece);
     inFlightBytes -= piece.bytes.length;
     if (outcome === 'unavailable') return save(piece);
     counters.add(outcome, piece.spanCount);
@@ -135,14 +138,18 @@ export function createExit({ buffer, config, recorder }: ExitOptions): Exit {
     },
     send(leaving) {
       isLeaving = leaving;
+      // Firefox loses keepalive requests of a tab that is closed while they are on their way. Copies are merged at the edge.
+      if (leaving) for (const piece of unanswered) navigator.sendBeacon(config.url, toBlob(piece));
       isReturning = false;
       if (cursor === null) claim.take();
       cursor ??= claim.position;
       const reading = readPending(ring, claim, cursor, 2 ** 31);
       if (!reading) return settled;
       const { records, end } = reading;
+      const outcomes = deliver(records.sort(byImportance), leaving);
+      // Only now: Firefox may stop a script in the middle when its tab is closed, and then the next event has to do it all.
       cursor = end;
-      settled = Promise.all([settled, ...deliver(records.sort(byImportance), leaving)]).then(() => claim.release(end));
+      settled = Promise.all([settled, ...outcomes]).then(() => claim.release(end));
       return settled;
     },
     async giveBack() {
