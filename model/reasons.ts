@@ -57,6 +57,14 @@ export const CLIENT_DROP_REASONS = [
 ] as const;
 export type ClientDropReason = (typeof CLIENT_DROP_REASONS)[number];
 
+/**
+ * What else a page counts and tells with each batch. `recorded`: spans that ended. The others count versions of spans, which a span that
+ * is sent while it is open has more than one of. `sent`: in a request. `retried`: in a request that had failed before. `saved`: stored
+ * in the browser because the edge could not be reached.
+ */
+export const CLIENT_COUNTS = ['recorded', 'sent', 'retried', 'saved'] as const;
+export type ClientCount = (typeof CLIENT_COUNTS)[number];
+
 /** Why the SDK in a Worker lost a span. Told to the edge in the header `tailrace-lost-spans` of the next export. */
 export const WORKER_DROP_REASONS = ['too_many_spans', 'rejected', 'unreachable', 'encode_failed', 'pressure'] as const;
 export type WorkerDropReason = (typeof WORKER_DROP_REASONS)[number];

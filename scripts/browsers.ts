@@ -17,15 +17,20 @@ function isExecutable(path: string): boolean {
 }
 
 /**
- * Path of an installed Chromium: the one the environment variable CHROMIUM names, one on the PATH, or the Debian
- * package's. A variable that names none counts as none.
+ * Absolute path of the program that the environment variable `variable` names, or else of the first of `names` on the PATH. A variable
+ * that names none counts as none.
  */
-export async function findChromium(): Promise<string | undefined> {
-  const named = process.env.CHROMIUM;
+export function findProgram(variable: string, names: readonly string[]): string | undefined {
+  const named = process.env[variable];
   if (named) return isAbsolute(named) && isExecutable(named) ? named : undefined;
   const folders = (process.env.PATH ?? '').split(delimiter);
-  const onPath = CHROMIUM_NAMES.flatMap((name) => folders.map((folder) => join(folder, name))).find(isExecutable);
-  if (onPath !== undefined) return onPath;
+  return names.flatMap((name) => folders.map((folder) => join(folder, name))).find(isExecutable);
+}
+
+/** Path of an installed Chromium: what `findProgram` finds, or the Debian package's. */
+export async function findChromium(): Promise<string | undefined> {
+  const found = findProgram('CHROMIUM', CHROMIUM_NAMES);
+  if (found !== undefined || process.env.CHROMIUM) return found;
   if (isExecutable(MAC_CHROME)) return MAC_CHROME;
   const { code, output } = await run('dpkg', ['-L', 'chromium']);
   return code === 0 ? output.split('\n').find((path) => path.endsWith('/chromium') && isExecutable(path)) : undefined;

@@ -3,6 +3,7 @@
 import type { Env } from '../durable-objects/env.ts';
 import { type CostItem, costKey } from '../model/costs.ts';
 import type {
+  ClientCount,
   ClientDropReason,
   RejectionReason,
   RemovalReason,
@@ -87,6 +88,11 @@ export function countRejectedRequest(reason: RequestRejectionReason): void {
 /** Spans that an SDK says it lost. */
 export function countDropped(reason: ClientDropReason | WorkerDropReason, spans: number): void {
   count(`tailrace_spans_dropped_total{reason="${reason}"}`, spans);
+}
+
+/** What pages say they have counted of their spans. */
+export function countOfPages(what: ClientCount, spans: number): void {
+  count(`tailrace_page_spans_total{count="${what}"}`, spans);
 }
 
 /** What is billed of the Worker's own work. */

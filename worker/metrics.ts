@@ -9,6 +9,7 @@ import type { TraceShard } from '../durable-objects/trace-shard.ts';
 import { COST_ITEMS, type CostCause, type CostItem, costKey, dollarsOf } from '../model/costs.ts';
 import { SHARD_TIMEOUT_MS } from '../model/limits.ts';
 import {
+  CLIENT_COUNTS,
   CLIENT_DROP_REASONS,
   DECISION_REASONS,
   REJECTION_REASONS,
@@ -93,6 +94,12 @@ export async function renderMetrics(env: Env, config: CurrentConfig): Promise<st
       samples: fromLedger('tailrace_spans_dropped', 'reason', [
         ...new Set([...CLIENT_DROP_REASONS, ...WORKER_DROP_REASONS]),
       ]),
+    },
+    {
+      name: 'tailrace_page_spans',
+      type: 'counter',
+      help: 'What pages report of the spans they recorded: ended; sent, sent again, stored in the browser, each version counted.',
+      samples: fromLedger('tailrace_page_spans', 'count', CLIENT_COUNTS),
     },
     counter(
       'tailrace_spans_merged',

@@ -50,13 +50,14 @@ export function start(options: InitOptions, file: RecorderFile): Tailrace {
 function create(options: InitOptions, file: RecorderFile): Tailrace {
   const isOn = options !== OFF;
   const endpoint = `${options.endpoint}`.replace(/\/+$/, '');
-  const { key = '', instrument = {}, propagateTo = [], redact, tuning } = options;
+  const { key = '', instrument = {}, propagateTo = [], redact, tuning, debug = false } = options;
   const clock = createClock();
   const original = globalThis.fetch;
   const config = { url: `${endpoint}/v1/batch?key=${encodeURIComponent(key)}`, resource: encodeResource(options) };
   const batches: PageHost = {
     config,
     tuning,
+    debug,
     worker: file.worker,
     // Others may have wrapped it before, and trace what they see.
     fetch: (url, init) => runIn(QUIET, () => original.call(globalThis, url, init)),

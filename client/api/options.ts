@@ -21,6 +21,8 @@ export interface InitOptions {
    * undefined for nothing. May be given again what it gave, while the span is open. A span for which it throws is lost.
    */
   readonly redact?: (key: string, value: SpanDataValue) => SpanDataValue | undefined;
+  /** Says on the console what may be a mistake: spans that are never ended, for example. */
+  readonly debug?: boolean;
   /** `lowLatency`, `throughput`, or values of your own; something between them by default. */
   readonly tuning?: Tuning;
   /** Where the recorder's script is, when the bundler's or the edge's own place for it does not do. */

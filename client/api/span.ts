@@ -171,6 +171,11 @@ export class Span implements OpenRecordable {
     parent.#checkIdle();
   }
 
+  /** `using span = …` ends it with its block, where the language has that. */
+  [Symbol.dispose](): void {
+    this.end();
+  }
+
   /** Ends the span as soon as none of its children is open, which may be now. */
   endWhenIdle(): void {
     this.#endsWhenIdle = true;

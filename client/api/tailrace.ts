@@ -14,7 +14,10 @@ export interface Stats extends Readonly<Record<ClientDropReason, number>> {
    * and one for each time it was sent while it was open.
    */
   readonly accepted: number;
-  /** Those that wait for the next visit. */
+  /** Versions that left in a request, and those that did so again because an answer had failed to come. */
+  readonly sent: number;
+  readonly retried: number;
+  /** Versions that were stored in the browser because the edge could not be reached; they count as accepted once they are. */
   readonly saved: number;
   /** Changes to spans that had ended, which were ignored. */
   readonly ignored: number;

@@ -5,11 +5,10 @@
 
 import { expose, transfer, wrap } from 'comlink';
 import type { BatchConfig } from './batch-head.ts';
-import { createDrain, type Send } from './drain.ts';
-import { type Fetch, sendOnce, sendWithRetry } from './exporter.ts';
-import { countersOf } from './memory.ts';
+import { createDrain, type Drain, type Send } from './drain.ts';
+import { createExporter, type Fetch, sendOnce } from './exporter.ts';
 import type { RecorderMode } from './mode.ts';
-import { OfflineStore } from './offline.ts';
+import { OfflineStore, type SavedBatch } from './offline.ts';
 import type { Outcome } from './outcome.ts';
 import { createProducerHost, MAX_PAGE_RING_BYTES } from './producer-host.ts';
 import type { RecorderWorker } from './protocol.ts';
@@ -35,43 +34,63 @@ export interface Recorder {
   flush(): Promise<void>;
   /** Sends a batch in a way that outlives the page. */
   sendKeepalive(bytes: Uint8Array<ArrayBuffer>): Promise<Outcome>;
-  /** Keeps a batch for the next visit; false when that is not possible. */
-  save(bytes: Uint8Array<ArrayBuffer>, spanCount: number): Promise<boolean>;
+  /** Keeps a batch until the edge answers again; false when that is not possible. `leaving`: the page goes away. */
+  save(batch: Omit<SavedBatch, 'url'>, leaving: boolean): Promise<boolean>;
   /** Serves a producer over `port`; `buffer` is what its ring is in when it is shared. */
   host(port: MessagePort, buffer: SharedArrayBuffer | null): void;
   close(): void;
 }
 
 const WORKER_START_MS = 10_000;
-const OFFLINE_START_MS = 2_000;
 const IDLE_MS = 500;
 
 /** Starts the best mode the page allows. Never rejects. */
 export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
   const { buffer, config, fetch } = host;
+  const { url } = config;
   const shared = typeof SharedArrayBuffer !== 'undefined' && buffer instanceof SharedArrayBuffer ? buffer : null;
-  // WebKit's IndexedDB has been known not to answer at all (https://bugs.webkit.org/show_bug.cgi?id=226547).
-  const opening = Promise.race([OfflineStore.open(), wait(OFFLINE_START_MS)]);
-  const [worker, offline] = await Promise.all([startWorker(host, shared), opening]);
-  if (offline) void sendSaved(offline, host);
-  const send: Send = worker
-    ? (bytes) => worker.remote.send(transfer(bytes, [bytes.buffer]))
-    : (bytes, isWanted) => sendWithRetry(fetch, config.url, bytes, isWanted);
-  const drain = createDrain({ buffer, config, send, maxRingBytes: MAX_PAGE_RING_BYTES, idle });
+  const [worker, offline] = await Promise.all([startWorker(host, shared), OfflineStore.open()]);
+  const exporter = createExporter({ fetch, url });
+  const send: Send = worker ? (bytes) => worker.remote.send(transfer(bytes, [bytes.buffer])) : exporter.send;
+  const drain: Drain =
+    worker && shared
+      ? { run: () => worker.remote.drain(), stop() {} }
+      : createDrain({ buffer, config, send, offline, maxRingBytes: MAX_PAGE_RING_BYTES, idle });
+  const controller = new AbortController();
+  const onOnline = async () => {
+    await (worker?.remote ?? exporter).reopen();
+    await drain.run();
+  };
+  addEventListener('online', () => void onOnline(), { signal: controller.signal });
+  // What an earlier visit has left.
+  void drain.run();
   return {
     mode: worker ? (shared ? 'shared' : 'copied') : 'page',
-    flush: () => (worker && shared ? worker.remote.drain() : drain()),
-    sendKeepalive: async (bytes) => (await sendOnce(fetch, config.url, bytes, true)).outcome,
-    save: async (bytes, spanCount) => (await offline?.save({ url: config.url, bytes, spanCount })) ?? false,
+    flush: drain.run,
+    sendKeepalive: async (bytes) => (await sendOnce(fetch, url, bytes, true)).outcome,
+    save: async ({ bytes, spanCount, rank }, leaving) => {
+      if (leaving && !isWrittenAtEnd()) return false;
+      return (await offline?.save({ url, bytes, spanCount, rank })) ?? false;
+    },
     host(port, buffer) {
       if (worker) void worker.remote.host(transfer(port, [port]), buffer);
-      else expose(createProducerHost(config, buffer, send), port);
+      else expose(createProducerHost(config, buffer, send, offline), port);
     },
     close() {
+      controller.abort();
+      drain.stop();
       worker?.terminate();
       offline?.close();
     },
   };
+}
+
+/**
+ * WebKit writes nothing that is asked for at `pagehide`; where the page goes into the back-forward cache the transaction stays, and
+ * nobody else can write (seen with WebKitGTK 2.50).
+ */
+function isWrittenAtEnd(): boolean {
+  return navigator.vendor !== 'Apple Computer, Inc.';
 }
 
 /** null when the page may not have a worker, or the worker's file is not there. */
@@ -89,23 +108,11 @@ async function startWorker(host: RecorderHost, buffer: SharedArrayBuffer | null)
   }
 }
 
-function wait(ms: number): Promise<null> {
-  return new Promise((resolve) => setTimeout(resolve, ms, null));
-}
-
 function failed(worker: Worker): Promise<never> {
   return new Promise((_, reject) => {
     worker.addEventListener('error', reject);
     setTimeout(reject, WORKER_START_MS);
   });
-}
-
-async function sendSaved(offline: OfflineStore, { buffer, config, fetch }: RecorderHost): Promise<void> {
-  const counters = countersOf(buffer);
-  const { accepted, rejected, givenUp } = await offline.sendAll(fetch, config.url);
-  counters.add('accepted', accepted);
-  if (rejected > 0) counters.add('rejected', rejected);
-  if (givenUp > 0) counters.add('offline_cap', givenUp);
 }
 
 /** The page's next idle moment, or soon where the browser does not know one. */

@@ -1,7 +1,8 @@
 /** The head of a batch (`docs/wire-format.md`): everything before its spans. */
 
-import { GOODBYE, HAS_UNSAMPLED, LOSS_END, LOSS_REASON, MAGIC, VERSION } from '../../model/batch/format.ts';
+import { GOODBYE, HAS_UNSAMPLED, LOSS_COUNT, LOSS_END, LOSS_REASON, MAGIC, VERSION } from '../../model/batch/format.ts';
 import type { ByteWriter } from '../../model/bytes.ts';
+import { CLIENT_DROP_REASONS } from '../../model/reasons.ts';
 import { createClock } from '../api/clock.ts';
 import type { Losses } from './counters.ts';
 
@@ -38,7 +39,7 @@ export function writeHead(
   out.raw(config.resource);
   losses.forEach((count, i) => {
     if (count === 0) return;
-    out.varint(LOSS_REASON + i);
+    out.varint(i < CLIENT_DROP_REASONS.length ? LOSS_REASON + i : LOSS_COUNT + i - CLIENT_DROP_REASONS.length);
     out.varint(count);
   });
   out.varint(LOSS_END);

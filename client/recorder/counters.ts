@@ -1,18 +1,20 @@
 /** Counters: in the recorder's memory, where page and worker both add to them and both can read them; before that is there, in the page's own. */
 
-import { CLIENT_DROP_REASONS } from '../../model/reasons.ts';
+import { CLIENT_COUNTS, CLIENT_DROP_REASONS } from '../../model/reasons.ts';
 import type { Stats } from '../api/tailrace.ts';
 
-/** Each has a word, in this order: the reasons why spans are lost, and what else is counted. */
-const NAMES = [...CLIENT_DROP_REASONS, 'accepted', 'saved', 'ignored'] as const;
+/** What the edge is told. */
+const TOLD = [...CLIENT_DROP_REASONS, ...CLIENT_COUNTS] as const;
+/** Each has a word, in this order. */
+const NAMES = [...TOLD, 'accepted', 'ignored'] as const;
 type Counter = (typeof NAMES)[number];
-/** Then, for each reason, how many of the lost the edge knows of. */
+/** Then, for each that the edge is told, how much of it the edge knows. */
 const REPORTED = NAMES.length;
 
 /** As many are set aside for them. */
 export const COUNTER_WORDS = 48;
 
-/** How many spans were lost for each reason, in the order of `CLIENT_DROP_REASONS`. */
+/** How many spans were lost for each of `CLIENT_DROP_REASONS`, then what `CLIENT_COUNTS` count. */
 export type Losses = readonly number[];
 
 export class Counters {
@@ -27,14 +29,14 @@ export class Counters {
     Atomics.add(this.words, NAMES.indexOf(name), count);
   }
 
-  all(): Omit<Stats, 'recorded'> {
+  all(): Stats {
     const counts = NAMES.map((name, i) => [name, Atomics.load(this.words, i)]);
     return Object.fromEntries(counts);
   }
 
-  /** Spans lost that no acknowledged batch has told the edge about. */
+  /** What no acknowledged batch has told the edge. */
   unreported(): Losses {
-    return CLIENT_DROP_REASONS.map((_, i) => Atomics.load(this.words, i) - Atomics.load(this.words, REPORTED + i));
+    return TOLD.map((_, i) => Atomics.load(this.words, i) - Atomics.load(this.words, REPORTED + i));
   }
 
   /** To be called when a batch that carried `losses` was acknowledged. */

@@ -1,88 +1,163 @@
 /**
- * Drains the ring: reads, encodes, sends, and releases what was accepted, one batch after the other; less often and less of it
- * when the edge says that it is pressed.
+ * Drains the ring: reads, encodes, sends, and releases what was accepted, one batch after the other. While the edge is away the ring is
+ * what will be sent again; where that lasts and the ring fills, batches are stored, and sent when the edge is back.
  */
 
 import { createClock } from '../api/clock.ts';
 import type { BatchConfig } from './batch-head.ts';
 import { encodeBatch } from './batcher.ts';
 import { createClaim, DRAIN } from './claim.ts';
-import { countersOf } from './memory.ts';
+import type { Losses } from './counters.ts';
+import { countersOf, headerOf, WORD_AWAY } from './memory.ts';
+import type { OfflineStore } from './offline.ts';
 import type { Sent } from './outcome.ts';
-import { byStart, isSentFirst, readPending } from './pending.ts';
+import { createPace } from './pace.ts';
+import { byStart, isSentFirst, type PendingRecord, readPending } from './pending.ts';
 import { createRing } from './ring.ts';
+import { storeRecords } from './store-records.ts';
 
 /** Delivers one encoded batch. `isWanted` turns false when the page has taken over. */
 export type Send = (bytes: Uint8Array<ArrayBuffer>, isWanted: () => boolean) => Promise<Sent>;
 
-/** By how much of itself the interval between two batches grows. Under pressure that is high not every span is sent either. */
-const SLOWER: Readonly<Record<string, number>> = { moderate: 0.25, high: 1, overload: 1 };
-const MAX_PAUSE_MS = 5_000;
-/** What the edge said longer ago than this counts no more. */
-const PRESSURE_MS = 30_000;
+/**
+ * While the edge is away what is in the ring is stored this often, or when more than one in so many of its bytes is in use. So a page that
+ * ends has little left to store, which a browser may not let it do.
+ */
+const STORE_MS = 5_000;
+const STORE_SHARE = 4;
+/** What could not be sent is tried again no sooner than this, and what another tab is sending looked at again after that. */
+const MIN_AGAIN_MS = 1_000;
+const LOOK_AGAIN_MS = 10_000;
+/** Timers and clocks of browsers may differ by this. */
+const CLOCK_MS = 20;
 
 export interface DrainOptions {
   readonly buffer: ArrayBufferLike;
   readonly config: BatchConfig;
   readonly send: Send;
-  /** How much of the ring goes into one batch; bounds the time that one step takes. */
+  /** null where nothing can be stored. */
+  readonly offline: Pick<OfflineStore, 'save' | 'sendAll'> | null;
+  /** How much of the ring goes into one batch at most; bounds the time that one step takes. */
   readonly maxRingBytes: number;
   /** Waits for a good moment to read and encode. */
   readonly idle: () => Promise<void>;
 }
 
-/**
- * Makes the function that sends everything recorded until now. It resolves when that is accepted, or the edge cannot be
- * reached.
- */
-export function createDrain({ buffer, config, send, maxRingBytes, idle }: DrainOptions): () => Promise<void> {
+export interface Drain {
+  /** Sends everything recorded until now, and what is stored. Resolves when that is accepted, or the edge cannot be reached. */
+  run(): Promise<void>;
+  /** After this nothing is tried again by itself. */
+  stop(): void;
+}
+
+/** What became of records that left the ring. */
+interface Moved {
+  readonly outcome: 'accepted' | 'rejected' | 'saved';
+  /** How many of them the edge refused. */
+  readonly refused: number;
+}
+const NOTHING_MOVED: Moved = { outcome: 'accepted', refused: 0 };
+
+export function createDrain({ buffer, config, send, offline, maxRingBytes, idle }: DrainOptions): Drain {
   const ring = createRing(buffer);
+  const header = headerOf(buffer);
   const claim = createClaim(buffer, DRAIN);
   const counters = countersOf(buffer);
-  const { nowUs } = createClock();
-  let pressure = '';
-  let answeredUs = 0;
+  const clock = createClock();
+  const nowMs = () => clock.nowUs() / 1000;
+  const pace = createPace(maxRingBytes);
+  /** When there is something to be tried again by itself, in how many milliseconds. */
+  let againMs: number | null = null;
+  /** What the counter said when nothing was left of what is stored. At first there may be something of an earlier visit. */
+  let savedBefore = -1;
+  /** When the ring was empty, or the edge was there, for the last time. */
+  let safeMs = nowMs();
   let running: Promise<void> | null = null;
   let next: Promise<void> | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isStopped = false;
+
+  async function deliver(bytes: Uint8Array<ArrayBuffer>, spanCount: number, isWanted: () => boolean): Promise<Sent> {
+    const sent = await send(bytes, isWanted);
+    const { outcome, attempts, waitMs } = sent;
+    const isAway = outcome === 'unavailable';
+    if (!isAway) safeMs = nowMs();
+    pace.note(sent, nowMs());
+    counters.add('sent', attempts > 0 ? spanCount : 0);
+    counters.add('retried', Math.max(0, attempts - 1) * spanCount);
+    Atomics.store(header, WORD_AWAY, Number(isAway));
+    againMs = isAway ? Math.max(waitMs, MIN_AGAIN_MS) : null;
+    return sent;
+  }
+
+  function isUrgent(): boolean {
+    return ring.usedBytes > ring.bytes.length / STORE_SHARE || nowMs() - safeMs >= STORE_MS;
+  }
+
+  /** Sends records, or stores them. null when neither was possible, or the role was lost: then they stay in the ring. */
+  async function move(records: PendingRecord[], losses: Losses): Promise<Moved | null> {
+    // While the edge is known to be away what is stored tries whether it is back.
+    const isAway = Atomics.load(header, WORD_AWAY) > 0;
+    if (!offline || !isAway || !isUrgent()) {
+      const { bytes } = encodeBatch({ buffer, config, records: records.sort(byStart), losses });
+      if (!claim.holds()) return null;
+      const { outcome, refused } = await deliver(bytes, records.length, claim.holds);
+      if (outcome !== 'unavailable') return { outcome, refused };
+    }
+    if (!offline || !isUrgent() || !claim.holds()) return null;
+    const isStored = await storeRecords({ buffer, config, offline, isWhole: claim.holds }, records, losses);
+    return isStored ? { outcome: 'saved', refused: 0 } : null;
+  }
 
   /** False when there is nothing more to do. */
-  async function sendNext(): Promise<boolean> {
-    const pending = readPending(ring, claim, claim.position, maxRingBytes);
-    if (!pending) return false;
+  async function moveNext(): Promise<boolean> {
+    const pending = readPending(ring, claim, claim.position, pace.ringBytes);
+    if (!pending) {
+      safeMs = nowMs();
+      return false;
+    }
     const { records, end } = pending;
     const losses = counters.unreported();
-    const chosen = SLOWER[pressure]! >= 1 ? records.filter(isSentFirst) : records;
-    if (chosen.length > 0) {
-      const { bytes } = encodeBatch({ buffer, config, records: chosen.sort(byStart), losses });
-      if (!claim.holds()) return false;
-      const sent = await send(bytes, claim.holds);
-      pressure = sent.pressure ?? '';
-      answeredUs = nowUs();
-      // Without the role these spans are the page's, and it counts them.
-      if (sent.outcome === 'unavailable' || !claim.release(end)) return false;
-      counters.add(sent.outcome, chosen.length);
-      if (sent.outcome === 'accepted') counters.report(losses);
-    } else if (!claim.release(end)) return false;
+    const chosen = pace.isHigh(nowMs()) ? records.filter(isSentFirst) : records;
+    const moved = chosen.length > 0 ? await move(chosen, losses) : NOTHING_MOVED;
+    // Without the role these spans are the page's, and it counts them.
+    if (!moved || !claim.release(end)) return false;
+    const { outcome, refused } = moved;
+    counters.add(outcome, chosen.length - refused);
+    counters.add('rejected', refused);
     counters.add('pressure', records.length - chosen.length);
+    if (chosen.length > 0 && outcome !== 'rejected') counters.report(losses);
     return true;
   }
 
-  /** Makes the time since the last answer longer by as much as the edge's pressure asks for. */
-  async function pause(): Promise<void> {
-    const sinceMs = (nowUs() - answeredUs) / 1000;
-    if (sinceMs > PRESSURE_MS) pressure = '';
-    const pauseMs = sinceMs * (SLOWER[pressure] ?? 0);
-    if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(pauseMs, MAX_PAUSE_MS)));
+  async function sendStored(): Promise<void> {
+    const { saved } = counters.all();
+    if (!offline || saved === savedBefore || againMs !== null || !claim.check()) return;
+    const { accepted, rejected, givenUp, isDone } = await offline.sendAll(config.url, (bytes, spanCount) =>
+      deliver(bytes, spanCount, claim.holds),
+    );
+    counters.add('accepted', accepted);
+    counters.add('rejected', rejected);
+    counters.add('offline_cap', givenUp);
+    if (isDone) savedBefore = saved;
+    else againMs ??= LOOK_AGAIN_MS;
   }
 
   async function drain(): Promise<void> {
+    againMs = null;
+    clearTimeout(timer);
     do {
-      await pause();
+      const pauseMs = pace.pauseMs(nowMs());
+      if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
       await idle();
-    } while (claim.check() && (await sendNext()));
+    } while (claim.check() && (await moveNext()));
+    await sendStored();
+    if (againMs === null || isStopped) return;
+    const storeMs = offline && ring.usedBytes > 0 ? Math.max(0, safeMs + STORE_MS - nowMs()) + CLOCK_MS : againMs;
+    timer = setTimeout(run, Math.min(againMs, storeMs));
   }
 
-  return function run(): Promise<void> {
+  function run(): Promise<void> {
     if (running) {
       // The run under way may have read the ring before the last record was pushed: look again after it.
       next ??= running.then(() => {
@@ -96,5 +171,13 @@ export function createDrain({ buffer, config, send, maxRingBytes, idle }: DrainO
     });
     running = result.catch(() => undefined);
     return result;
+  }
+
+  return {
+    run,
+    stop() {
+      isStopped = true;
+      clearTimeout(timer);
+    },
   };
 }

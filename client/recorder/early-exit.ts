@@ -29,30 +29,41 @@ export function sendEarly(
   counters: Counters,
   goodbye: boolean,
 ): void {
-  let rest: OpenRecordable[] = [];
+  const changed: OpenRecordable[] = [];
   spans.sweep((span) => {
-    if (span.changed && beforeRecord?.(span) === false) counters.add('encode_failed');
-    else if (span.changed) rest.push(span);
-    span.changed = false;
-    return span.endUs === null;
+    if (span.changed && beforeRecord?.(span) === false) {
+      span.changed = false;
+      counters.add('encode_failed');
+    }
+    if (span.changed) changed.push(span);
+    return span.changed || span.endUs === null;
   });
-  rest.sort((a, b) => rank(b) - rank(a));
+  changed.sort((a, b) => rank(b) - rank(a));
+  let sent = 0;
   const losses = counters.unreported();
   // Other scripts may have part of the budget: a smaller piece may fit.
   for (let room = EXIT_BUDGET_BYTES; room >= MIN_PIECE_BYTES; room /= 2) {
-    const { bytes, spanCount } = encodeEarly(rest, config, losses, goodbye, room);
+    const { bytes, spanCount } = encodeEarly(changed, config, losses, goodbye, room);
     if (spanCount === 0 || !beacon(config.url, bytes)) continue;
-    counters.add('accepted', spanCount);
+    sent = spanCount;
+    counters.add('sent', sent);
+    counters.add('accepted', sent);
     counters.report(losses);
-    rest = rest.slice(spanCount);
     break;
   }
-  counters.add('exit_budget', rest.length);
+  counters.add('exit_budget', changed.length - sent);
+  // Only now: Firefox may stop a script in the middle when its tab is closed, and then the next event has to do it all.
+  for (const span of changed) span.changed = false;
 }
 
 /** What a page sends with when it will not see the answer. False when the browser takes no more. */
 export function sendBeacon(url: string, bytes: Uint8Array<ArrayBuffer>): boolean {
-  return navigator.sendBeacon(url, new Blob([bytes], { type: CONTENT_TYPE }));
+  return navigator.sendBeacon(url, toBlob(bytes));
+}
+
+/** A request body that needs no preflight. */
+export function toBlob(bytes: Uint8Array<ArrayBuffer>): Blob {
+  return new Blob([bytes], { type: CONTENT_TYPE });
 }
 
 /** Errors and the page's own roots first. */

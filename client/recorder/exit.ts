@@ -1,16 +1,16 @@
 /**
  * The page's last words. When it is hidden or goes away it takes the consumer's role, encodes everything that is not
  * released, synchronously, and gives it to the browser to deliver: as a keepalive fetch while it may still see the
- * answer, as a beacon when it goes. Both share 64 KiB in flight, with each other and with other scripts.
+ * answer, as a beacon when it goes. Both share 64 KiB in flight, with each other and with other scripts; `fetchLater` has
+ * a budget of its own. What they refuse is stored, and so is everything when nobody would answer.
  */
 
 import type { Recorder, RecorderHost } from './attach.ts';
 import type { BatchConfig } from './batch-head.ts';
 import { encodeBatch } from './batcher.ts';
 import { createClaim, DRAIN, EXIT } from './claim.ts';
-import { EXIT_BUDGET_BYTES, MIN_PIECE_BYTES, sendBeacon } from './early-exit.ts';
-import { countersOf } from './memory.ts';
-import type { Outcome } from './outcome.ts';
+import { EXIT_BUDGET_BYTES, MIN_PIECE_BYTES, sendBeacon, toBlob } from './early-exit.ts';
+import { countersOf, headerOf, WORD_AWAY } from './memory.ts';
 import { byImportance, type PendingRecord, readPending } from './pending.ts';
 import { createRing } from './ring.ts';
 
@@ -28,7 +28,15 @@ export interface ExitOptions {
 interface Piece {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly spanCount: number;
+  /** 1 when there are roots or errors in it. */
+  readonly rank: 0 | 1;
 }
+
+/** Leaves when the document goes away (https://wicg.github.io/pending-beacon/). Throws when the budget is used up. */
+declare const fetchLater: ((url: string, init: RequestInit & { activateAfter: number }) => unknown) | undefined;
+
+/** Takes a piece, or refuses it. */
+type Way = (piece: Piece) => Promise<void> | false;
 
 export interface Exit {
   /** The consumer's role is here. */
@@ -40,61 +48,85 @@ export interface Exit {
 }
 
 export function createExit({ buffer, config, recorder, beacon = sendBeacon }: ExitOptions): Exit {
+  const { url } = config;
   const ring = createRing(buffer);
   const claim = createClaim(buffer, EXIT);
   const counters = countersOf(buffer);
+  const header = headerOf(buffer);
   /** What is before this is on its way; null while the role is not ours. */
   let cursor: number | null = null;
+  let isLeaving = false;
   /** The role goes back when nothing is on its way any more. */
   let isReturning = false;
   let inFlightBytes = 0;
+  const unanswered = new Set<Piece>();
   /** Settles when everything before the cursor is delivered, stored or counted as lost, and released. */
   let settled: Promise<unknown> = Promise.resolve();
 
-  async function save({ bytes, spanCount }: Piece): Promise<void> {
-    const isSaved = await recorder()?.save(bytes, spanCount);
-    counters.add(isSaved ? 'saved' : 'exit_budget', spanCount);
+  async function save(piece: Piece): Promise<void> {
+    counters.add((await recorder()?.save(piece, isLeaving)) ? 'saved' : 'exit_budget', piece.spanCount);
   }
 
-  async function settle(piece: Piece, outcome: Outcome): Promise<void> {
+  /** As a keepalive fetch, whose answer the page will see. */
+  const asKeepalive: Way = async (piece) => {
+    inFlightBytes += piece.bytes.length;
+    unanswered.add(piece);
+    const outcome = await recorder()!.sendKeepalive(piece.bytes);
+    unanswered.delete(piece);
+    inFlightBytes -= piece.bytes.length;
     if (outcome === 'unavailable') return save(piece);
     counters.add(outcome, piece.spanCount);
+  };
+
+  /** The browser promises to deliver it; the page will not hear of it. */
+  const asBeacon: Way = (piece) => {
+    if (!beacon(url, piece.bytes)) return false;
+    inFlightBytes += piece.bytes.length;
+    return promised(piece);
+  };
+  const asFetchLater: Way = (piece) => {
+    try {
+      fetchLater!(url, { method: 'POST', body: toBlob(piece.bytes), credentials: 'omit', activateAfter: 0 });
+      return promised(piece);
+    } catch {
+      return false;
+    }
+  };
+  const promised = async ({ spanCount }: Piece) => counters.add('accepted', spanCount);
+
+  /** The ways out in the order in which they are tried. */
+  function waysOut(goodbye: boolean): Way[] {
+    const isAway = !navigator.onLine || Atomics.load(header, WORD_AWAY) > 0;
+    if (recorder() && isAway) return [save];
+    if (recorder() && !goodbye) return [asKeepalive, save];
+    // Who has a beacon of its own sends something else than batches.
+    const isBatch = beacon === sendBeacon;
+    return isBatch && 'fetchLater' in globalThis ? [asBeacon, asFetchLater, save] : [asBeacon, save];
   }
 
-  /** As a keepalive fetch if the page will see the answer, otherwise as a beacon. null when the browser refuses. */
-  function send(piece: Piece, leaving: boolean): Promise<void> | null {
-    const { bytes } = piece;
-    const visible = leaving ? null : recorder();
-    if (!visible && !beacon(config.url, bytes)) return null;
-    inFlightBytes += bytes.length;
-    if (!visible) return settle(piece, 'accepted');
-    return visible.sendKeepalive(bytes).then((outcome) => {
-      inFlightBytes -= bytes.length;
-      return settle(piece, outcome);
-    });
-  }
-
-  /** Hands out pieces until the browser takes no more, then stores the rest. */
+  /** Hands out pieces, each way as many as it takes. */
   function deliver(records: readonly PendingRecord[], goodbye: boolean): Promise<void>[] {
     const outcomes: Promise<void>[] = [];
     let rest = records;
-    let room = EXIT_BUDGET_BYTES - inFlightBytes;
-    while (rest.length > 0) {
-      const isRoom = room >= MIN_PIECE_BYTES;
-      const maxBytes = isRoom ? room : SAVED_BATCH_BYTES;
-      const losses = counters.unreported();
-      const piece = encodeBatch({ buffer, config, records: rest, losses, goodbye, maxBytes });
-      const isFit = piece.spanCount > 0;
-      const outcome = isRoom ? isFit && send(piece, goodbye) : save(piece);
-      if (outcome) {
-        outcomes.push(outcome);
-        // This piece tells them, whichever way it goes.
-        counters.report(losses);
-        rest = rest.slice(piece.spanCount);
-        room = EXIT_BUDGET_BYTES - inFlightBytes;
-      } else {
-        // Other scripts have part of the budget: a smaller piece may fit. One span that does not, never will.
-        room = isFit ? piece.bytes.length / 2 : 0;
+    for (const way of waysOut(goodbye)) {
+      let room = way === save ? SAVED_BATCH_BYTES : EXIT_BUDGET_BYTES - (way === asFetchLater ? 0 : inFlightBytes);
+      while (rest.length > 0 && room >= MIN_PIECE_BYTES) {
+        const losses = counters.unreported();
+        const { bytes, spanCount } = encodeBatch({ buffer, config, records: rest, losses, goodbye, maxBytes: room });
+        // One span that does not fit never will.
+        if (spanCount === 0) break;
+        const outcome = way({ bytes, spanCount, rank: rest[0]!.isImportant ? 1 : 0 });
+        if (outcome) {
+          outcomes.push(outcome);
+          // This piece tells them, whichever way it goes.
+          counters.report(losses);
+          counters.add('sent', way === save ? 0 : spanCount);
+          rest = rest.slice(spanCount);
+          if (way !== save) room -= bytes.length;
+        } else {
+          // Other scripts have part of the budget: a smaller piece may fit.
+          room = bytes.length / 2;
+        }
       }
     }
     return outcomes;
@@ -105,14 +137,19 @@ export function createExit({ buffer, config, recorder, beacon = sendBeacon }: Ex
       return cursor !== null;
     },
     send(leaving) {
+      isLeaving = leaving;
+      // Firefox loses keepalive requests of a tab that is closed while they are on their way. Copies are merged at the edge.
+      if (leaving) for (const { bytes } of unanswered) beacon(url, bytes);
       isReturning = false;
       if (cursor === null) claim.take();
       cursor ??= claim.position;
       const reading = readPending(ring, claim, cursor, 2 ** 31);
       if (!reading) return settled;
       const { records, end } = reading;
+      const outcomes = deliver(records.sort(byImportance), leaving);
+      // Only now: Firefox may stop a script in the middle when its tab is closed, and then the next event has to do it all.
       cursor = end;
-      settled = Promise.all([settled, ...deliver(records.sort(byImportance), leaving)]).then(() => claim.release(end));
+      settled = Promise.all([settled, ...outcomes]).then(() => claim.release(end));
       return settled;
     },
     async giveBack() {

@@ -23,6 +23,8 @@ export const WORD_HEAD = 2;
 export const WORD_CLAIM = 4;
 /** Bytes used of the string table. */
 export const WORD_STRINGS_END = 6;
+/** 1 while the edge cannot be reached, as far as the recorder knows. */
+export const WORD_AWAY = 15;
 /** From here on are counters, see `counters.ts`. */
 const WORD_COUNTERS = 16;
 export const HEADER_BYTES = 256;

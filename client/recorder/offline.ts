@@ -1,45 +1,80 @@
-/** Batches that could not be sent wait in IndexedDB for the next visit. */
+/**
+ * Batches that could not be sent wait in IndexedDB, for all tabs of the origin: until the edge answers again, or for the next visit.
+ */
 
-import { type IDBPDatabase, openDB } from 'idb';
-import { type Fetch, sendOnce } from './exporter.ts';
+import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
+import type { Sent } from './outcome.ts';
+import { runAlone } from './run-alone.ts';
 
 const DATABASE = 'tailrace';
+const VERSION = 2;
 const BATCHES = 'batches';
-/** The oldest are given up beyond this. */
-const MAX_BATCHES = 100;
+/** What they may take together; see `trim`. */
+export const MAX_OFFLINE_BYTES = 4 * 1024 * 1024;
+const OPEN_MS = 2_000;
+/** Holds nothing. */
+const WARM = 1;
 
-interface SavedBatch {
+export interface SavedBatch {
   readonly url: string;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly spanCount: number;
+  /** 1 when there are roots or errors in it, otherwise 0. */
+  readonly rank: 0 | 1;
+}
+
+interface Schema extends DBSchema {
+  /** `size`: bytes of the batch. The index tells all that has to be known of a batch, without reading it. */
+  batches: { key: number; value: SavedBatch & { size: number }; indexes: { entries: [0 | 1, number, number] } };
+  /** Until when who is sending them all has that to himself, where there are no Web Locks. */
+  lease: { key: number; value: number };
+}
+export type OfflineDatabase = IDBPDatabase<Schema>;
+
+/** What became of the spans that were stored. */
+export interface SentSaved {
+  readonly accepted: number;
+  readonly rejected: number;
+  /** They were beyond the cap. */
+  readonly givenUp: number;
+  /** Nothing is left, as far as we know. */
+  readonly isDone: boolean;
 }
 
 /** Opened early: while the page goes away there is time for a write, not for opening a database. */
 export class OfflineStore {
-  readonly #database: IDBPDatabase;
-  /** Batches of this visit. */
-  #saved = 0;
+  readonly #database: OfflineDatabase;
 
-  private constructor(database: IDBPDatabase) {
+  private constructor(database: OfflineDatabase) {
     this.#database = database;
   }
 
   /** null where the page may not store anything. */
   static async open(): Promise<OfflineStore | null> {
-    try {
-      const upgrade = (database: IDBPDatabase) => void database.createObjectStore(BATCHES, { autoIncrement: true });
-      return new OfflineStore(await openDB(DATABASE, 1, { upgrade }));
-    } catch {
-      return null;
-    }
+    const opening = openDB<Schema>(DATABASE, VERSION, {
+      upgrade(database, oldVersion, _, transaction) {
+        if (oldVersion < 1) database.createObjectStore(BATCHES, { autoIncrement: true });
+        transaction.objectStore(BATCHES).createIndex('entries', ['rank', 'size', 'spanCount']);
+        database.createObjectStore('lease');
+      },
+      // A newer version of the SDK, in another tab, wants to change it.
+      blocking: (_, __, event) => (event.target as IDBDatabase).close(),
+    })
+      .then(async (database) => {
+        // Only who has written lately may write quickly: Chromium asks for the quota first, which a page that goes away does not live to see.
+        await database.put('lease', 0, WARM);
+        return new OfflineStore(database);
+      })
+      .catch(() => null);
+    // WebKit's IndexedDB has been known not to answer at all (https://bugs.webkit.org/show_bug.cgi?id=226547).
+    return Promise.race([opening, new Promise<null>((resolve) => setTimeout(resolve, OPEN_MS, null))]);
   }
 
-  /** Writes at once, without waiting. Resolves to false when the batch could not be stored, or this visit stored enough. */
+  /** Writes at once, without waiting. Resolves to false when the batch could not be stored. */
   async save(batch: SavedBatch): Promise<boolean> {
-    if (this.#saved++ >= MAX_BATCHES) return false;
     try {
       const transaction = this.#database.transaction(BATCHES, 'readwrite');
-      const added = transaction.store.add(batch);
+      const added = transaction.store.add({ ...batch, size: batch.bytes.length });
       // Without this the transaction would need a task of the page to end, and there may be none.
       transaction.commit();
       await Promise.all([added, transaction.done]);
@@ -50,29 +85,59 @@ export class OfflineStore {
   }
 
   /**
-   * Sends what earlier visits left for `url`, oldest first, until the edge cannot be reached; batches beyond the cap
-   * are given up. Returns how many spans were accepted, refused and given up.
+   * Sends what waits for `url`, with roots and errors first, until the edge cannot be reached. One tab at a time does it: in all others
+   * this does nothing.
    */
-  async sendAll(fetch: Fetch, url: string): Promise<{ accepted: number; rejected: number; givenUp: number }> {
-    const result = { accepted: 0, rejected: 0, givenUp: 0 };
+  async sendAll(
+    url: string,
+    send: (bytes: Uint8Array<ArrayBuffer>, spanCount: number) => Promise<Sent>,
+  ): Promise<SentSaved> {
+    const result = { accepted: 0, rejected: 0, givenUp: 0, isDone: false };
     try {
-      const keys = await this.#database.getAllKeys(BATCHES);
-      for (const [i, key] of keys.entries()) {
-        const batch: SavedBatch | undefined = await this.#database.get(BATCHES, key);
-        if (!batch) continue;
-        if (i < keys.length - MAX_BATCHES) result.givenUp += batch.spanCount;
-        else if (batch.url !== url) continue;
-        else {
-          const { outcome } = await sendOnce(fetch, url, batch.bytes);
-          if (outcome === 'unavailable') break;
-          result[outcome] += batch.spanCount;
+      await runAlone(this.#database, async (goOn) => {
+        result.givenUp = await this.trim();
+        // Batches of the database's first version are not in the index.
+        const [known, all] = await Promise.all([this.#entries(), this.#database.getAllKeys(BATCHES)]);
+        for (const key of new Set([...known.filter(({ rank }) => rank === 1).map((entry) => entry.key), ...all])) {
+          const batch = await this.#database.get(BATCHES, key);
+          if (batch?.url !== url) continue;
+          const { outcome, refused } = await send(batch.bytes, batch.spanCount);
+          if (outcome === 'unavailable') return;
+          result[outcome] += batch.spanCount - refused;
+          result.rejected += refused;
+          await this.#database.delete(BATCHES, key);
+          if (!(await goOn())) return;
         }
-        await this.#database.delete(BATCHES, key);
-      }
+        result.isDone = true;
+      });
     } catch {
       // The database went away: what is in it stays for the next visit.
     }
     return result;
+  }
+
+  /** Gives up what is beyond the cap: the oldest first, those with roots and errors last. Returns how many spans that were. */
+  async trim(): Promise<number> {
+    const entries = (await this.#entries()).sort((a, b) => a.rank - b.rank || a.key - b.key);
+    let bytes = entries.reduce((sum, { size }) => sum + size, 0);
+    let givenUp = 0;
+    for (const { key, size, spanCount } of entries) {
+      if (bytes <= MAX_OFFLINE_BYTES) break;
+      await this.#database.delete(BATCHES, key);
+      bytes -= size;
+      givenUp += spanCount;
+    }
+    return givenUp;
+  }
+
+  async #entries(): Promise<{ key: number; rank: number; size: number; spanCount: number }[]> {
+    const entries = [];
+    let cursor = await this.#database.transaction(BATCHES).store.index('entries').openKeyCursor();
+    for (; cursor; cursor = await cursor.continue()) {
+      const [rank, size, spanCount] = cursor.key;
+      entries.push({ key: cursor.primaryKey, rank, size, spanCount });
+    }
+    return entries;
   }
 
   /** Deletes everything, whatever edge it was for. */

@@ -9,6 +9,7 @@ import { createExit, type Exit } from './exit.ts';
 import { createMemory } from './memory.ts';
 import type { RecorderMode } from './mode.ts';
 import { type Line, offerTo } from './offer.ts';
+import { createOpenWatch, type OpenWatch } from './open-watch.ts';
 import { createRingProducer, type RingProducer } from './ring-producer.ts';
 import type { Tuning } from './tuning.ts';
 
@@ -16,6 +17,8 @@ export interface PageRecorder extends Omit<RingProducer, 'ready'> {
   readonly mode: RecorderMode | 'starting';
   /** Resolves when there is room for ordinary spans. */
   ready(): Promise<void>;
+  /** Ends spans that were forgotten; see `open-watch.ts`. To be asked every few seconds, before open spans are recorded. */
+  readonly watchOpen: OpenWatch;
   /** Lets a user's worker record into a ring of its own. */
   attachProducer(line: Line): void;
   /**
@@ -32,6 +35,8 @@ export interface PageRecorder extends Omit<RingProducer, 'ready'> {
 /** What the page gives. */
 export interface PageHost extends Omit<RecorderHost, 'buffer'> {
   readonly tuning?: Tuning | undefined;
+  /** Says on the console what may be a mistake. */
+  readonly debug: boolean;
 }
 
 /** What of it a page needs that is left before there is a recorder. */
@@ -39,7 +44,7 @@ export type EarlyHost = Pick<PageHost, 'config'> & Partial<Pick<PageHost, 'befor
 
 /** `counts` is what has been counted before. */
 export function createPageRecorder(options: PageHost, counts: Int32Array): PageRecorder {
-  const { config, tuning } = options;
+  const { config, tuning, debug } = options;
   const allocate = (isShared: boolean) => createMemory(isShared, tuning?.ringBytes);
   const buffer = allocate(globalThis.crossOriginIsolated && 'SharedArrayBuffer' in globalThis);
   const host = { ...options, buffer };
@@ -81,6 +86,7 @@ export function createPageRecorder(options: PageHost, counts: Int32Array): PageR
       return producer.isEmpty;
     },
     flush,
+    watchOpen: createOpenWatch((text) => debug && console.warn(`tailrace: ${text}`)),
     ready: () => producer.ready(flush),
     async attachProducer(line) {
       const recorder = await attaching;

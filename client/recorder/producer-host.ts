@@ -4,7 +4,7 @@
  */
 
 import type { BatchConfig } from './batch-head.ts';
-import { createDrain, type Send } from './drain.ts';
+import { createDrain, type DrainOptions, type Send } from './drain.ts';
 import { headerOf, WORD_CLAIM, WORD_HEAD } from './memory.ts';
 import type { Sent } from './outcome.ts';
 
@@ -21,11 +21,16 @@ export interface ProducerHost {
   send(bytes: Uint8Array<ArrayBuffer>): Promise<Sent>;
 }
 
-/** `buffer` is what the ring is in when it is shared; `send` is how the host itself sends. */
-export function createProducerHost(config: BatchConfig, buffer: SharedArrayBuffer | null, send: Send): ProducerHost {
+/** `buffer` is what the ring is in when it is shared; `send` and `offline` are how the host itself sends and stores. */
+export function createProducerHost(
+  config: BatchConfig,
+  buffer: SharedArrayBuffer | null,
+  send: Send,
+  offline: DrainOptions['offline'],
+): ProducerHost {
   let drain = async () => {};
   if (buffer) {
-    drain = createDrain({ buffer, config, send, maxRingBytes: MAX_PAGE_RING_BYTES, idle: async () => {} });
+    drain = createDrain({ buffer, config, send, offline, maxRingBytes: MAX_PAGE_RING_BYTES, idle: async () => {} }).run;
     void watch(headerOf(buffer), drain);
   }
   return { drain: () => drain(), send: (bytes) => send(bytes, () => true) };

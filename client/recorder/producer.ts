@@ -50,6 +50,7 @@ export function createProducer({ host, nowUs, loadRecorder, tuning = BALANCED }:
   /** What is held by those that have ended and are not encoded. */
   let heldBytes = 0;
   let droppedBytes = 0;
+  /** Spans that have ended since the counters were told. */
   let recorded = 0;
   let recorder: PageRecorder | null = null;
   let flushTimer: ReturnType<typeof setTimeout> | undefined;
@@ -72,9 +73,15 @@ export function createProducer({ host, nowUs, loadRecorder, tuning = BALANCED }:
     return recorder;
   }
 
+  function countRecorded(): void {
+    counters.add('recorded', recorded);
+    recorded = 0;
+  }
+
   /** Records the spans that have ended, and with `isAll` also those that are open and have changed. */
   function encode(isAll = false): void {
     if (!recorder) return;
+    countRecorded();
     const { push } = recorder;
     heldBytes = 0;
     spans.sweep((span) => {
@@ -102,9 +109,10 @@ export function createProducer({ host, nowUs, loadRecorder, tuning = BALANCED }:
   async function hide(leaving: boolean): Promise<void> {
     encode(true);
     if (recorder) return recorder.flush(leaving);
-    heldBytes = 0;
+    countRecorded();
     try {
       sendEarly(spans, host, counters, leaving);
+      heldBytes = 0;
     } catch {
       counters.add('encode_failed');
     }
@@ -129,7 +137,7 @@ export function createProducer({ host, nowUs, loadRecorder, tuning = BALANCED }:
   function watchAge(): void {
     ageTimer ??= setTimeout(async () => {
       ageTimer = undefined;
-      await attach();
+      (await attach())?.watchOpen(spans, nowUs());
       encode(true);
       if (isPending()) scheduleFlush(0);
       if (!spans.isEmpty || isPending()) watchAge();
@@ -143,7 +151,10 @@ export function createProducer({ host, nowUs, loadRecorder, tuning = BALANCED }:
   }
 
   return {
-    stats: () => ({ ...counters.all(), recorded }),
+    stats() {
+      countRecorded();
+      return counters.all();
+    },
     nowUs,
     flush,
     attach,

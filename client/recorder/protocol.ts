@@ -14,9 +14,11 @@ export interface WorkerConfig {
 
 export interface RecorderWorker {
   /** To be called first. An answer proves that the worker runs. */
-  start(config: WorkerConfig): void;
+  start(config: WorkerConfig): Promise<void>;
   /** Sends everything in the shared ring; see `Drain.run`. */
   drain(): Promise<void>;
+  /** The network is back: no need to wait any longer before something is tried. */
+  reopen(): void;
   /** Serves a producer over `port`; `buffer` is what its ring is in when it is shared. */
   host(port: MessagePort, buffer: SharedArrayBuffer | null): void;
   /** Sends the copy of a batch; the page releases its records when this says `accepted`. */

@@ -31,10 +31,13 @@ export interface Recordable extends FlatSpanBody {
 export interface OpenRecordable extends Recordable {
   /** Changed since it was last recorded. */
   changed: boolean;
+  readonly name: string;
   /** About as many bytes as it holds. */
   readonly heldBytes: number;
   /** The next in the list it is in, see `span-list.ts`. */
   next: OpenRecordable | null;
+  setAttribute(key: string, value: string): unknown;
+  end(atUs?: number): void;
 }
 
 /** What a span reports to. Nothing here throws or waits. */

@@ -19,15 +19,20 @@ export class SpanList {
     this.#last = span;
   }
 
-  /** Calls `keep` with each, and forgets those that it does not keep. */
+  /** Calls `keep` with each, and forgets those that it does not keep. The list is whole at any moment: a page may end within. */
   sweep(keep: (span: OpenRecordable) => boolean): void {
+    let kept: OpenRecordable | null = null;
     let span = this.#first;
-    this.#first = null;
-    this.#last = null;
     while (span) {
-      const { next } = span;
-      span.next = null;
-      if (keep(span)) this.add(span);
+      const isKept = keep(span);
+      const { next }: OpenRecordable = span;
+      if (isKept) kept = span;
+      else {
+        if (kept) kept.next = next;
+        else this.#first = next;
+        if (!next) this.#last = kept;
+        span.next = null;
+      }
       span = next;
     }
   }

@@ -1,9 +1,10 @@
 /** What `page-recorder.ts` is for the page, for a user's worker: the worker's own ring, drained by the recorder or copied to it. */
 
 import { transfer, wrap } from 'comlink';
-import { createDrain } from './drain.ts';
+import { createDrain, type Drain } from './drain.ts';
 import { createMemory, headerOf, WORD_HEAD } from './memory.ts';
 import type { Offer } from './offer.ts';
+import { createOpenWatch } from './open-watch.ts';
 import type { PageRecorder } from './page-recorder.ts';
 import { MAX_PAGE_RING_BYTES, type ProducerHost } from './producer-host.ts';
 import { createRingProducer } from './ring-producer.ts';
@@ -14,11 +15,12 @@ export function createWorkerRecorder({ port, config, buffer: shared }: Offer, co
   const producer = createRingProducer(buffer);
   producer.counters.words.set(counts);
   const host = wrap<ProducerHost>(port);
-  const drain = shared
-    ? () => host.drain()
+  const drain: Drain = shared
+    ? { run: () => host.drain(), stop() {} }
     : createDrain({
         buffer,
         config,
+        offline: null,
         maxRingBytes: MAX_PAGE_RING_BYTES,
         idle: () => Promise.resolve(),
         send: (bytes) => host.send(transfer(bytes, [bytes.buffer])),
@@ -26,7 +28,7 @@ export function createWorkerRecorder({ port, config, buffer: shared }: Offer, co
   async function flush(): Promise<void> {
     if (producer.isEmpty) return;
     if (shared) Atomics.notify(headerOf(shared), WORD_HEAD);
-    await drain();
+    await drain.run();
   }
   return {
     ...producer,
@@ -35,10 +37,14 @@ export function createWorkerRecorder({ port, config, buffer: shared }: Offer, co
       return producer.isEmpty;
     },
     flush,
+    watchOpen: createOpenWatch(() => {}),
     ready: () => producer.ready(flush),
     // A worker is never hidden, and has no workers that attach to it.
     show: async () => {},
     attachProducer() {},
-    close: async () => port.close(),
+    async close() {
+      drain.stop();
+      port.close();
+    },
   };
 }

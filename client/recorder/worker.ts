@@ -3,8 +3,9 @@
 import { expose } from 'comlink';
 import type { BatchConfig } from './batch-head.ts';
 import { deflateBatch } from './deflate.ts';
-import { createDrain, type Send } from './drain.ts';
-import { type Fetch, sendWithRetry } from './exporter.ts';
+import { createDrain, type Drain, type Send } from './drain.ts';
+import { createExporter, type Exporter, type Fetch } from './exporter.ts';
+import { OfflineStore } from './offline.ts';
 import { createProducerHost } from './producer-host.ts';
 import type { RecorderWorker, WorkerConfig } from './protocol.ts';
 
@@ -22,26 +23,33 @@ export interface WorkerTransport {
 export function startWorker(transportFor: (config: BatchConfig) => WorkerTransport = deflating): void {
   let config: BatchConfig;
   let transport: WorkerTransport;
-  const send: Send = async (bytes, isWanted) =>
-    sendWithRetry(transport.fetch, config.url, await transport.pack(bytes), isWanted);
-  let drain: (() => Promise<void>) | null = null;
+  let exporter: Exporter;
+  let offline: OfflineStore | null = null;
+  let drain: Drain | null = null;
+  const send: Send = async (bytes, isWanted) => exporter.send(await transport.pack(bytes), isWanted);
   const worker: RecorderWorker = {
-    start({ batch, buffer }: WorkerConfig) {
+    async start({ batch, buffer }: WorkerConfig) {
       config = batch;
       transport = transportFor(batch);
+      exporter = createExporter({ fetch: transport.fetch, url: batch.url });
       if (!buffer) return;
+      offline = await OfflineStore.open();
       drain = createDrain({
         buffer,
         config: batch,
         maxRingBytes: MAX_RING_BYTES,
         idle: () => Promise.resolve(),
         send,
+        offline,
       });
     },
     async drain() {
-      await drain?.();
+      await drain?.run();
     },
-    host: (port, buffer) => expose(createProducerHost(config, buffer, send), port),
+    reopen() {
+      exporter.reopen();
+    },
+    host: (port, buffer) => expose(createProducerHost(config, buffer, send, offline), port),
     send: (bytes) => send(bytes, () => true),
   };
   expose(worker);

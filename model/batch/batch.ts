@@ -1,6 +1,6 @@
 /** What one browser batch says, decoded. Its bytes are described in `docs/wire-format.md`. */
 
-import type { ClientDropReason } from '../reasons.ts';
+import type { ClientCount, ClientDropReason } from '../reasons.ts';
 import type { SpanData, SpanDataAttributes } from '../span-data.ts';
 
 export interface Batch {
@@ -15,5 +15,7 @@ export interface Batch {
   readonly hasUnsampled: boolean;
   /** Spans lost in the page, by reason, since the last batch that was acknowledged. */
   readonly dropped: Readonly<Partial<Record<ClientDropReason, number>>>;
+  /** What else was counted in the page since then. */
+  readonly counts: Readonly<Partial<Record<ClientCount, number>>>;
   readonly spans: readonly SpanData[];
 }

@@ -4,7 +4,7 @@
  */
 
 import { ByteReader } from '../bytes.ts';
-import { CLIENT_DROP_REASONS, type ClientDropReason } from '../reasons.ts';
+import { CLIENT_COUNTS, CLIENT_DROP_REASONS } from '../reasons.ts';
 import type { SpanData, SpanDataAttributes, SpanDataEvent, SpanDataLink, SpanDataValue } from '../span-data.ts';
 import type { Batch } from './batch.ts';
 import { BatchError } from './batch-error.ts';
@@ -14,6 +14,7 @@ import {
   HAS_EXTRAS,
   HAS_UNSAMPLED,
   HEADER_BYTES,
+  LOSS_COUNT,
   LOSS_END,
   LOSS_REASON,
   MAGIC,
@@ -100,7 +101,7 @@ class BatchDecoder {
     this.#previousStartUs = sentUs;
     this.#stringTable();
     const resource = this.#attributes('resource');
-    const dropped = this.#dropped();
+    const { dropped, counts } = this.#losses();
     const spans: SpanData[] = [];
     for (;;) {
       const trace = reader.varint('trace');
@@ -108,7 +109,7 @@ class BatchDecoder {
       spans.push(this.#span(this.#traceId(trace)));
     }
     if (reader.remaining > 0) this.#fail('trailing_bytes', `${reader.remaining} bytes after the last span`);
-    return { version, sentUs, resource, goodbye, hasUnsampled, dropped, spans };
+    return { version, sentUs, resource, goodbye, hasUnsampled, dropped, counts, spans };
   }
 
   #stringTable(): void {
@@ -117,14 +118,17 @@ class BatchDecoder {
     if (this.#reader.position > end) this.#fail('truncated', 'the last string is longer than the string table');
   }
 
-  #dropped(): Batch['dropped'] {
-    const dropped: Partial<Record<ClientDropReason, number>> = {};
+  #losses(): Pick<Batch, 'dropped' | 'counts'> {
+    const dropped: Record<string, number> = {};
+    const counts: Record<string, number> = {};
     for (;;) {
       const loss = this.#reader.varint('loss reason');
-      if (loss === LOSS_END) return dropped;
-      const reason = CLIENT_DROP_REASONS[loss - LOSS_REASON];
-      if (reason === undefined) return this.#fail('bad_value', 'an unknown loss reason');
-      dropped[reason] = this.#reader.varint('loss count');
+      if (loss === LOSS_END) return { dropped, counts };
+      const [names, into, first] =
+        loss < LOSS_COUNT ? [CLIENT_DROP_REASONS, dropped, LOSS_REASON] : [CLIENT_COUNTS, counts, LOSS_COUNT];
+      const name = names[loss - first];
+      if (name === undefined) return this.#fail('bad_value', 'an unknown loss reason');
+      into[name] = this.#reader.varint('loss count');
     }
   }
 

@@ -11,9 +11,10 @@ export const DEFLATED = 1;
 export const GOODBYE = 2;
 export const HAS_UNSAMPLED = 4;
 
-/** A loss counter: no more of them, or the number of its reason in `CLIENT_DROP_REASONS` after this. */
+/** A counter: no more of them, or the number of its reason in `CLIENT_DROP_REASONS` or its name in `CLIENT_COUNTS` after these. */
 export const LOSS_END = 0;
 export const LOSS_REASON = 1;
+export const LOSS_COUNT = 33;
 
 /** A span's trace: no more spans, a trace that follows, or the trace of that number after these two. */
 export const TRACE_END = 0;

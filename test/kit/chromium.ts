@@ -2,7 +2,7 @@ import { type Browser, chromium } from 'playwright-core';
 import { findChromium } from '../../scripts/browsers.ts';
 
 /** No GPU, no sandbox (it does not work as root), and no traffic of the browser's own. */
-const FLAGS = [
+export const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',

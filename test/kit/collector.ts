@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout } from 'node:timers/promises';
 import { inflateSync } from 'node:zlib';
 import type { Batch } from '../../model/batch/batch.ts';
 import { decodeBatch, parseBatchHeader } from '../../model/batch/decode.ts';
@@ -19,11 +19,20 @@ export interface ReceivedBatch extends Batch {
 export interface Collector {
   /** `http://localhost:PORT`. */
   readonly url: string;
-  readonly batches: readonly ReceivedBatch[];
+  readonly batches: ReceivedBatch[];
   /** Answers the next requests with these statuses instead, without taking their spans. */
   readonly failures: { status: number; retryAfter?: string }[];
-  /** How long it takes for an answer. */
-  delayMs: number;
+  /** While it is true every batch's connection is cut. */
+  away: boolean;
+  /**
+   * Answers every batch so meanwhile, without taking its spans; `cut` takes them, but ends the connection within the answer; `delayMs` takes
+   * its time.
+   */
+  fault:
+    | { readonly status: number; readonly body?: string }
+    | { readonly cut: true }
+    | { readonly delayMs: number }
+    | null;
   /** The ended spans of a trace, by span id, as soon as there are `count` of them. */
   ended(traceId: string, count: number): Promise<Map<string, SpanData>>;
   /** The first span that is like this, as soon as it is there. */
@@ -41,7 +50,16 @@ export async function startCollector(): Promise<Collector> {
   async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
-    if (collector.delayMs > 0) await sleep(collector.delayMs);
+    if (collector.away) {
+      request.socket.destroy();
+      return;
+    }
+    const { fault } = collector;
+    if (fault && 'status' in fault) {
+      response.writeHead(fault.status, CORS).end(fault.body ?? '{}');
+      return;
+    }
+    if (fault && 'delayMs' in fault) await setTimeout(fault.delayMs);
     const failure = failures.shift();
     if (failure) {
       response.writeHead(failure.status, {
@@ -54,7 +72,12 @@ export async function startCollector(): Promise<Collector> {
     const bytes = new Uint8Array(Buffer.concat(chunks));
     const { deflated, payload } = parseBatchHeader(bytes);
     batches.push({ ...decodeBatch(bytes, deflated ? inflateSync(payload) : undefined), bytes: bytes.length, deflated });
-    response.writeHead(200, { ...CORS, 'content-type': 'application/json' }).end('{}');
+    response.writeHead(200, { ...CORS, 'content-type': 'application/json' });
+    if (fault && 'cut' in fault) {
+      response.write('{');
+      await setTimeout(20);
+      request.socket.destroy();
+    } else response.end('{}');
     for (const check of waiting) check();
   }
 
@@ -104,7 +127,8 @@ export async function startCollector(): Promise<Collector> {
     url: `http://localhost:${(server.address() as AddressInfo).port}`,
     batches,
     failures,
-    delayMs: 0,
+    away: false,
+    fault: null,
     ended: (traceId, count) =>
       until(() => {
         const spans = endedNow(traceId);

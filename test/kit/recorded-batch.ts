@@ -2,6 +2,7 @@
 
 import { encodeBatch } from '../../client/recorder/batcher.ts';
 import { createClaim, DRAIN } from '../../client/recorder/claim.ts';
+import type { Losses } from '../../client/recorder/counters.ts';
 import { createMemory } from '../../client/recorder/memory.ts';
 import { type PendingRecord, readPending } from '../../client/recorder/pending.ts';
 import { createRecordWriter } from '../../client/recorder/record.ts';
@@ -11,7 +12,7 @@ import { createStringTable } from '../../client/recorder/strings.ts';
 import type { Batch } from '../../model/batch/batch.ts';
 import { createSpanBodyWriter, type FlatAttributes } from '../../model/batch/span-body.ts';
 import { createByteWriter } from '../../model/bytes.ts';
-import { CLIENT_DROP_REASONS } from '../../model/reasons.ts';
+import { CLIENT_COUNTS, CLIENT_DROP_REASONS } from '../../model/reasons.ts';
 import type { SpanData, SpanDataAttributes } from '../../model/span-data.ts';
 
 export interface RecordedBatch {
@@ -26,7 +27,7 @@ export interface RecordingOptions {
 
 /** Records the spans of `batch` and encodes them, in the order given unless another is asked for. */
 export function recordBatch(batch: Partial<Batch>, { maxBytes, order }: RecordingOptions = {}): RecordedBatch {
-  const { spans = [], resource = [], dropped = {}, goodbye = false } = batch;
+  const { spans = [], resource = [], goodbye = false } = batch;
   const buffer = createMemory(false, 1024 * 1024);
   const ring = createRing(buffer);
   const claim = createClaim(buffer, DRAIN);
@@ -35,15 +36,20 @@ export function recordBatch(batch: Partial<Batch>, { maxBytes, order }: Recordin
   claim.check();
   const records = readPending(ring, claim, claim.position, 2 ** 31)?.records ?? [];
   if (order) records.sort(order);
-  const losses = CLIENT_DROP_REASONS.map((reason) => dropped[reason] ?? 0);
   return encodeBatch({
     buffer,
     config: { url: '', resource: encodeResource(resource) },
     records,
-    losses,
+    losses: lossesOf(batch),
     goodbye,
     maxBytes,
   });
+}
+
+/** What a batch tells, in the form in which pages count it. */
+export function lossesOf({ dropped = {}, counts = {} }: Partial<Batch>): Losses {
+  const told = [...CLIENT_DROP_REASONS.map((reason) => dropped[reason]), ...CLIENT_COUNTS.map((name) => counts[name])];
+  return told.map((count) => count ?? 0);
 }
 
 /** A resource in the form batches carry it. */
@@ -82,6 +88,8 @@ export function toRecordable(span: SpanData): OpenRecordable {
     changed: true,
     heldBytes: 0,
     next: null,
+    setAttribute() {},
+    end() {},
   };
 }
 

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { MAX_BODY_BYTES } from '../../model/limits.ts';
 import { TracesDataSchema } from '../../model/otlp/gen/trace_pb.js';
 import type { Trace } from '../../model/span.ts';
+import { recordBatch } from '../kit/recorded-batch.ts';
 import { otlp, randomTraceId, spanId } from '../kit/spans.ts';
 
 const KEY = { authorization: 'Bearer test-ingest-key' };
@@ -254,6 +255,22 @@ it('counts what an SDK says it has lost', async () => {
   expect(text).toContain('tailrace_spans_dropped_total{reason="unreachable"} 3\n');
   expect(text).toContain('tailrace_spans_dropped_total{reason="too_many_spans"} 2\n');
   expect(text).not.toContain('nonsense');
+});
+
+it('counts what pages say they have counted and lost', async () => {
+  const { bytes } = recordBatch({
+    resource: [['service.name', 'shop']],
+    dropped: { exit_budget: 4 },
+    counts: { recorded: 50, sent: 60, retried: 20, saved: 7 },
+  });
+  const send = () => post('/v1/batch?key=test-ingest-key', { 'content-type': 'text/plain' }, bytes);
+  expect((await send()).status).toBe(200);
+  expect((await send()).status).toBe(200);
+  const text = new TextDecoder().decode(await (await read('/metrics')).arrayBuffer());
+  expect(text).toContain('tailrace_spans_dropped_total{reason="exit_budget"} 8\n');
+  for (const [count, spans] of Object.entries({ recorded: 100, sent: 120, retried: 40, saved: 14 })) {
+    expect(text).toContain(`tailrace_page_spans_total{count="${count}"} ${spans}\n`);
+  }
 });
 
 it('reports sums that agree', async () => {

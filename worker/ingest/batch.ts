@@ -8,9 +8,9 @@ import { BatchError } from '../../model/batch/batch-error.ts';
 import { decodeBatch, parseBatchHeader } from '../../model/batch/decode.ts';
 import { MAX_BATCH_BYTES } from '../../model/batch/format.ts';
 import { encodeTracesData } from '../../model/otlp/encode.ts';
-import type { ClientDropReason } from '../../model/reasons.ts';
+import type { ClientCount, ClientDropReason } from '../../model/reasons.ts';
 import { SLICE_GOODBYE } from '../../model/slice-frame.ts';
-import { countDropped } from '../counters.ts';
+import { countDropped, countOfPages } from '../counters.ts';
 import { IngestError } from '../errors.ts';
 import { inflateBatch, readBody } from './body.ts';
 import { describePage } from './enrich.ts';
@@ -32,6 +32,7 @@ export async function ingestBatch(
   await takeTraces(c.env, config, encodeTracesData(resource, batch.spans), arrival, rejections);
   // Counted once the batch is in: one that is refused comes again with the same numbers.
   for (const [reason, spans] of Object.entries(batch.dropped)) countDropped(reason as ClientDropReason, spans);
+  for (const [what, spans] of Object.entries(batch.counts)) countOfPages(what as ClientCount, spans);
   const { count, firstMessage } = rejections;
   return Response.json({ rejected: count, ...(firstMessage === null ? {} : { message: firstMessage }) });
 }

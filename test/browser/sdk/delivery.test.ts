@@ -25,8 +25,8 @@ describe.each(Object.entries(PAGE_KINDS) as [PageKind, string][])('on a page tha
     const traceId = await recordSpans(page, 100);
     const spans = await collector.ended(traceId, 100);
     await page.waitForFunction(() => sdk.stats().accepted >= 100);
-    const { recorded, accepted, ...rest } = await page.evaluate(() => sdk.stats());
-    expect([recorded, accepted, Object.values(rest).filter(Boolean)]).toEqual([100, 100, []]);
+    const { recorded, accepted, sent, ...rest } = await page.evaluate(() => sdk.stats());
+    expect([recorded, accepted, sent, Object.values(rest).filter(Boolean)]).toEqual([100, 100, 100, []]);
     expect(await page.evaluate(() => sdk.mode)).toBe(mode);
     const root = [...spans.values()].find((span) => span.name === 'checkout')!;
     const steps = [...spans.values()].filter((span) => span !== root);

@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 
 afterEach(() => {
-  collector.delayMs = 0;
+  collector.fault = null;
 });
 
 afterAll(async () => {
@@ -36,7 +36,7 @@ const contextOf = () => ({ traceId: randomBytes(16).toString('hex'), spanId: '00
 
 describe.each(Object.keys(PAGE_KINDS) as PageKind[])('on a page that is %s', (kind) => {
   it('delivers 10,000 spans through a small ring to a slow edge, in short tasks', async () => {
-    collector.delayMs = 10;
+    collector.fault = { delayMs: 10 };
     const { page } = await openPage(browser, pages, { kind, edge: collector.url, init: { tuning: SMALL } });
     const parent = contextOf();
     const longest = await longestTask(
@@ -90,7 +90,7 @@ describe.each(Object.keys(PAGE_KINDS) as PageKind[])('on a page that is %s', (ki
   });
 
   it('delivers what is on its way when it is shut down', async () => {
-    collector.delayMs = 50;
+    collector.fault = { delayMs: 50 };
     const { page } = await openPage(browser, pages, { kind, edge: collector.url });
     const parent = contextOf();
     await page.evaluate(async (parent) => {

@@ -63,3 +63,25 @@ it.each(Object.keys(PAGE_KINDS) as PageKind[])(
   },
   60_000,
 );
+
+it('shows the open spans of a page that crashed as abandoned, with those that had ended', async () => {
+  const { page } = await openPage(browser, pages, { kind: 'plain', edge: edge.url });
+  const traceId = await page.evaluate(() => {
+    const root = sdk.tracer.startSpan('visit', { parent: null });
+    sdk.tracer.startSpan('step', { parent: root }).end();
+    return root.context.traceId;
+  });
+  const ask = async () => {
+    const response = await fetch(`${edge.url}/api/traces/${traceId}`);
+    return response.ok ? ((await response.json()) as Trace) : null;
+  };
+  await poll(ask, (trace) => trace?.spans.length === 2);
+  const crashed = page.waitForEvent('crash');
+  // The navigation itself never ends.
+  void page.goto('chrome://crash').catch(() => null);
+  await crashed;
+  // Until it is stored it might go on.
+  const trace = await poll(ask, (trace) => trace?.spans.some(({ state }) => state === 'abandoned') === true);
+  const states = Object.fromEntries(trace!.spans.map(({ name, state }) => [name, state]));
+  expect(states).toEqual({ visit: 'abandoned', step: 'ended' });
+}, 60_000);

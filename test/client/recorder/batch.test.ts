@@ -6,9 +6,8 @@ import { encodeEarly, FRAME_BYTES } from '../../../client/recorder/early-exit.ts
 import { byStart } from '../../../client/recorder/pending.ts';
 import { decodeBatch, parseBatchHeader } from '../../../model/batch/decode.ts';
 import { DEFLATED } from '../../../model/batch/format.ts';
-import { CLIENT_DROP_REASONS } from '../../../model/reasons.ts';
 import type { SpanData } from '../../../model/span-data.ts';
-import { encodeResource, recordBatch, toRecordable } from '../../kit/recorded-batch.ts';
+import { encodeResource, lossesOf, recordBatch, toRecordable } from '../../kit/recorded-batch.ts';
 import { arbitraryBatch, arbitrarySpan } from '../../model/batch/arbitrary-batch.ts';
 
 describe('what is recorded and sent', () => {
@@ -29,9 +28,8 @@ describe('what is recorded and sent', () => {
     fc.assert(
       fc.property(arbitraryBatch, fc.nat(4000), (batch, room) => {
         const encode = (spans: readonly SpanData[], maxBytes: number) => {
-          const losses = CLIENT_DROP_REASONS.map((reason) => batch.dropped[reason] ?? 0);
           const config = { url: '', resource: encodeResource(batch.resource) };
-          return encodeEarly(spans.map(toRecordable), config, losses, batch.goodbye, maxBytes);
+          return encodeEarly(spans.map(toRecordable), config, lossesOf(batch), batch.goodbye, maxBytes);
         };
         const all = encode(batch.spans, 2 ** 31);
         const { sentUs, ...decoded } = decodeBatch(all.bytes);

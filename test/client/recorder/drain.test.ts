@@ -1,7 +1,8 @@
 import fc from 'fast-check';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createDrain } from '../../../client/recorder/drain.ts';
 import { countersOf, createMemory } from '../../../client/recorder/memory.ts';
+import type { SavedBatch } from '../../../client/recorder/offline.ts';
 import type { Sent } from '../../../client/recorder/outcome.ts';
 import { createRecordWriter } from '../../../client/recorder/record.ts';
 import { createRing } from '../../../client/recorder/ring.ts';
@@ -12,27 +13,44 @@ import { toRecordable } from '../../kit/recorded-batch.ts';
 import { arbitrarySpan } from '../../model/batch/arbitrary-batch.ts';
 
 const [SPAN] = fc.sample(arbitrarySpan, { seed: 5, numRuns: 1 });
+const SENT = { refused: 0, attempts: 1, tookMs: 0, waitMs: 0 };
 const START_US = 1_790_000_000_000_000;
 
 /** A page's ring and an edge that answers `sent`. */
 class Bench {
-  sent: Sent = { outcome: 'accepted', pressure: 'normal' };
+  sent: Sent = { ...SENT, outcome: 'accepted', pressure: 'normal' };
   /** Names of the spans of each batch, when it came, and the losses it told. */
   readonly batches: { names: string[]; atMs: number; dropped: object }[] = [];
-  private readonly buffer = createMemory(false);
+  /** What is stored, by rank; sent again when the edge is asked to take it. */
+  readonly stored: SavedBatch[] = [];
+  private readonly buffer = createMemory(false, 16 * 1024);
   private readonly write = createRecordWriter(createRing(this.buffer), createStringTable(this.buffer));
   readonly counters = countersOf(this.buffer);
-  readonly drain = createDrain({
+  private readonly drainage = createDrain({
     buffer: this.buffer,
     config: { url: '', resource: new Uint8Array([0]) },
     maxRingBytes: 256 * 1024,
     idle: async () => {},
+    offline: {
+      save: async (batch) => this.stored.push(batch) > 0,
+      sendAll: async (_, send) => {
+        let accepted = 0;
+        while (this.stored.length > 0) {
+          const { bytes, spanCount } = this.stored[0]!;
+          if ((await send(bytes, spanCount)).outcome === 'unavailable') break;
+          accepted += spanCount;
+          this.stored.shift();
+        }
+        return { accepted, rejected: 0, givenUp: 0, isDone: this.stored.length === 0 };
+      },
+    },
     send: async (bytes) => {
       const { spans, dropped } = decodeBatch(bytes);
       this.batches.push({ names: spans.map(({ name }) => name).sort(), atMs: performance.now(), dropped });
       return this.sent;
     },
   });
+  readonly drain = () => this.drainage.run();
 
   record(name: string, span: Partial<SpanData> = {}): void {
     const plain = {
@@ -61,7 +79,7 @@ afterEach(() => void vi.useRealTimers());
 it('sends everything, and at once, while the edge is not pressed or says nothing', async () => {
   const bench = new Bench();
   for (const pressure of ['normal', null, 'new word'] as const) {
-    bench.sent = { outcome: 'accepted', pressure };
+    bench.sent = { ...SENT, outcome: 'accepted', pressure };
     bench.recordAll();
     await bench.drain();
     expect(bench.batches.at(-1)!.names).toEqual(ALL);
@@ -79,7 +97,7 @@ it.each([
   'under %s pressure makes an interval of %i ms one of %i, and sends %j',
   async (pressure, interval, longer, names) => {
     const bench = new Bench();
-    bench.sent = { outcome: 'accepted', pressure };
+    bench.sent = { ...SENT, outcome: 'accepted', pressure };
     bench.recordAll();
     await bench.drain();
     const [first] = bench.batches;
@@ -96,7 +114,7 @@ it.each([
     const lost = ALL.length - names.length;
     expect(bench.counters.all()).toMatchObject({ accepted: 4 + names.length, pressure: lost });
     // The next batch tells the edge.
-    bench.sent = { outcome: 'accepted', pressure: 'normal' };
+    bench.sent = { ...SENT, outcome: 'accepted', pressure: 'normal' };
     bench.recordAll();
     const last = bench.drain();
     await vi.advanceTimersByTimeAsync(5_001);
@@ -107,12 +125,12 @@ it.each([
 
 it('keeps in the ring what could not be sent, and counts only what it has let go', async () => {
   const bench = new Bench();
-  bench.sent = { outcome: 'unavailable', pressure: 'overload' };
+  bench.sent = { ...SENT, outcome: 'unavailable', pressure: 'overload' };
   bench.recordAll();
   await bench.drain();
   expect(bench.batches[0]!.names).toEqual(ALL);
   expect(bench.counters.all()).toMatchObject({ accepted: 0, pressure: 0 });
-  bench.sent = { outcome: 'accepted', pressure: 'normal' };
+  bench.sent = { ...SENT, outcome: 'accepted', pressure: 'normal' };
   const drained = bench.drain();
   await vi.advanceTimersByTimeAsync(5_001);
   await drained;
@@ -122,7 +140,7 @@ it('keeps in the ring what could not be sent, and counts only what it has let go
 
 it('sends everything again when the edge has not said for half a minute that it is pressed', async () => {
   const bench = new Bench();
-  bench.sent = { outcome: 'accepted', pressure: 'high' };
+  bench.sent = { ...SENT, outcome: 'accepted', pressure: 'high' };
   bench.record('root', { parentSpanId: null });
   await bench.drain();
   bench.record('plain');
@@ -135,4 +153,68 @@ it('sends everything again when the edge has not said for half a minute that it 
   bench.record('plain');
   await bench.drain();
   expect(bench.batches[1]!.names).toEqual(['plain']);
+});
+
+describe('while the edge is away', () => {
+  /** Enough for a quarter of the ring. */
+  const fill = (bench: Bench) => {
+    for (let i = 0; i < 20; i++) bench.record('ordinary', { attributes: [['text', 'x'.repeat(200)]] });
+    bench.record('root', { parentSpanId: null });
+  };
+
+  it('stores what fills the ring, what matters most by itself, and sends it when the edge is back', async () => {
+    const bench = new Bench();
+    bench.sent = { ...SENT, outcome: 'unavailable', pressure: null, attempts: 3, waitMs: 20_000 };
+    fill(bench);
+    await bench.drain();
+    expect(bench.stored.map(({ rank, spanCount }) => [rank, spanCount])).toEqual([
+      [1, 1],
+      [0, 20],
+    ]);
+    expect(bench.counters.all()).toMatchObject({ sent: 21, retried: 42, saved: 21, accepted: 0 });
+    bench.batches.length = 0;
+    bench.sent = { ...SENT, outcome: 'accepted', pressure: null };
+    await vi.advanceTimersByTimeAsync(19_999);
+    expect(bench.batches).toEqual([]);
+    await vi.advanceTimersByTimeAsync(2);
+    expect(bench.batches.map(({ names }) => names.length)).toEqual([1, 20]);
+    expect([bench.stored, bench.counters.all().accepted]).toEqual([[], 21]);
+    // Then there is nothing to be tried again.
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(bench.batches).toHaveLength(2);
+  });
+
+  it('keeps little in the ring, and tries again by itself', async () => {
+    const bench = new Bench();
+    bench.record('first');
+    await bench.drain();
+    bench.sent = { ...SENT, outcome: 'unavailable', pressure: null };
+    bench.record('root');
+    await bench.drain();
+    expect(bench.stored).toEqual([]);
+    bench.sent = { ...SENT, outcome: 'accepted', pressure: null };
+    await vi.advanceTimersByTimeAsync(1_001);
+    expect(bench.batches).toHaveLength(3);
+    expect(bench.counters.all()).toMatchObject({ saved: 0, accepted: 2 });
+  });
+
+  it('keeps nothing in the ring alone for more than five seconds', async () => {
+    const bench = new Bench();
+    bench.record('first');
+    await bench.drain();
+    bench.sent = { ...SENT, outcome: 'unavailable', pressure: null, waitMs: 600_000 };
+    bench.record('root');
+    await bench.drain();
+    await vi.advanceTimersByTimeAsync(5_001);
+    await bench.drain();
+    expect(bench.stored.map(({ spanCount }) => spanCount)).toEqual([1]);
+  });
+
+  it('counts what the edge refuses of a batch it takes', async () => {
+    const bench = new Bench();
+    bench.sent = { ...SENT, outcome: 'accepted', pressure: null, refused: 1 };
+    bench.recordAll();
+    await bench.drain();
+    expect(bench.counters.all()).toMatchObject({ accepted: 3, rejected: 1 });
+  });
 });

@@ -1,7 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { sendOnce, sendWithRetry } from '../../../client/recorder/exporter.ts';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createExporter, sendOnce } from '../../../client/recorder/exporter.ts';
+import { createGate } from '../../../client/recorder/gate.ts';
 
 let server: Server | undefined;
 
@@ -11,15 +12,15 @@ afterEach(() => {
 });
 
 /** A server that gives these answers, one after the other; a status of 0 cuts the connection. */
-async function answering(...answers: { status: number; retryAfter?: string }[]) {
+async function answering(...answers: { status: number; retryAfter?: string; body?: string }[]) {
   const bodies: string[] = [];
   server = createServer(async (request, response) => {
     let body = '';
     for await (const chunk of request) body += chunk;
     bodies.push(`${request.headers['content-type']} ${body}`);
-    const { status, retryAfter } = answers.shift()!;
+    const { status, retryAfter, body: answer = '{}' } = answers.shift()!;
     if (status === 0) request.socket.destroy();
-    else response.writeHead(status, retryAfter ? { 'retry-after': retryAfter } : {}).end('{}');
+    else response.writeHead(status, retryAfter ? { 'retry-after': retryAfter } : {}).end(answer);
   });
   await new Promise<void>((resolve) => server!.listen(0, '127.0.0.1', resolve));
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, bodies };
@@ -30,7 +31,6 @@ const BYTES = new TextEncoder().encode('batch');
 describe('sendOnce', () => {
   it.each([
     [200, 'accepted'],
-    [204, 'accepted'],
     [400, 'rejected'],
     [401, 'rejected'],
     [413, 'rejected'],
@@ -44,55 +44,95 @@ describe('sendOnce', () => {
     expect((await sendOnce(fetch, url, BYTES)).outcome).toBe(outcome);
     expect(bodies).toEqual(['text/plain batch']);
   });
+
+  it('believes only the edge that a batch was taken, and how much of it', async () => {
+    const { url } = await answering(
+      { status: 200, body: '<html>Sign in</html>' },
+      { status: 200, body: '{"rejected":3}' },
+    );
+    expect((await sendOnce(fetch, url, BYTES)).outcome).toBe('unavailable');
+    expect(await sendOnce(fetch, url, BYTES)).toMatchObject({ outcome: 'accepted', refused: 3 });
+  });
 });
 
-describe('sendWithRetry', () => {
-  const delays: number[] = [];
-  const wait = async (ms: number) => void delays.push(ms);
-  const always = () => true;
-
-  beforeEach(() => {
-    delays.length = 0;
-  });
+describe('an exporter', () => {
+  /** Time passes only while it waits. */
+  function exporting(url: string) {
+    const delays: number[] = [];
+    let nowMs = 0;
+    const wait = async (ms: number) => {
+      delays.push(ms);
+      nowMs += ms;
+    };
+    const exporter = createExporter({ fetch, url, gate: createGate(() => 0.5), nowMs: () => nowMs, wait });
+    return {
+      delays,
+      exporter,
+      pass: (ms: number) => {
+        nowMs += ms;
+      },
+    };
+  }
 
   it('tries again after network errors and 5xx, ever later', async () => {
     const { url, bodies } = await answering({ status: 0 }, { status: 503 }, { status: 200 });
-    expect((await sendWithRetry(fetch, url, BYTES, always, wait)).outcome).toBe('accepted');
+    const { exporter, delays } = exporting(url);
+    expect(await exporter.send(BYTES)).toMatchObject({ outcome: 'accepted', attempts: 3, waitMs: 0 });
     expect(bodies).toHaveLength(3);
-    const [first, second] = delays as [number, number];
-    expect(first).toBeGreaterThanOrEqual(500);
-    expect(first).toBeLessThan(1000);
-    expect(second).toBeGreaterThanOrEqual(1000);
-    expect(second).toBeLessThan(2000);
+    expect(delays).toEqual([750, 1_500]);
   });
 
   it('waits a little longer than the edge asks for, so that not all come back at once', async () => {
-    const { url } = await answering({ status: 429, retryAfter: '7' }, { status: 200 });
-    expect((await sendWithRetry(fetch, url, BYTES, always, wait)).outcome).toBe('accepted');
-    expect(delays).toEqual([expect.any(Number)]);
-    expect(delays[0]).toBeGreaterThanOrEqual(7500);
-    expect(delays[0]).toBeLessThan(8000);
+    const { url } = await answering({ status: 429, retryAfter: '2' }, { status: 200 });
+    const { exporter, delays } = exporting(url);
+    expect((await exporter.send(BYTES)).outcome).toBe('accepted');
+    expect(delays).toEqual([2_750]);
   });
 
-  it('waits for half a minute at most, and not as long as all others', async () => {
-    const { url } = await answering({ status: 429, retryAfter: '3600' }, { status: 200 });
-    expect((await sendWithRetry(fetch, url, BYTES, always, wait)).outcome).toBe('accepted');
-    expect(delays[0]).toBeGreaterThanOrEqual(30_500);
-    expect(delays[0]).toBeLessThan(31_000);
+  it('sends nothing for as long as the edge asks for, and does not hold the batch meanwhile', async () => {
+    const { url, bodies } = await answering({ status: 503, retryAfter: '120' }, { status: 200 });
+    const { exporter, delays, pass } = exporting(url);
+    expect(await exporter.send(BYTES)).toMatchObject({ outcome: 'unavailable', attempts: 1, waitMs: 120_750 });
+    pass(110_000);
+    expect(await exporter.send(BYTES)).toMatchObject({ outcome: 'unavailable', attempts: 0, waitMs: 10_750 });
+    expect([bodies.length, delays]).toEqual([1, []]);
+    pass(10_751);
+    expect((await exporter.send(BYTES)).outcome).toBe('accepted');
   });
 
   it('does not repeat what was rejected', async () => {
     const { url, bodies } = await answering({ status: 400 });
-    expect((await sendWithRetry(fetch, url, BYTES, always, wait)).outcome).toBe('rejected');
+    expect(await exporting(url).exporter.send(BYTES)).toMatchObject({ outcome: 'rejected', attempts: 1 });
     expect(bodies).toHaveLength(1);
   });
 
-  it('gives up after four attempts, and when nobody wants it any more', async () => {
-    const failures = Array.from({ length: 8 }, () => ({ status: 500 }));
-    const { url, bodies } = await answering(...failures);
-    expect((await sendWithRetry(fetch, url, BYTES, always, wait)).outcome).toBe('unavailable');
-    expect(bodies).toHaveLength(4);
-    expect((await sendWithRetry(fetch, url, BYTES, () => false, wait)).outcome).toBe('unavailable');
-    expect(bodies).toHaveLength(5);
+  it('gives up after three attempts; while the circuit is open it does not try, and then once', async () => {
+    const { url, bodies } = await answering(...Array.from({ length: 6 }, () => ({ status: 500 })), { status: 200 });
+    const { exporter, pass } = exporting(url);
+    expect(await exporter.send(BYTES)).toMatchObject({ outcome: 'unavailable', attempts: 3, waitMs: 3_000 });
+    // Three seconds are waited for, more are not.
+    expect(await exporter.send(BYTES)).toMatchObject({ outcome: 'unavailable', attempts: 1, waitMs: 6_000 });
+    pass(6_000);
+    // The fifth failure opens it.
+    expect(await exporter.send(BYTES)).toMatchObject({ outcome: 'unavailable', attempts: 1, waitMs: 12_000 });
+    expect(await exporter.send(BYTES)).toMatchObject({ outcome: 'unavailable', attempts: 0 });
+    pass(12_000);
+    expect(await exporter.send(BYTES)).toMatchObject({ outcome: 'unavailable', attempts: 1, waitMs: 24_000 });
+    expect(bodies).toHaveLength(6);
+    // The network is said to be back.
+    exporter.reopen();
+    expect(await exporter.send(BYTES)).toMatchObject({ outcome: 'accepted', attempts: 1 });
+  });
+
+  it('stops when nobody wants it any more', async () => {
+    const { url, bodies } = await answering(...Array.from({ length: 4 }, () => ({ status: 500 })));
+    let isWanted = true;
+    const sending = exporting(url).exporter.send(BYTES, () => {
+      const was = isWanted;
+      isWanted = false;
+      return was;
+    });
+    expect(await sending).toMatchObject({ outcome: 'unavailable', attempts: 1 });
+    expect(bodies).toHaveLength(1);
   });
 });

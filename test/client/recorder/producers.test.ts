@@ -25,7 +25,7 @@ class Edge {
       this.arrived[producer] ??= [];
       this.arrived[producer].push(number);
     }
-    return { outcome: 'accepted', pressure: null } as const;
+    return { outcome: 'accepted', refused: 0, pressure: null, attempts: 1, tookMs: 1, waitMs: 0 } as const;
   };
 }
 
@@ -47,7 +47,7 @@ function produce(edge: Edge, kind: 'shared' | 'copied', job: Job): Producing {
   offerTo(line.port1, () => {
     const { port1, port2 } = new MessageChannel();
     const offered = kind === 'shared' ? buffer : null;
-    expose(createProducerHost(config, offered, edge.send), port1);
+    expose(createProducerHost(config, offered, edge.send, null), port1);
     return { port: port2, config, buffer: offered };
   });
   const stats = once(worker, 'message').then(async ([stats]) => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Batch } from '../../../model/batch/batch.ts';
-import { CLIENT_DROP_REASONS } from '../../../model/reasons.ts';
+import { CLIENT_COUNTS, CLIENT_DROP_REASONS } from '../../../model/reasons.ts';
 import type { SpanData } from '../../../model/span-data.ts';
 
 /** Well-formed Unicode: lone surrogates have no UTF-8 and come back as U+FFFD. */
@@ -63,6 +63,9 @@ export const arbitraryBatch: fc.Arbitrary<Omit<Batch, 'version' | 'sentUs' | 'ha
   resource: attributes,
   goodbye: fc.boolean(),
   dropped: fc.dictionary(fc.constantFrom(...CLIENT_DROP_REASONS), fc.integer({ min: 1, max: 2 ** 32 }), {
+    noNullPrototype: true,
+  }),
+  counts: fc.dictionary(fc.constantFrom(...CLIENT_COUNTS), fc.integer({ min: 1, max: 2 ** 32 }), {
     noNullPrototype: true,
   }),
   spans,
