@@ -7,6 +7,7 @@ import { instrumentDocumentLoad } from '../instrument/document-load.ts';
 import { instrumentFetch } from '../instrument/fetch.ts';
 import { createMemory } from '../recorder/memory.ts';
 import { createProducer, type ProducerOptions } from '../recorder/producer.ts';
+import { headSampling } from '../sampling/head-sampling.ts';
 import { asText } from './anything.ts';
 import { createClock } from './clock.ts';
 import { randomWord, wordToHex } from './ids.ts';
@@ -44,11 +45,12 @@ export function start(options: InitOptions, file: RecorderFile): Tailrace {
 function create(options: InitOptions, file: RecorderFile): Tailrace {
   const isOn = options !== OFF;
   const endpoint = `${options.endpoint}`.replace(/\/+$/, '');
-  const { key = '', instrument = {}, propagateTo = [] } = options;
+  const { key = '', instrument = {}, propagateTo = [], sampleRate, sampler } = options;
   const clock = createClock();
   const producer = createProducer({
     ...file,
     nowUs: clock.nowUs,
+    sampling: sampler ?? (sampleRate === undefined ? null : headSampling(sampleRate)),
     buffer: isOn
       ? createMemory(globalThis.crossOriginIsolated && 'SharedArrayBuffer' in globalThis)
       : createMemory(false, 64, 0),

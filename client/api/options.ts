@@ -1,6 +1,7 @@
 /** The options of `init`, checked: a page must not break because its tracing is set up wrongly. */
 
 import type { SpanDataValue } from '../../model/span-data.ts';
+import type { Sampling } from '../sampling/sampler.ts';
 
 export interface InitOptions {
   /** The page's `service.name`. */
@@ -13,6 +14,10 @@ export interface InitOptions {
   readonly resource?: Readonly<Record<string, SpanDataValue>>;
   /** Origins other than the page's own that get a `traceparent` header: exact origins, or patterns for them. */
   readonly propagateTo?: readonly (string | RegExp)[];
+  /** The share of the traces that begin here that is recorded, 0 to 1; others go by who began them. All by default. */
+  readonly sampleRate?: number;
+  /** Decides instead: `sampleBy(…)`. */
+  readonly sampler?: Sampling;
   /** Spans for `fetch`, for the document's load and for clicks; all on by default. */
   readonly instrument?: { readonly fetch?: boolean; readonly documentLoad?: boolean; readonly clicks?: boolean };
   /** Where the recorder's script is, when the bundler's or the edge's own place for it does not do. */
@@ -21,8 +26,9 @@ export interface InitOptions {
 
 /** Says what is wrong with the options, or null. A wrong `key` or `workerUrl` does no harm here and shows by itself. */
 export function findOptionsFault(options: InitOptions | undefined): string | null {
-  const { serviceName, endpoint, propagateTo = [] } = options ?? ({} as Partial<InitOptions>);
+  const { serviceName, endpoint, propagateTo = [], sampleRate = 1 } = options ?? ({} as Partial<InitOptions>);
   if (typeof serviceName !== 'string' || !serviceName) return 'serviceName must be a text';
   if (!/^https?:\/\/./.test(`${endpoint}`)) return 'endpoint must be an http(s) URL';
+  if (!(sampleRate >= 0 && sampleRate <= 1)) return 'sampleRate must be from 0 to 1';
   return Array.isArray(propagateTo) ? null : 'propagateTo must be a list';
 }

@@ -4,6 +4,7 @@ import { isSpanId, isTraceId } from '../../model/ids.ts';
 import type { SpanDataEvent, SpanDataLink, SpanDataValue } from '../../model/span-data.ts';
 import type { TraceContext } from '../propagation/w3c.ts';
 import type { OpenRecordable, RecordPlace, SpanSink } from '../recorder/recordable.ts';
+import type { Sampling } from '../sampling/sampler.ts';
 import { asError, asText } from './anything.ts';
 import { hexToBytes, randomWord, wordToHex } from './ids.ts';
 
@@ -24,7 +25,7 @@ export interface SpanPlace extends RecordPlace {
 }
 
 export class Span implements OpenRecordable {
-  readonly place: SpanPlace;
+  place: SpanPlace;
   readonly id0 = randomWord();
   readonly id1 = randomWord();
   readonly kind: number;
@@ -39,6 +40,9 @@ export class Span implements OpenRecordable {
   droppedLinks = 0;
   /** Changed since it was last recorded. */
   changed = true;
+  /** Who is asked when it changes; null when it is decided. */
+  sampling: Sampling | null = null;
+  isDropped = false;
   readonly attributes: Pair[] = [];
   events: readonly SpanDataEvent[] = NONE;
   links: readonly SpanDataLink[] = NONE;
@@ -55,7 +59,20 @@ export class Span implements OpenRecordable {
     this.scope = scope;
     this.startUs = startUs;
     if (place.parent) place.parent.#openChildren++;
-    sink.onStart(this);
+    if (!sink.sampling) this.hand();
+  }
+
+  /** The recorder may send it from now on. */
+  hand(): void {
+    this.#sink.onStart(this);
+  }
+
+  /** Nothing is recorded of it any more. */
+  drop(): void {
+    this.isDropped = true;
+    this.endUs ??= this.startUs;
+    this.#sink.onDrop(this);
+    this.#leaveParent();
   }
 
   get flags(): number {
@@ -82,7 +99,9 @@ export class Span implements OpenRecordable {
   }
 
   setAttribute(key: string, value: SpanDataValue | undefined): this {
-    if (this.#isOpen() && !put(this.attributes, key, value)) this.droppedAttributes++;
+    if (!this.#isOpen()) return this;
+    if (!put(this.attributes, key, value)) this.droppedAttributes++;
+    this.sampling?.ask(this, 'onSetAttribute', key, value);
     return this;
   }
 
@@ -96,6 +115,7 @@ export class Span implements OpenRecordable {
     if (!this.#isOpen()) return this;
     if (this.events.length >= MAX_ITEMS) this.droppedEvents++;
     else this.events = [...this.events, { name, timeUs: atUs, attributes: toPairs(attributes) }];
+    this.sampling?.ask(this, 'onAddEvent', name);
     return this;
   }
 
@@ -112,6 +132,7 @@ export class Span implements OpenRecordable {
     if (!this.#isOpen()) return this;
     this.statusCode = Math.max(0, STATUS_CODES.indexOf(code));
     this.statusMessage = code === 'error' ? message : '';
+    this.sampling?.ask(this, 'onSetStatus', this.statusCode);
     return this;
   }
 
@@ -126,7 +147,9 @@ export class Span implements OpenRecordable {
   }
 
   updateName(name: string): this {
-    if (this.#isOpen()) this.name = name;
+    if (!this.#isOpen()) return this;
+    this.name = name;
+    this.sampling?.ask(this, 'onUpdateName', name);
     return this;
   }
 
@@ -134,17 +157,23 @@ export class Span implements OpenRecordable {
   end(atUs?: number): void {
     if (!this.#isOpen()) return;
     this.endUs = Math.max(this.startUs, typeof atUs === 'number' ? atUs : this.#sink.nowUs());
+    this.sampling?.ask(this, 'onEnd');
+    if (this.isDropped) return;
     this.#sink.onEnd(this);
-    const { parent } = this.place;
-    if (!parent) return;
-    parent.#openChildren--;
-    parent.#checkIdle();
+    this.#leaveParent();
   }
 
   /** Ends the span as soon as none of its children is open, which may be now. */
   endWhenIdle(): void {
     this.#endsWhenIdle = true;
     this.#checkIdle();
+  }
+
+  #leaveParent(): void {
+    const { parent } = this.place;
+    if (!parent) return;
+    parent.#openChildren--;
+    parent.#checkIdle();
   }
 
   #checkIdle(): void {
@@ -156,7 +185,7 @@ export class Span implements OpenRecordable {
       this.changed = true;
       return true;
     }
-    this.#sink.onIgnored();
+    if (!this.isDropped) this.#sink.onIgnored();
     return false;
   }
 }

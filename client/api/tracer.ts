@@ -46,6 +46,7 @@ export class Tracer {
       options.startUs ?? this.#sink.nowUs(),
     );
     if (options.attributes) span.setAttributes(options.attributes);
+    this.#sink.sampling?.start(span);
     return span;
   }
 

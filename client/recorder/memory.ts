@@ -20,6 +20,8 @@ export const WORD_HEAD = 2;
 export const WORD_CLAIM = 4;
 /** Bytes used of the string table. */
 export const WORD_STRINGS_END = 6;
+/** 1 once a sampler may leave spans out: what it samples has to be weighed from then on. */
+export const WORD_LEAVES_OUT = 7;
 /** Words 16 to 63 are counters, see `counters.ts`. */
 export const WORD_COUNTERS = 16;
 export const HEADER_BYTES = 256;

@@ -1,8 +1,10 @@
 /** The page's end of the ring: pushes a record for each span, and decides when what was pushed has to be sent. */
 
+import type { Sampling } from '../sampling/sampler.ts';
 import type { Recorder, RecorderHost } from './attach.ts';
 import { Counters } from './counters.ts';
 import { createExit } from './exit.ts';
+import { headerOf, WORD_LEAVES_OUT } from './memory.ts';
 import type { RecorderMode } from './mode.ts';
 import { createRecordWriter } from './record.ts';
 import type { OpenRecordable, SpanSink } from './recordable.ts';
@@ -21,6 +23,7 @@ export interface ProducerOptions extends RecorderHost {
   readonly nowUs: () => number;
   /** Loads `recorder.js`. */
   readonly loadRecorder: () => Promise<RecorderModule>;
+  readonly sampling: Sampling | null;
 }
 
 export interface Producer extends SpanSink {
@@ -36,6 +39,8 @@ export interface Producer extends SpanSink {
   stop(): Promise<void>;
   /** Records nothing from now on. */
   discard(): void;
+  /** Has another one decide about the spans that start from now on. */
+  setSampling(sampling: Sampling | null): void;
   /** Loads the recorder's file; null when that is not possible now. */
   load(): Promise<RecorderModule | null>;
 }
@@ -54,6 +59,7 @@ export function createProducer(options: ProducerOptions): Producer {
   let isFlushing = false;
   let ageTimer: ReturnType<typeof setTimeout> | undefined;
   let isStopped = false;
+  let sampling: Sampling | null = null;
 
   const load = () => options.loadRecorder().catch(() => null);
 
@@ -115,6 +121,11 @@ export function createProducer(options: ProducerOptions): Producer {
     }, AGE_FLUSH_MS);
   }
 
+  function setSampling(next: Sampling | null): void {
+    sampling = next;
+    if (next && !next.keepsUnsampled) Atomics.store(headerOf(buffer), WORD_LEAVES_OUT, 1);
+  }
+
   function discard(): void {
     isStopped = true;
     open.clear();
@@ -122,9 +133,14 @@ export function createProducer(options: ProducerOptions): Producer {
     clearTimeout(ageTimer);
   }
 
+  setSampling(options.sampling);
   return {
     counters,
     nowUs,
+    get sampling() {
+      return sampling;
+    },
+    setSampling,
     flush: () => flush(),
     load,
     discard,
@@ -142,6 +158,10 @@ export function createProducer(options: ProducerOptions): Producer {
       push(span);
       if (ring.usedBytes >= FLUSH_RING_BYTES) scheduleFlush(0);
       else if (!span.place.parent) scheduleFlush(ROOT_ENDED_FLUSH_MS);
+    },
+    onDrop(span) {
+      open.delete(span);
+      if (!isStopped) counters.add('not_sampled');
     },
     onIgnored: () => counters.add('ignored'),
     hide(leaving) {

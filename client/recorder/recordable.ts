@@ -1,6 +1,7 @@
 /** A span in the form records are written from. */
 
 import type { SpanBody } from '../../model/batch/span-body.ts';
+import type { Sampling } from '../sampling/sampler.ts';
 
 /** What all spans of a trace in this page have in common. */
 export interface TraceIdentity {
@@ -41,9 +42,13 @@ export interface OpenRecordable extends Recordable {
 export interface SpanSink {
   /** Microseconds since the Unix epoch. */
   nowUs(): number;
+  /** Decides about every span that starts; null where all are sampled. */
+  readonly sampling: Sampling | null;
   onStart(span: OpenRecordable): void;
   /** To be called once for each span that started. */
   onEnd(span: OpenRecordable): void;
+  /** A span is not sampled; it may not have been given to `onStart`. Nothing more comes of it. */
+  onDrop(span: OpenRecordable): void;
   /** A span was changed after its end, which is ignored. */
   onIgnored(): void;
 }

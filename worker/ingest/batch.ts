@@ -9,7 +9,7 @@ import { decodeBatch, parseBatchHeader } from '../../model/batch/decode.ts';
 import { MAX_BATCH_BYTES } from '../../model/batch/format.ts';
 import { encodeTracesData } from '../../model/otlp/encode.ts';
 import type { ClientDropReason } from '../../model/reasons.ts';
-import { SLICE_GOODBYE } from '../../model/slice-frame.ts';
+import { SLICE_GOODBYE, SLICE_HAS_UNSAMPLED } from '../../model/slice-frame.ts';
 import { countDropped } from '../counters.ts';
 import { IngestError } from '../errors.ts';
 import { inflateBatch, readBody } from './body.ts';
@@ -27,7 +27,7 @@ export async function ingestBatch(
   const batch = readBatch(await readBody(c.req.raw, inFlight, MAX_BATCH_BYTES));
   const resource = describePage(batch.resource, c.req.raw, batch.sentUs, config.ingest);
   const rejections = new Rejections();
-  const flags = batch.goodbye ? SLICE_GOODBYE : 0;
+  const flags = (batch.goodbye ? SLICE_GOODBYE : 0) | (batch.hasUnsampled ? SLICE_HAS_UNSAMPLED : 0);
   const arrival = { protocol: 'batch', sender: c.var.caller, what: 'a Tailrace batch', flags } as const;
   await takeTraces(c.env, config, encodeTracesData(resource, batch.spans), arrival, rejections);
   // Counted once the batch is in: one that is refused comes again with the same numbers.

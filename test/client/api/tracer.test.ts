@@ -14,7 +14,9 @@ beforeEach(() => {
   ignored = 0;
   tracer = new Tracer({
     nowUs: () => nowUs,
+    sampling: null,
     onStart() {},
+    onDrop() {},
     onEnd: (span: OpenRecordable) => ended.push(span as Span),
     onIgnored: () => ignored++,
   });
