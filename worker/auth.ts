@@ -44,7 +44,7 @@ const SECRETS = [
 export function requireIngestKey(): MiddlewareHandler<App> {
   return async function ingestKey(c, next) {
     const secret = bearer(c) ?? c.req.query('key');
-    const origin = c.req.header('origin');
+    const origin = originOf(c);
     if (c.req.method === 'OPTIONS') {
       const caller = secret === undefined || isOpen(c.env) ? null : await findCaller(c, secret).catch(() => null);
       return answerPreflight(c, origin, caller?.key ?? null);
@@ -59,6 +59,12 @@ export function requireIngestKey(): MiddlewareHandler<App> {
     c.set('caller', caller);
     return next();
   };
+}
+
+/** Browsers do not name the origin where a page reads from its own. */
+function originOf(c: Context<App>): string | undefined {
+  const isSame = c.req.header('sec-fetch-site') === 'same-origin';
+  return c.req.header('origin') ?? (isSame ? new URL(c.req.url).origin : undefined);
 }
 
 /** A read or admin key as `Authorization: Bearer`, a read key in the login's cookie, or Cloudflare Access. */

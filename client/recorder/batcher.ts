@@ -16,8 +16,8 @@ import {
 } from '../../model/batch/format.ts';
 import { createByteWriter } from '../../model/bytes.ts';
 import { createClock } from '../api/clock.ts';
+import { leavesOut } from '../sampling/leaves-out.ts';
 import type { Losses } from './counters.ts';
-import { headerOf, WORD_LEAVES_OUT } from './memory.ts';
 import type { PendingRecord } from './pending.ts';
 import { RECORD_BODY, RECORD_PARENT, RECORD_SPAN, RECORD_TRACE, RECORD_WORDS } from './record.ts';
 import { createRing } from './ring.ts';
@@ -60,8 +60,7 @@ export function encodeBatch({
   const out = createByteWriter();
   for (const byte of MAGIC) out.u8(byte);
   out.u8(VERSION);
-  const leavesOut = Atomics.load(headerOf(buffer), WORD_LEAVES_OUT);
-  out.u8((leavesOut ? 0 : HAS_UNSAMPLED) | (goodbye ? GOODBYE : 0));
+  out.u8((leavesOut(buffer) ? 0 : HAS_UNSAMPLED) | (goodbye ? GOODBYE : 0));
   let previousStartUs = Math.round(createClock().nowUs());
   out.varint(previousStartUs);
   const strings = readStrings(buffer);

@@ -1,10 +1,10 @@
 /** The page's end of the ring: pushes a record for each span, and decides when what was pushed has to be sent. */
 
+import { noteSampling } from '../sampling/leaves-out.ts';
 import type { Sampling } from '../sampling/sampler.ts';
 import type { Recorder, RecorderHost } from './attach.ts';
 import { Counters } from './counters.ts';
 import { createExit } from './exit.ts';
-import { headerOf, WORD_LEAVES_OUT } from './memory.ts';
 import type { RecorderMode } from './mode.ts';
 import { createRecordWriter } from './record.ts';
 import type { OpenRecordable, SpanSink } from './recordable.ts';
@@ -123,7 +123,7 @@ export function createProducer(options: ProducerOptions): Producer {
 
   function setSampling(next: Sampling | null): void {
     sampling = next;
-    if (next && !next.keepsUnsampled) Atomics.store(headerOf(buffer), WORD_LEAVES_OUT, 1);
+    noteSampling(buffer, next);
   }
 
   function discard(): void {

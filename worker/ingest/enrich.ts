@@ -4,7 +4,7 @@ import type { IngestConfig } from '../../durable-objects/config/ingest.ts';
 import { KEY_CLASS } from '../../model/otlp/span-table.ts';
 import type { SpanDataAttributes, SpanDataValue } from '../../model/span-data.ts';
 
-/** OpenTelemetry's names where it has one. `tailrace.clock_offset_ms` is the edge's clock less the page's, the way here included. */
+/** OpenTelemetry's names where it has one. `tailrace.clock_offset_ms` is the edge's clock less the page's. */
 const COLO = 'tailrace.edge.colo';
 const COUNTRY = 'geo.country.iso_code';
 const ASN = 'tailrace.client.asn';
@@ -12,11 +12,12 @@ const PROTOCOL = 'tailrace.client.http_protocol';
 const CLOCK_OFFSET = 'tailrace.clock_offset_ms';
 const OWN_KEYS: ReadonlySet<string> = new Set([KEY_CLASS, COLO, COUNTRY, ASN, PROTOCOL, CLOCK_OFFSET]);
 
-/** The resource of a page's spans, without what only the edge may say. */
+/** The resource of a page's spans, with what it has found of its clock (`offset` of its request), and without what only the edge may say. */
 export function describePage(
   resource: SpanDataAttributes,
   request: Request,
   sentUs: number,
+  toldMs: string | undefined,
   { describePages }: IngestConfig,
 ): SpanDataAttributes {
   const own: (readonly [string, SpanDataValue])[] = [];
@@ -31,7 +32,9 @@ export function describePage(
     for (const [key, value] of known) {
       if ((typeof value === 'string' && value !== '') || typeof value === 'number') own.push([key, value]);
     }
-    own.push([CLOCK_OFFSET, Math.round(Date.now() - sentUs / 1000)]);
+    // A page that has had an answer knows better: the way there and back is not in it.
+    const isTold = toldMs !== undefined && /^-?\d{1,13}$/.test(toldMs);
+    own.push([CLOCK_OFFSET, isTold ? Number(toldMs) : Math.round(Date.now() - sentUs / 1000)]);
   }
   return [...resource.filter(([key]) => !OWN_KEYS.has(key)), ...own];
 }
