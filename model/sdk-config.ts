@@ -1,6 +1,8 @@
 /** What the edge tells its SDKs: the answer of `GET /v1/config`, and the header that says when to ask for it again. */
 
 export interface SdkConfig {
+  /** 8 hex digits, of all that follows. */
+  readonly version: string;
   /** The share of traces that is recorded; absent where everybody's own options hold. */
   readonly sampleRate?: number;
   /** The first that has a root span's name, of which a `*` at the end stands for anything. */
@@ -10,8 +12,8 @@ export interface SdkConfig {
   readonly boost?: { readonly sampleRate: number; readonly untilMs: number };
 }
 
-/** What an SDK does where nobody tells it anything. */
-export const NO_SDK_CONFIG: SdkConfig = { routes: [], paused: false };
+/** What an SDK does where nobody tells it anything. Where that is all there is to tell, nobody has to ask. */
+export const NO_SDK_CONFIG: SdkConfig = { version: 'b4276414', routes: [], paused: false };
 
 export const DIRECTIVES_HEADER = 'tailrace-directives';
 

@@ -38,14 +38,14 @@ function tell(section: Section): Told {
   let known = told.get(section);
   if (!known) {
     const { sampleRate, routes, paused, boost } = section;
-    const config: SdkConfig = {
+    const config: Omit<SdkConfig, 'version'> = {
       ...(sampleRate !== undefined && { sampleRate }),
       routes,
       paused,
       ...(boost && { boost: { sampleRate: boost.sampleRate, untilMs: Date.parse(boost.until) } }),
     };
-    const body = JSON.stringify(config);
-    known = { body, version: fnv1a(body) };
+    const version = fnv1a(JSON.stringify(config));
+    known = { body: JSON.stringify({ version, ...config }), version };
     told.set(section, known);
   }
   return known;

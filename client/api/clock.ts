@@ -9,6 +9,11 @@ export interface Clock {
   fromPerformance(ms: number): number;
 }
 
+/** The page's wall clock, milliseconds since the Unix epoch. */
+export function wallMs(): number {
+  return Date.now();
+}
+
 export function createClock(): Clock {
   const originUs = Date.now() * 1000 - performance.now() * 1000;
   return {

@@ -4,6 +4,9 @@
  */
 
 import { transfer, wrap } from 'comlink';
+import { type Hear, listening } from '../sampling/listening.ts';
+import { createRemote } from '../sampling/remote.ts';
+import type { Sampling } from '../sampling/sampler.ts';
 import type { BatchConfig } from './batcher.ts';
 import { Counters } from './counters.ts';
 import { createDrain, type Send } from './drain.ts';
@@ -11,7 +14,7 @@ import { type Fetch, sendOnce, sendWithRetry } from './exporter.ts';
 import type { RecorderMode } from './mode.ts';
 import { OfflineStore } from './offline.ts';
 import type { Outcome } from './outcome.ts';
-import type { RecorderWorker } from './protocol.ts';
+import type { HeardMessage, RecorderWorker } from './protocol.ts';
 import { createWorkerFrom } from './worker-url.ts';
 
 export interface RecorderHost {
@@ -21,6 +24,9 @@ export interface RecorderHost {
   readonly worker: string | (() => Worker);
   /** The page's own `fetch`, not instrumented. */
   readonly fetch: Fetch;
+  /** What decides about spans where the edge says nothing. */
+  readonly sampling: Sampling | null;
+  readonly setSampling: (sampling: Sampling | null) => void;
 }
 
 export interface Recorder {
@@ -42,11 +48,19 @@ const IDLE_MS = 500;
 
 /** Starts the best mode the page allows. Never rejects. */
 export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
-  const { buffer, config, fetch } = host;
+  const { buffer, config, setSampling } = host;
+  const remote = createRemote({
+    url: config.url.replace('/v1/batch?', '/v1/config?'),
+    fetch: host.fetch,
+    local: host.sampling,
+    apply: setSampling,
+  });
+  const fetch = listening(host.fetch, remote.hear);
   const shared = typeof SharedArrayBuffer !== 'undefined' && buffer instanceof SharedArrayBuffer ? buffer : null;
   // WebKit's IndexedDB has been known not to answer at all (https://bugs.webkit.org/show_bug.cgi?id=226547).
   const opening = Promise.race([OfflineStore.open(), wait(OFFLINE_START_MS)]);
   const [worker, offline] = await Promise.all([startWorker(host, shared), opening]);
+  worker?.onHeard(remote.hear);
   if (offline) void sendSaved(offline, host);
   const send: Send = worker
     ? (bytes) => worker.remote.send(transfer(bytes, [bytes.buffer]))
@@ -58,6 +72,7 @@ export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
     sendKeepalive: async (bytes) => (await sendOnce(fetch, config.url, bytes, true)).outcome,
     save: async (bytes, spanCount) => (await offline?.save({ url: config.url, bytes, spanCount })) ?? false,
     close() {
+      remote.close();
       worker?.terminate();
       offline?.close();
     },
@@ -72,7 +87,11 @@ async function startWorker(host: RecorderHost, buffer: SharedArrayBuffer | null)
     const remote = wrap<RecorderWorker>(worker);
     await Promise.race([remote.start({ batch: host.config, buffer }), failed(worker)]);
     const terminate = worker.terminate.bind(worker);
-    return { remote, terminate };
+    const onHeard = (hear: Hear) =>
+      worker!.addEventListener('message', ({ data }: MessageEvent<Partial<HeardMessage>>) => {
+        if (data.directives !== undefined) hear(data.directives, data.offsetMs!);
+      });
+    return { remote, terminate, onHeard };
   } catch {
     worker?.terminate();
     return null;

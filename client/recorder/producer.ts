@@ -18,12 +18,11 @@ const FLUSH_RING_BYTES = 256 * 1024;
 
 type RecorderModule = typeof import('./entry.ts');
 
-export interface ProducerOptions extends RecorderHost {
+export interface ProducerOptions extends Omit<RecorderHost, 'setSampling'> {
   /** The page's clock. */
   readonly nowUs: () => number;
   /** Loads `recorder.js`. */
   readonly loadRecorder: () => Promise<RecorderModule>;
-  readonly sampling: Sampling | null;
 }
 
 export interface Producer extends SpanSink {
@@ -66,7 +65,7 @@ export function createProducer(options: ProducerOptions): Producer {
   /** Starts the recorder; null when its file cannot be loaded now. */
   function attach(): Promise<Recorder | null> {
     attaching ??= load().then(async (file) => {
-      recorder = file && (await file.attachRecorder(options));
+      recorder = file && (await file.attachRecorder({ ...options, setSampling }));
       if (!file) attaching = null;
       return recorder;
     });

@@ -1,7 +1,7 @@
 import { env, exports } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../durable-objects/config.ts';
-import { parseDirectives } from '../../model/sdk-config.ts';
+import { NO_SDK_CONFIG, parseDirectives } from '../../model/sdk-config.ts';
 import { TraceSizes } from '../../worker/ingest/trace-sizes.ts';
 import { recordBatch } from '../kit/recorded-batch.ts';
 import { randomTraceId, toSpanData } from '../kit/spans.ts';
@@ -27,7 +27,7 @@ async function put(document: object): Promise<void> {
 describe('GET /v1/config', () => {
   it('says nothing by default, and that it has not changed since', async () => {
     const first = await get();
-    expect([first.status, await first.json()]).toEqual([200, { routes: [], paused: false }]);
+    expect([first.status, await first.json()]).toEqual([200, NO_SDK_CONFIG]);
     const etag = first.headers.get('etag')!;
     expect(Object.fromEntries(first.headers)).toMatchObject({
       'access-control-allow-origin': '*',
@@ -72,6 +72,7 @@ describe('GET /v1/config', () => {
     expect([now.status, await now.json()]).toEqual([
       200,
       {
+        version: JSON.parse(now.headers.get('etag')!),
         sampleRate: 0.25,
         routes: sdk.routes,
         paused: false,
