@@ -49,7 +49,7 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
   const clock = createClock();
   const producer = createProducer({
     ...file,
-    nowUs: clock.nowUs,
+    clock,
     sampling: sampler ?? (sampleRate === undefined ? null : headSampling(sampleRate)),
     buffer: isOn
       ? createMemory(globalThis.crossOriginIsolated && 'SharedArrayBuffer' in globalThis)

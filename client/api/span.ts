@@ -111,7 +111,7 @@ export class Span implements OpenRecordable {
   }
 
   /** `atUs` is in microseconds since the Unix epoch, now by default. */
-  addEvent(name: string, attributes?: AttributeInput, atUs = this.#sink.nowUs()): this {
+  addEvent(name: string, attributes?: AttributeInput, atUs = this.#nowUs()): this {
     if (!this.#isOpen()) return this;
     if (this.events.length >= MAX_ITEMS) this.droppedEvents++;
     else this.events = [...this.events, { name, timeUs: atUs, attributes: toPairs(attributes) }];
@@ -156,7 +156,7 @@ export class Span implements OpenRecordable {
   /** Ends the span, once. `atUs` is in microseconds since the Unix epoch, now by default. */
   end(atUs?: number): void {
     if (!this.#isOpen()) return;
-    this.endUs = Math.max(this.startUs, typeof atUs === 'number' ? atUs : this.#sink.nowUs());
+    this.endUs = Math.max(this.startUs, typeof atUs === 'number' ? atUs : this.#nowUs());
     this.sampling?.ask(this, 'onEnd');
     if (this.isDropped) return;
     this.#sink.onEnd(this);
@@ -174,6 +174,10 @@ export class Span implements OpenRecordable {
     if (!parent) return;
     parent.#openChildren--;
     parent.#checkIdle();
+  }
+
+  #nowUs(): number {
+    return this.#sink.nowUs(this.place.trace.segmentUs);
   }
 
   #checkIdle(): void {

@@ -37,13 +37,14 @@ export class Tracer {
 
   startSpan(name: string, options: SpanOptions = {}): Span {
     const { parent = activeSpan(), kind } = options;
+    const place = placeUnder(parent, this.#sink);
     const span = new Span(
       this.#sink,
-      placeUnder(parent),
+      place,
       asText(name),
       Math.max(1, KINDS.indexOf(kind)),
       options.scope ?? 'tailrace',
-      options.startUs ?? this.#sink.nowUs(),
+      options.startUs ?? this.#sink.nowUs(place.trace.segmentUs),
     );
     if (options.attributes) span.setAttributes(options.attributes);
     this.#sink.sampling?.start(span);
@@ -83,16 +84,16 @@ export class Tracer {
   }
 }
 
-function placeUnder(parent: Span | TraceContext | null): SpanPlace {
+function placeUnder(parent: Span | TraceContext | null, sink: SpanSink): SpanPlace {
   if (parent instanceof Span) return { trace: parent.place.trace, parent0: parent.id0, parent1: parent.id1, parent };
   if (parent && isTraceId(parent.traceId) && isSpanId(parent.spanId)) {
     const { traceId, spanId, flags, traceState = '' } = parent;
     const words = [0, 1, 2, 3].map((i) => hexToWord(traceId, i));
-    const trace = { words, flags: flags & 0xff, traceState };
+    const trace = { words, flags: flags & 0xff, traceState, segmentUs: sink.segmentUs() };
     return { trace, parent0: hexToWord(spanId, 0), parent1: hexToWord(spanId, 1), parent: null };
   }
   const words = [0, 1, 2, 3].map(randomWord);
-  const trace = { words, flags: FLAG_SAMPLED | FLAG_RANDOM, traceState: '' };
+  const trace = { words, flags: FLAG_SAMPLED | FLAG_RANDOM, traceState: '', segmentUs: sink.segmentUs() };
   return { trace, parent0: 0, parent1: 0, parent: null };
 }
 

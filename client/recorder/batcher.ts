@@ -15,7 +15,7 @@ import {
   VERSION,
 } from '../../model/batch/format.ts';
 import { createByteWriter } from '../../model/bytes.ts';
-import { createClock } from '../api/clock.ts';
+import { wallMs } from '../api/clock.ts';
 import { leavesOut } from '../sampling/leaves-out.ts';
 import type { Losses } from './counters.ts';
 import type { PendingRecord } from './pending.ts';
@@ -61,7 +61,7 @@ export function encodeBatch({
   for (const byte of MAGIC) out.u8(byte);
   out.u8(VERSION);
   out.u8((leavesOut(buffer) ? 0 : HAS_UNSAMPLED) | (goodbye ? GOODBYE : 0));
-  let previousStartUs = Math.round(createClock().nowUs());
+  let previousStartUs = wallMs() * 1000;
   out.varint(previousStartUs);
   const strings = readStrings(buffer);
   out.varint(strings.length);

@@ -3,7 +3,7 @@
  * when the edge says that it is pressed.
  */
 
-import { createClock } from '../api/clock.ts';
+import { wallMs } from '../api/clock.ts';
 import { type BatchConfig, encodeBatch } from './batcher.ts';
 import { createClaim, DRAIN } from './claim.ts';
 import { Counters } from './counters.ts';
@@ -38,9 +38,8 @@ export function createDrain({ buffer, config, send, maxRingBytes, idle }: DrainO
   const ring = createRing(buffer);
   const claim = createClaim(buffer, DRAIN);
   const counters = new Counters(buffer);
-  const { nowUs } = createClock();
   let pressure = '';
-  let answeredUs = 0;
+  let answeredMs = 0;
   let running: Promise<void> | null = null;
   let next: Promise<void> | null = null;
 
@@ -56,7 +55,7 @@ export function createDrain({ buffer, config, send, maxRingBytes, idle }: DrainO
       if (!claim.holds()) return false;
       const sent = await send(bytes, claim.holds);
       pressure = sent.pressure ?? '';
-      answeredUs = nowUs();
+      answeredMs = wallMs();
       // Without the role these spans are the page's, and it counts them.
       if (sent.outcome === 'unavailable' || !claim.release(end)) return false;
       counters.add(sent.outcome, chosen.length);
@@ -68,7 +67,7 @@ export function createDrain({ buffer, config, send, maxRingBytes, idle }: DrainO
 
   /** Makes the time since the last answer longer by as much as the edge's pressure asks for. */
   async function pause(): Promise<void> {
-    const sinceMs = (nowUs() - answeredUs) / 1000;
+    const sinceMs = wallMs() - answeredMs;
     if (sinceMs > PRESSURE_MS) pressure = '';
     const pauseMs = sinceMs * (SLOWER[pressure] ?? 0);
     if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(pauseMs, MAX_PAUSE_MS)));

@@ -1,5 +1,6 @@
 /** The page's end of the ring: pushes a record for each span, and decides when what was pushed has to be sent. */
 
+import type { Clock } from '../api/clock.ts';
 import { noteSampling } from '../sampling/leaves-out.ts';
 import type { Sampling } from '../sampling/sampler.ts';
 import type { Recorder, RecorderHost } from './attach.ts';
@@ -20,7 +21,7 @@ type RecorderModule = typeof import('./entry.ts');
 
 export interface ProducerOptions extends Omit<RecorderHost, 'setSampling'> {
   /** The page's clock. */
-  readonly nowUs: () => number;
+  readonly clock: Pick<Clock, 'segmentUs' | 'nowUs'>;
   /** Loads `recorder.js`. */
   readonly loadRecorder: () => Promise<RecorderModule>;
 }
@@ -45,7 +46,7 @@ export interface Producer extends SpanSink {
 }
 
 export function createProducer(options: ProducerOptions): Producer {
-  const { buffer, config, nowUs } = options;
+  const { buffer, config, clock } = options;
   const counters = new Counters(buffer);
   const ring = createRing(buffer);
   const write = createRecordWriter(ring, createStringTable(buffer));
@@ -135,7 +136,8 @@ export function createProducer(options: ProducerOptions): Producer {
   setSampling(options.sampling);
   return {
     counters,
-    nowUs,
+    segmentUs: clock.segmentUs,
+    nowUs: clock.nowUs,
     get sampling() {
       return sampling;
     },

@@ -10,6 +10,8 @@ export interface TraceIdentity {
   /** W3C trace flags. */
   readonly flags: number;
   readonly traceState: string;
+  /** Of the clock, see `Clock`. */
+  readonly segmentUs: number;
 }
 
 /** Where a span hangs: its trace, and the id of its parent as two big-endian words, 0 and 0 for none. */
@@ -40,8 +42,10 @@ export interface OpenRecordable extends Recordable {
 
 /** What a span reports to. Nothing here throws or waits. */
 export interface SpanSink {
-  /** Microseconds since the Unix epoch. */
-  nowUs(): number;
+  /** The segment of a trace that begins now. */
+  segmentUs(): number;
+  /** Microseconds since the Unix epoch, in a segment. */
+  nowUs(segmentUs: number): number;
   /** Decides about every span that starts; null where all are sampled. */
   readonly sampling: Sampling | null;
   onStart(span: OpenRecordable): void;

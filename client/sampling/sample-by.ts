@@ -47,10 +47,10 @@ export function sampleBy(sampler: Sampler): Sampling {
 /** Spans share what they know of their trace until one of them is decided differently. */
 function mark(span: UndecidedSpan, { decision, traceState: given }: SamplingResult): void {
   const { place } = span;
-  const { words, flags, traceState } = place.trace;
+  const { flags, traceState } = place.trace;
   const isSampled = decision === 'record_and_sample';
   const trace = {
-    words,
+    ...place.trace,
     flags: isSampled ? flags | FLAG_SAMPLED : flags & ~FLAG_SAMPLED,
     traceState: isSampled ? (given ?? traceState) : withThreshold(traceState, ''),
   };

@@ -49,6 +49,6 @@ export function toRecordable(span: SpanData): OpenRecordable {
   };
   const [parent0, parent1] = words(span.parentSpanId ?? new Uint8Array(8)) as [number, number];
   const [id0, id1] = words(span.spanId) as [number, number];
-  const trace = { words: words(span.traceId), flags: span.flags, traceState: span.traceState };
+  const trace = { words: words(span.traceId), flags: span.flags, traceState: span.traceState, segmentUs: 0 };
   return { ...span, changed: true, id0, id1, place: { trace, parent0, parent1, parent: null } };
 }

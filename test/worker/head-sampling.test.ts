@@ -46,6 +46,7 @@ async function visit(service: string, sampling: Sampling | null): Promise<number
   let recorded = 0;
   let dropped = 0;
   const tracer = new Tracer({
+    segmentUs: () => 0,
     nowUs: () => Date.now() * 1_000,
     sampling,
     onStart() {},

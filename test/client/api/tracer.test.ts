@@ -13,6 +13,7 @@ beforeEach(() => {
   ended = [];
   ignored = 0;
   tracer = new Tracer({
+    segmentUs: () => 0,
     nowUs: () => nowUs,
     sampling: null,
     onStart() {},

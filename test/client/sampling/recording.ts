@@ -20,6 +20,10 @@ export class Recording implements SpanSink {
     this.tracer = new Tracer(this);
   }
 
+  segmentUs(): number {
+    return 0;
+  }
+
   nowUs(): number {
     return this.timeUs;
   }

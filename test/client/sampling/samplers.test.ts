@@ -48,7 +48,10 @@ describe('probability', () => {
       const { words } = first.place.trace;
       const second = new Span(
         other,
-        { ...first.place, trace: { words, flags: i % 5 === 0 ? i % 2 : 3, traceState: i % 5 === 0 ? 'ot=th:4' : '' } },
+        {
+          ...first.place,
+          trace: { words, flags: i % 5 === 0 ? i % 2 : 3, traceState: i % 5 === 0 ? 'ot=th:4' : '', segmentUs: 0 },
+        },
         'root',
         1,
         'test',
