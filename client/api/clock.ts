@@ -20,8 +20,13 @@ export function wallMs(): number {
   return Date.now();
 }
 
+/** The page's performance clock, milliseconds since the page began. */
+export function monotonicMs(): number {
+  return performance.now();
+}
+
 /** Both clocks are in milliseconds. */
-export function createClock(wall: () => number = wallMs, monotonic: () => number = () => performance.now()): Clock {
+export function createClock(wall: () => number = wallMs, monotonic: () => number = monotonicMs): Clock {
   const anchorUs = () => (wall() - monotonic()) * 1000;
   let originUs = anchorUs();
   return {

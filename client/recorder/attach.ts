@@ -5,8 +5,8 @@
 
 import { transfer, wrap } from 'comlink';
 import { type Hear, listening } from '../sampling/listening.ts';
-import { createRemote } from '../sampling/remote.ts';
 import type { Sampling } from '../sampling/sampler.ts';
+import { createSteering } from '../sampling/steering.ts';
 import type { BatchConfig } from './batcher.ts';
 import { Counters } from './counters.ts';
 import { createDrain, type Send } from './drain.ts';
@@ -49,30 +49,36 @@ const IDLE_MS = 500;
 /** Starts the best mode the page allows. Never rejects. */
 export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
   const { buffer, config, setSampling } = host;
-  const remote = createRemote({
+  const steering = createSteering({
     url: config.url.replace('/v1/batch?', '/v1/config?'),
     fetch: host.fetch,
     local: host.sampling,
     apply: setSampling,
   });
-  const fetch = listening(host.fetch, remote.hear);
+  const fetch = listening(host.fetch, steering.hear);
   const shared = typeof SharedArrayBuffer !== 'undefined' && buffer instanceof SharedArrayBuffer ? buffer : null;
   // WebKit's IndexedDB has been known not to answer at all (https://bugs.webkit.org/show_bug.cgi?id=226547).
   const opening = Promise.race([OfflineStore.open(), wait(OFFLINE_START_MS)]);
   const [worker, offline] = await Promise.all([startWorker(host, shared), opening]);
-  worker?.onHeard(remote.hear);
+  worker?.onHeard(steering.hear);
   if (offline) void sendSaved(offline, host);
   const send: Send = worker
     ? (bytes) => worker.remote.send(transfer(bytes, [bytes.buffer]))
     : (bytes, isWanted) => sendWithRetry(fetch, config.url, bytes, isWanted);
-  const drain = createDrain({ buffer, config, send, maxRingBytes: MAX_RING_BYTES, idle });
+  const drain = createDrain({
+    buffer,
+    config,
+    send,
+    maxRingBytes: MAX_RING_BYTES,
+    idle: () => steering.calm().then(idle),
+  });
   return {
     mode: worker ? (shared ? 'shared' : 'copied') : 'page',
     flush: () => (worker && shared ? worker.remote.drain() : drain()),
     sendKeepalive: async (bytes) => (await sendOnce(fetch, config.url, bytes, true)).outcome,
     save: async (bytes, spanCount) => (await offline?.save({ url: config.url, bytes, spanCount })) ?? false,
     close() {
-      remote.close();
+      steering.close();
       worker?.terminate();
       offline?.close();
     },
