@@ -3,7 +3,7 @@
 import { isSpanId, isTraceId } from '../../model/ids.ts';
 import type { SpanDataEvent, SpanDataLink, SpanDataValue } from '../../model/span-data.ts';
 import type { TraceContext } from '../propagation/w3c.ts';
-import type { OpenRecordable, RecordPlace, SpanSink } from '../recorder/recordable.ts';
+import type { OpenRecordable, RecordPlace, SpanSink, TraceIdentity } from '../recorder/recordable.ts';
 import type { Sampling } from '../sampling/sampler.ts';
 import { asError, asText } from './anything.ts';
 import { hexToBytes, randomWord, wordToHex } from './ids.ts';
@@ -73,6 +73,28 @@ export class Span implements OpenRecordable {
     this.endUs ??= this.startUs;
     this.#sink.onDrop(this);
     this.#leaveParent();
+  }
+
+  get trace(): TraceIdentity {
+    return this.place.trace;
+  }
+
+  set trace(trace: TraceIdentity) {
+    this.place = { ...this.place, trace };
+  }
+
+  get parent(): Span | null {
+    return this.place.parent;
+  }
+
+  /** It has no parent, here or elsewhere. */
+  get isRoot(): boolean {
+    return !this.place.parent0 && !this.place.parent1;
+  }
+
+  /** The attribute's value as it stands. */
+  attribute(key: string): SpanDataValue | undefined {
+    return this.attributes.find((pair) => pair[0] === key)?.[1];
   }
 
   get flags(): number {

@@ -15,17 +15,17 @@ export function errorsAndSlow(inner: Sampler, slowMs: number = SLOW_MS): Sampler
   /** Their ids are the same object for all spans of this page. */
   const promoted = new WeakSet<readonly number[]>();
 
-  const certain = ({ place: { trace } }: SampledSpan): SamplingResult => ({
+  const certain = ({ trace }: SampledSpan): SamplingResult => ({
     decision: 'record_and_sample',
     shouldRetry: false,
     traceState: withThreshold(trace.traceState, '0'),
   });
   const promote = (span: SampledSpan) => {
-    promoted.add(span.place.trace.words);
+    promoted.add(span.trace.words);
     return certain(span);
   };
   const decide = (span: SampledSpan, result: SamplingResult): SamplingResult => {
-    if (promoted.has(span.place.trace.words)) return certain(span);
+    if (promoted.has(span.trace.words)) return certain(span);
     return result.decision === 'drop' ? RECORD_FOR_NOW : { ...result, shouldRetry: true };
   };
   return {
@@ -39,7 +39,7 @@ export function errorsAndSlow(inner: Sampler, slowMs: number = SLOW_MS): Sampler
     },
     onEnd(span) {
       const result = ask('onEnd', span);
-      if (promoted.has(span.place.trace.words)) return certain(span);
+      if (promoted.has(span.trace.words)) return certain(span);
       return span.endUs! - span.startUs >= slowMs * 1_000 ? promote(span) : result;
     },
   };

@@ -18,7 +18,7 @@ export function onlyEssentials(sampling: Sampling | null): Sampling {
   const details = sampleBy({
     onStart: () => undefined,
     onEnd(span) {
-      const { words } = span.place.trace;
+      const { words } = span.trace;
       if (isEssential(span)) essential.add(words);
       return essential.has(words) ? undefined : DROP;
     },
@@ -26,7 +26,7 @@ export function onlyEssentials(sampling: Sampling | null): Sampling {
   return {
     keepsUnsampled: sampling?.keepsUnsampled ?? true,
     start(span) {
-      const { parent, trace } = span.place;
+      const { parent, trace } = span;
       if (parent && trace.flags & FLAG_SAMPLED) details.start(span);
       else if (sampling) sampling.start(span);
       else span.hand();

@@ -14,13 +14,13 @@ export function headSampling(probability: number): Sampling {
   return {
     keepsUnsampled: false,
     start(span) {
-      const { trace, parent, parent0, parent1 } = span.place;
-      if (!parent && !parent0 && !parent1) {
+      if (span.isRoot) {
+        const { trace } = span;
         const isSampled = randomOf(trace.words) >= threshold;
         const flags = isSampled ? trace.flags : trace.flags & ~FLAG_SAMPLED;
-        span.place = { ...span.place, trace: { ...trace, flags, traceState: isSampled ? traceState : '' } };
+        span.trace = { ...trace, flags, traceState: isSampled ? traceState : '' };
       }
-      if (span.place.trace.flags & FLAG_SAMPLED) span.hand();
+      if (span.trace.flags & FLAG_SAMPLED) span.hand();
       else span.drop();
     },
     ask() {},

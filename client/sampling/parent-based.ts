@@ -18,23 +18,19 @@ const LATER_HOOKS = ['onUpdateName', 'onSetAttribute', 'onAddEvent', 'onSetStatu
  */
 export function parentBased(root: Sampler): Sampler {
   const forward = (hook: Hook) => (span: SampledSpan, first: never, second: never) =>
-    isRoot(span) ? root[hook]?.(span, first, second) : undefined;
+    span.isRoot ? root[hook]?.(span, first, second) : undefined;
   return {
     ...(root.keepsUnsampled && { keepsUnsampled: true }),
     ...Object.fromEntries(LATER_HOOKS.filter((hook) => root[hook]).map((hook) => [hook, forward(hook)])),
-    onStart: (span) => (isRoot(span) ? root.onStart(span) : follow(span, root)),
-    onEnd: (span) => (isRoot(span) ? root.onEnd?.(span) : follow(span, root)),
+    onStart: (span) => (span.isRoot ? root.onStart(span) : follow(span, root)),
+    onEnd: (span) => (span.isRoot ? root.onEnd?.(span) : follow(span, root)),
   };
-}
-
-function isRoot({ place: { parent0, parent1 } }: SampledSpan): boolean {
-  return parent0 === 0 && parent1 === 0;
 }
 
 function follow(span: SampledSpan, { keepsUnsampled }: Sampler): SamplingResult {
   let top = span;
-  while (top.place.parent) top = top.place.parent;
-  const { flags, traceState } = top.place.trace;
+  while (top.parent) top = top.parent;
+  const { flags, traceState } = top.trace;
   if (flags & FLAG_SAMPLED) return top === span ? SAMPLE : { ...SAMPLE, traceState };
   const left = keepsUnsampled ? RECORD : DROP;
   if (top === span) return left;

@@ -9,7 +9,7 @@ import { readRandom, withThreshold } from './trace-state.ts';
 export function probability(probability: number): Sampler {
   const threshold = thresholdOf(probability);
   return {
-    onStart({ place: { trace } }) {
+    onStart({ trace }) {
       const { words, traceState } = trace;
       if ((readRandom(traceState) ?? randomOf(words)) < threshold) return DROP;
       const sampled = withThreshold(traceState, formatThreshold(threshold));

@@ -21,7 +21,7 @@ export function rateLimit(perSecond: number, inner: Sampler = always): Sampler {
       }
       if (saved < 1) return DROP;
       saved--;
-      const traceState = withThreshold(result.traceState ?? span.place.trace.traceState, '');
+      const traceState = withThreshold(result.traceState ?? span.trace.traceState, '');
       return { decision: 'record_and_sample', shouldRetry: false, traceState };
     },
   };

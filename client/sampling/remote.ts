@@ -121,7 +121,7 @@ function withoutTraces(stopped: ReadonlySet<string>, sampling: Sampling | null):
     // What these traces lack is missing, and not left to chance: nothing stands for it.
     keepsUnsampled: sampling?.keepsUnsampled ?? true,
     start(span) {
-      if (stopped.has(span.place.trace.words.map(wordToHex).join(''))) span.drop();
+      if (stopped.has(span.trace.words.map(wordToHex).join(''))) span.drop();
       else if (sampling) sampling.start(span);
       else span.hand();
     },

@@ -17,7 +17,7 @@ export function sampleBy(sampler: Sampler): Sampling {
   const sampling: Sampling = {
     keepsUnsampled: sampler.keepsUnsampled === true,
     start(span) {
-      if (span.place.parent?.isDropped) span.drop();
+      if (span.parent?.isDropped) span.drop();
       else sampling.ask(span, 'onStart');
     },
     ask(span, hook, first, second) {
@@ -38,7 +38,7 @@ export function sampleBy(sampler: Sampler): Sampling {
       mayRetry &&= result?.shouldRetry !== false;
       if (mayRetry) span.sampling = sampling;
       // What is not sampled is not sent while it is open: it may be dropped.
-      if (!mayRetry || span.place.trace.flags & FLAG_SAMPLED) hand(span);
+      if (!mayRetry || span.trace.flags & FLAG_SAMPLED) hand(span);
     },
   };
   return sampling;
@@ -46,13 +46,12 @@ export function sampleBy(sampler: Sampler): Sampling {
 
 /** Spans share what they know of their trace until one of them is decided differently. */
 function mark(span: UndecidedSpan, { decision, traceState: given }: SamplingResult): void {
-  const { place } = span;
-  const { flags, traceState } = place.trace;
+  const { flags, traceState } = span.trace;
   const isSampled = decision === 'record_and_sample';
   const trace = {
-    ...place.trace,
+    ...span.trace,
     flags: isSampled ? flags | FLAG_SAMPLED : flags & ~FLAG_SAMPLED,
     traceState: isSampled ? (given ?? traceState) : withThreshold(traceState, ''),
   };
-  if (trace.flags !== flags || trace.traceState !== traceState) span.place = { ...place, trace };
+  if (trace.flags !== flags || trace.traceState !== traceState) span.trace = trace;
 }

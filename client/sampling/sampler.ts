@@ -3,7 +3,7 @@
  * as it wants to: so a span whose name or fate is known only later is decided then, and need not be started late.
  */
 
-import type { SpanDataEvent, SpanDataValue } from '../../model/span-data.ts';
+import type { SpanDataValue } from '../../model/span-data.ts';
 import type { TraceIdentity } from '../recorder/recordable.ts';
 
 /**
@@ -31,15 +31,14 @@ export interface SampledSpan {
   readonly endUs: number | null;
   /** 0 unset, 1 ok, 2 error. */
   readonly statusCode: number;
-  readonly attributes: readonly (readonly [key: string, value: SpanDataValue])[];
-  readonly events: readonly SpanDataEvent[];
-  /** Where it hangs. The parent is null where it is not of this page. */
-  readonly place: {
-    readonly trace: TraceIdentity;
-    readonly parent0: number;
-    readonly parent1: number;
-    readonly parent: SampledSpan | null;
-  };
+  /** Its trace, as far as it is known in this page. */
+  readonly trace: TraceIdentity;
+  /** null where it is not of this page. */
+  readonly parent: SampledSpan | null;
+  /** It has no parent, here or elsewhere. */
+  readonly isRoot: boolean;
+  /** The attribute's value as it stands. */
+  attribute(key: string): SpanDataValue | undefined;
   /** Who decides about it; null when it is decided. */
   readonly sampling: Sampling | null;
   readonly isDropped: boolean;
@@ -64,7 +63,7 @@ export type Hook = Exclude<keyof Sampler, 'keepsUnsampled'>;
 
 /** The span, as what is decided changes it. */
 export interface UndecidedSpan extends SampledSpan {
-  place: SampledSpan['place'];
+  trace: TraceIdentity;
   sampling: Sampling | null;
   /** The recorder may send it from now on. To be called once. */
   hand(): void;

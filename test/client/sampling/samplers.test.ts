@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Span } from '../../../client/api/span.ts';
+import type { Span } from '../../../client/api/span.ts';
 import { always, never } from '../../../client/sampling/always.ts';
 import { errorsAndSlow } from '../../../client/sampling/errors-and-slow.ts';
 import { headSampling } from '../../../client/sampling/head-sampling.ts';
@@ -9,7 +9,7 @@ import { perRoute } from '../../../client/sampling/per-route.ts';
 import { probability } from '../../../client/sampling/probability.ts';
 import { rateLimit } from '../../../client/sampling/rate-limit.ts';
 import { recordUnsampled } from '../../../client/sampling/record-unsampled.ts';
-import type { Sampler } from '../../../client/sampling/sampler.ts';
+import type { SampledSpan, Sampler } from '../../../client/sampling/sampler.ts';
 import { thresholdToProbability } from '../../../model/sampling.ts';
 import { parseOtStateText } from '../../../model/tracestate.ts';
 import { Recording, remote } from './recording.ts';
@@ -41,36 +41,23 @@ describe('probability', () => {
   });
 
   it.each([0, 0.01, 1 / 3, 1])('at a parent is what sampleRate %f does', (p) => {
-    const [one, other] = [new Recording(headSampling(p)), new Recording(parentBased(probability(p)))];
+    const recording = new Recording(headSampling(p));
+    const { onStart } = probability(p);
     for (let i = 0; i < 2_000; i++) {
-      const first = one.tracer.startSpan('root', { parent: i % 5 === 0 ? remote(i % 2, 'ot=th:4') : null });
-      // The same trace id, which is all that decides.
-      const { words } = first.place.trace;
-      const second = new Span(
-        other,
-        {
-          ...first.place,
-          trace: { words, flags: i % 5 === 0 ? i % 2 : 3, traceState: i % 5 === 0 ? 'ot=th:4' : '', segmentUs: 0 },
-        },
-        'root',
-        1,
-        'test',
-        0,
-      );
-      other.sampling.start(second);
-      for (const [{ tracer }, parent] of [
-        [one, first],
-        [other, second],
-      ] as const)
-        tracer.startSpan('child', { parent }).end();
-      first.end();
-      second.end();
-      expect([first.isDropped, first.isDropped || first.traceState]).toEqual([
-        second.isDropped,
-        second.isDropped || second.traceState,
-      ]);
+      const caller = i % 5 === 0 ? remote(i % 2, 'ot=th:4') : null;
+      const root = recording.tracer.startSpan('root', { parent: caller });
+      const child = recording.tracer.startSpan('child', { parent: root });
+      const alike = { trace: { ...root.trace, flags: 3, traceState: '' } } as SampledSpan;
+      const { decision, traceState } = caller
+        ? { decision: caller.flags ? 'record_and_sample' : 'drop', traceState: caller.traceState }
+        : onStart(alike)!;
+      for (const span of [child, root]) {
+        span.end();
+        expect(span.isDropped).toBe(decision === 'drop');
+        if (!span.isDropped) expect([span.flags & 1, span.traceState]).toEqual([1, traceState]);
+      }
     }
-    expect([one.sent, one.dropped.length]).toEqual([other.sent, other.dropped.length]);
+    expect(recording.ended.length + recording.dropped.length).toBe(4_000);
   });
 
   it('samples at every higher probability what it samples at a lower one', () => {
