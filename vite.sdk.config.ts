@@ -11,12 +11,19 @@ import { build, defineConfig, type InlineConfig, type LibraryOptions, type Plugi
 const ROOT = import.meta.dirname;
 const PACKAGE = 'dist/sdk';
 const SITE = 'dist/site/sdk';
+const LATER = [
+  ['/recorder/entry.ts', 'recorder.js'],
+  ['/sampling/entry.ts', 'steering.js'],
+] as const;
 
-/** The recorder stays a file of its own beside the page's module, found by its name. */
+/** What is loaded later stays in files of its own beside the page's module, found by their names. */
 const recorderBeside: Plugin = {
   name: 'recorder-beside',
   enforce: 'pre',
-  resolveId: (id) => (id.endsWith('/recorder/entry.ts') ? { id: './recorder.js', external: 'relative' } : null),
+  resolveId(id) {
+    const name = LATER.find(([entry]) => id.endsWith(entry))?.[1];
+    return name ? { id: `./${name}`, external: 'relative' } : null;
+  },
 };
 
 /** The last touch: notes for our bundler go, and the one expression that bundlers of our users look for is plain. */
@@ -27,7 +34,7 @@ const withoutNotes: Plugin = {
       if (chunk.type !== 'chunk') continue;
       chunk.code = chunk.code
         .replaceAll(/\s*\/\* ?(@vite-ignore|@__PURE__) ?\*\/\s*/g, ' ')
-        .replaceAll(/`(\.\/recorder\.js|tailrace-recorder|module)`/g, '"$1"');
+        .replaceAll(/`(\.\/(?:recorder|steering)\.js|tailrace-recorder|module)`/g, '"$1"');
     }
   },
 };
@@ -61,10 +68,18 @@ const recorder = {
   fileName: () => 'recorder.js',
 } satisfies LibraryOptions;
 
+const steering = {
+  entry: 'client/sampling/entry.ts',
+  formats: ['es'],
+  fileName: () => 'steering.js',
+} satisfies LibraryOptions;
+
 const BUILDS = [
   browserBuild(PACKAGE, { entry: { index: 'client/index.ts' }, formats: ['es'] }, [recorderBeside]),
   browserBuild(PACKAGE, recorder),
   browserBuild(SITE, recorder),
+  browserBuild(PACKAGE, steering),
+  browserBuild(SITE, steering),
   browserBuild(SITE, {
     entry: 'client/script.ts',
     formats: ['iife'],

@@ -12,10 +12,13 @@ const tag = document.currentScript as HTMLScriptElement | null;
 /** Starts tracing this page, with options the tag cannot say. */
 export function init(options: InitOptions): Tailrace {
   const url = options?.workerUrl ?? new URL('recorder.js', tag?.src ?? location.href).href;
-  return start(options, { loadRecorder: () => import(/* @vite-ignore */ url), worker: url });
+  const loadSteering = () => import(/* @vite-ignore */ new URL('steering.js', new URL(url, location.href)).href);
+  return start(options, { loadRecorder: () => import(/* @vite-ignore */ url), loadSteering, worker: url });
 }
 
-const { service, key = '', endpoint } = tag?.dataset ?? {};
+const { service, key = '', endpoint, sampleRate = 1 } = tag?.dataset ?? {};
 
 /** The SDK that the tag asked for; null when the page is to call `init` itself. */
-export const sdk = service ? init({ serviceName: service, endpoint: endpoint ?? new URL(tag!.src).origin, key }) : null;
+export const sdk = service
+  ? init({ serviceName: service, endpoint: endpoint ?? new URL(tag!.src).origin, key, sampleRate: +sampleRate })
+  : null;

@@ -17,7 +17,7 @@ import type { Tailrace } from './tailrace.ts';
 import { Tracer } from './tracer.ts';
 
 /** How the recorder's file is found; differs between the package and the script tag. */
-export type RecorderFile = Pick<ProducerOptions, 'loadRecorder' | 'worker'>;
+export type RecorderFile = Pick<ProducerOptions, 'loadRecorder' | 'loadSteering' | 'worker'>;
 
 /** The SDK of this page; a second one would record everything twice. */
 let running: Tailrace | null = null;
@@ -45,12 +45,12 @@ export function start(options: InitOptions, file: RecorderFile): Tailrace {
 function create(options: InitOptions, file: RecorderFile): Tailrace {
   const isOn = options !== OFF;
   const endpoint = `${options.endpoint}`.replace(/\/+$/, '');
-  const { key = '', instrument = {}, propagateTo = [], sampleRate, sampler } = options;
+  const { key = '', instrument = {}, propagateTo = [], sampleRate = 1, sampler } = options;
   const clock = createClock();
   const producer = createProducer({
     ...file,
     clock,
-    sampling: sampler ?? (sampleRate === undefined ? null : headSampling(sampleRate)),
+    sampling: sampler ?? (sampleRate < 1 ? headSampling(sampleRate) : null),
     buffer: isOn
       ? createMemory(globalThis.crossOriginIsolated && 'SharedArrayBuffer' in globalThis)
       : createMemory(false, 64, 0),

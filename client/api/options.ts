@@ -14,7 +14,7 @@ export interface InitOptions {
   readonly resource?: Readonly<Record<string, SpanDataValue>>;
   /** Origins other than the page's own that get a `traceparent` header: exact origins, or patterns for them. */
   readonly propagateTo?: readonly (string | RegExp)[];
-  /** The share of the traces that begin here that is recorded, 0 to 1; others go by who began them. All by default. */
+  /** The share of the traces that begin here that is recorded, 0 to 1; below 1, others go by who began them. */
   readonly sampleRate?: number;
   /** Decides instead: `sampleBy(…)`. */
   readonly sampler?: Sampling;

@@ -6,7 +6,7 @@
 import { transfer, wrap } from 'comlink';
 import { type Hear, listening } from '../sampling/listening.ts';
 import type { Sampling } from '../sampling/sampler.ts';
-import { createSteering } from '../sampling/steering.ts';
+import { createSteering, type SteeringOptions } from '../sampling/steering.ts';
 import type { BatchConfig } from './batcher.ts';
 import { Counters } from './counters.ts';
 import { createDrain, type Send } from './drain.ts';
@@ -24,6 +24,7 @@ export interface RecorderHost {
   readonly worker: string | (() => Worker);
   /** The page's own `fetch`, not instrumented. */
   readonly fetch: Fetch;
+  readonly loadSteering: SteeringOptions['load'];
   /** What decides about spans where the edge says nothing. */
   readonly sampling: Sampling | null;
   readonly setSampling: (sampling: Sampling | null) => void;
@@ -52,6 +53,7 @@ export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
   const steering = createSteering({
     url: config.url.replace('/v1/batch?', '/v1/config?'),
     fetch: host.fetch,
+    load: host.loadSteering,
     local: host.sampling,
     apply: setSampling,
   });

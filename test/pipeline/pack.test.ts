@@ -84,7 +84,7 @@ describe('the tarball', () => {
     expect(files).toEqual(
       expect.arrayContaining([
         ...['package.json', 'LICENSE', 'README.md'],
-        ...['dist/sdk/index.js', 'dist/sdk/index.d.ts', 'dist/sdk/recorder.js'],
+        ...['dist/sdk/index.js', 'dist/sdk/index.d.ts', 'dist/sdk/recorder.js', 'dist/sdk/steering.js'],
         ...['dist/sdk/edge.js', 'dist/sdk/edge.d.ts'],
       ]),
     );
