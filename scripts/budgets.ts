@@ -13,7 +13,7 @@ export interface Budget {
 
 /** What pages download and what Cloudflare starts: `npm run check` fails when one is exceeded. */
 export const BUDGETS: readonly Budget[] = [
-  { name: 'SDK on the page', files: ['dist/site/sdk/tailrace.js'], maxGzipBytes: 7.6 * 1024 },
+  { name: 'SDK on the page', files: ['dist/site/sdk/tailrace.js'], maxGzipBytes: 7.7 * 1024 },
   { name: 'recorder worker', files: ['dist/site/sdk/recorder.js'], maxGzipBytes: 10 * 1024 },
   { name: 'steering', files: ['dist/site/sdk/steering.js'], maxGzipBytes: 3 * 1024 },
   { name: 'edge Worker', files: ['dist/worker/index.js'], maxGzipBytes: 1_000_000 },

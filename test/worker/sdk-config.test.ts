@@ -44,6 +44,23 @@ describe('GET /v1/config', () => {
     expect((await get({}, 'wrong')).status).toBe(401);
   });
 
+  it('is for a page of the key’s origins, which browsers do not name where it is the edge’s own', async () => {
+    const made = await exports.default.fetch('https://edge.test/api/keys', {
+      method: 'POST',
+      headers: { authorization: 'Bearer test-admin-key' },
+      body: JSON.stringify({ name: 'test', class: 'page', origins: [ORIGIN, 'https://edge.test'] }),
+    });
+    const { secret } = (await made.json()) as { secret: string };
+    const from = async (headers: Record<string, string>) =>
+      (await exports.default.fetch(`https://edge.test/v1/config?key=${secret}`, { headers })).status;
+    expect(await from({ origin: ORIGIN })).toBe(200);
+    expect(await from({ 'sec-fetch-site': 'same-origin' })).toBe(200);
+    expect(await from({ 'sec-fetch-site': 'cross-site' })).toBe(403);
+    expect(await from({ origin: 'https://other.example' })).toBe(403);
+    expect(await from({ origin: 'https://other.example', 'sec-fetch-site': 'same-origin' })).toBe(403);
+    expect(await from({})).toBe(403);
+  });
+
   it('says what was put, and every answer then says that there is another one', async () => {
     const batch = () =>
       exports.default.fetch('https://edge.test/v1/batch?key=test-ingest-key', {

@@ -9,7 +9,7 @@ import { perRoute } from '../../../client/sampling/per-route.ts';
 import { probability } from '../../../client/sampling/probability.ts';
 import { rateLimit } from '../../../client/sampling/rate-limit.ts';
 import { recordUnsampled } from '../../../client/sampling/record-unsampled.ts';
-import type { SampledSpan, Sampler } from '../../../client/sampling/sampler.ts';
+import type { SampledSpan, Sampler, UndecidedSpan } from '../../../client/sampling/sampler.ts';
 import { thresholdToProbability } from '../../../model/sampling.ts';
 import { parseOtStateText } from '../../../model/tracestate.ts';
 import { Recording, remote } from './recording.ts';
@@ -85,6 +85,28 @@ describe('probability', () => {
     expect(start('ot=rv:80000000000000').traceState).toBe('ot=th:8;rv:80000000000000');
     expect(start('a=1, ot=th:4;rv:ffffffffffffff;x:y ,b=2').traceState).toBe('ot=th:8;rv:ffffffffffffff;x:y ,a=1,b=2');
   });
+});
+
+it('samples down to the last of the 56 bits', () => {
+  const { start } = headSampling(0.1);
+  // Of 0.1, rounded.
+  for (const [words, isSampled] of [
+    [[0, 0, 0x00e66666, 0x66666665], false],
+    [[0, 0, 0x7fe66666, 0x66666666], true],
+    [[0, 0, 0x00e66667, 0], true],
+    [[0, 0, 0x00e66665, -1], false],
+  ] as const) {
+    let found: boolean | null = null;
+    const trace = { words, flags: 3, traceState: '', segmentUs: 0 };
+    const hand = () => {
+      found = true;
+    };
+    const drop = () => {
+      found = false;
+    };
+    start({ isRoot: true, trace, hand, drop } as unknown as UndecidedSpan);
+    expect(found).toBe(isSampled);
+  }
 });
 
 describe('parentBased', () => {
