@@ -5,18 +5,23 @@ import { SLOW_US } from '../recorder/record.ts';
 import { sampleBy } from './sample-by.ts';
 import { DROP, type SampledSpan, type Sampling } from './sampler.ts';
 
+const KIND_INTERNAL = 1;
 const STATUS_ERROR = 2;
 
 /**
- * Drops the spans below another one of the page's that turn out ordinary when they end; what failed, was slow, or ended after
- * such a one in its trace stays, and so do roots. `sampling` decides about everything else.
+ * Drops the spans below another one of the page's that turn out ordinary when they end; what failed, was slow, may have spans
+ * elsewhere below it, or ended after such a one in its trace stays, and so do roots: nothing is left without its parent. `sampling` decides about everything else.
  */
 export function onlyEssentials(sampling: Sampling | null): Sampling {
   const essential = new WeakSet<readonly number[]>();
   const isEssential = ({ statusCode, startUs, endUs }: SampledSpan) =>
     statusCode === STATUS_ERROR || endUs! - startUs >= SLOW_US;
   const details = sampleBy({
-    onStart: () => undefined,
+    onStart({ kind, trace }) {
+      // A request carries its id.
+      if (kind !== KIND_INTERNAL) essential.add(trace.words);
+      return undefined;
+    },
     onEnd(span) {
       const { words } = span.trace;
       if (isEssential(span)) essential.add(words);

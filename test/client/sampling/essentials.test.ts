@@ -23,7 +23,22 @@ it('keeps roots, errors, what was slow, and what ends after those; nothing is le
   recording.timeUs += 1_000_000;
   slow.end();
   other.end();
-  expect(recording.sent).toEqual(['plain root+', 'failed+', 'middle+', 'root+', 'slow+', 'other root+']);
+  const asking = tracer.startSpan('asking root', { parent: null });
+  const around = tracer.startSpan('around', { parent: asking });
+  tracer.startSpan('GET', { parent: around, kind: 'client' }).end();
+  around.end();
+  asking.end();
+  expect(recording.sent).toEqual([
+    'plain root+',
+    'failed+',
+    'middle+',
+    'root+',
+    'slow+',
+    'other root+',
+    'GET+',
+    'around+',
+    'asking root+',
+  ]);
   expect(recording.dropped.map(({ name }) => name)).toEqual(['ordinary', 'before']);
   for (const { parent } of recording.ended) if (parent) expect(recording.ended).toContain(parent);
 });
