@@ -12,14 +12,21 @@ import { build, defineConfig, type InlineConfig, type LibraryOptions, type Plugi
 const ROOT = import.meta.dirname;
 const PACKAGE = 'dist/sdk';
 const SITE = 'dist/site/sdk';
+/** By how they are imported. */
+const LATER = new Map([
+  ['./recorder/entry.ts', 'recorder.js'],
+  ['./recorder.ts', 'recorder-otlp.js'],
+  ['./sampling/entry.ts', 'steering.js'],
+  ['../sampling/entry.ts', 'steering.js'],
+]);
 
-/** Recorders stay files of their own beside the page's modules, found by their names. */
+/** What is loaded later stays in files of its own beside the page's modules, found by their names. */
 export const recorderBeside: Plugin = {
   name: 'recorder-beside',
   enforce: 'pre',
-  resolveId: (id) => {
-    const file = /^\.\/recorder\/entry\.ts$/.test(id) ? 'recorder' : id === './recorder.ts' ? 'recorder-otlp' : null;
-    return file && { id: `./${file}.js`, external: 'relative' };
+  resolveId(id) {
+    const name = LATER.get(id);
+    return name ? { id: `./${name}`, external: 'relative' } : null;
   },
 };
 
@@ -31,7 +38,7 @@ const withoutNotes: Plugin = {
       if (chunk.type !== 'chunk') continue;
       chunk.code = chunk.code
         .replaceAll(/\s*\/\* ?(@vite-ignore|@__PURE__) ?\*\/\s*/g, ' ')
-        .replaceAll(/`(\.\/recorder(?:-otlp)?\.js|tailrace-recorder|module)`/g, '"$1"');
+        .replaceAll(/`(\.\/(?:recorder|recorder-otlp|steering)\.js|tailrace-recorder|module)`/g, '"$1"');
     }
   },
 };
@@ -84,11 +91,19 @@ const PAGE_ENTRIES = {
   consent: 'client/consent/index.ts',
 };
 
+const steering = {
+  entry: 'client/sampling/entry.ts',
+  formats: ['es'],
+  fileName: () => 'steering.js',
+} satisfies LibraryOptions;
+
 const BUILDS = [
   browserBuild(PACKAGE, { entry: PAGE_ENTRIES, formats: ['es'] }, [recorderBeside]),
   browserBuild(PACKAGE, recorder),
   browserBuild(PACKAGE, { ...recorder, entry: 'client/otlp/recorder.ts', fileName: () => 'recorder-otlp.js' }),
   browserBuild(SITE, recorder),
+  browserBuild(PACKAGE, steering),
+  browserBuild(SITE, steering),
   browserBuild(SITE, {
     entry: 'client/api/attach-producer.ts',
     formats: ['es'],

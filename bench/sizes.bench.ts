@@ -51,7 +51,15 @@ function line({ name, files }: Sized): string {
 console.log(`${'bytes'.padEnd(54)}${['minified', 'gzip', 'brotli'].map((title) => title.padStart(10)).join('')}`);
 console.log(line(built('script tag: the page, with its instrumentation', 'dist/site/sdk/tailrace.js')));
 console.log(line(built('script tag: recorder, loaded when spans are sent', 'dist/site/sdk/recorder.js')));
-console.log(line(await bundled('import: the page, with its instrumentation', 'dist/sdk/index.js', ['./recorder.js'])));
+console.log(line(built('script tag: steering, where the edge has something to say', 'dist/site/sdk/steering.js')));
+console.log(
+  line(
+    await bundled('import: the page, with its instrumentation', 'dist/sdk/index.js', [
+      './recorder.js',
+      './steering.js',
+    ]),
+  ),
+);
 console.log(line(built('import: recorder', 'dist/sdk/recorder.js')));
 console.log(line(await bundled('OpenTelemetry web: no instrumentation, OTLP/JSON', 'bench/page/opentelemetry.ts')));
 console.log(line(built('tailrace/edge in a Worker, not minified', 'dist/sdk/edge.js')));

@@ -5,6 +5,7 @@ import type { RecorderFile } from './api/init.ts';
 export function packagedRecorder(workerUrl: string | undefined): RecorderFile {
   return {
     loadRecorder: () => import('./recorder/entry.ts'),
+    loadSteering: () => import('./sampling/entry.ts'),
     worker:
       workerUrl ??
       // Bundlers read this expression, so the name is written out: it is WORKER_NAME.

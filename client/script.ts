@@ -12,12 +12,13 @@ const tag = document.currentScript as HTMLScriptElement | null;
 /** Starts tracing this page, with options the tag cannot say. */
 export function init(options: InitOptions & ConsentOptions): ConsentTailrace {
   const url = options?.workerUrl ?? new URL('recorder.js', tag?.src ?? location.href).href;
+  const loadSteering = () => import(/* @vite-ignore */ new URL('steering.js', new URL(url, location.href)).href);
   return gate(options, (options) =>
-    start(options, { loadRecorder: () => import(/* @vite-ignore */ url), worker: url }),
+    start(options, { loadRecorder: () => import(/* @vite-ignore */ url), loadSteering, worker: url }),
   );
 }
 
-const { service, key = '', endpoint, consent } = tag?.dataset ?? {};
+const { service, key = '', endpoint, consent, sampleRate = 1 } = tag?.dataset ?? {};
 
 /** The SDK that the tag asked for; null when the page is to call `init` itself. */
 export const sdk = service
@@ -25,6 +26,7 @@ export const sdk = service
       serviceName: service,
       endpoint: endpoint ?? new URL(tag!.src).origin,
       key,
+      sampleRate: +sampleRate,
       ...(consent ? { consent: consent as Consent } : {}),
     })
   : null;

@@ -9,6 +9,7 @@ import { ingestSchema } from './config/ingest.ts';
 import { privacySchema } from './config/privacy.ts';
 import { retentionSchema } from './config/retention.ts';
 import { countLearning, defaultRules, rulesSchema } from './config/rules.ts';
+import { sdkSchema } from './config/sdk.ts';
 import { MAX_LEARNING_POLICIES, MAX_TEXT_CHARS, MAX_VALUES } from './policies/bounds.ts';
 import type { AnyOptions } from './policies/policy.ts';
 
@@ -71,6 +72,7 @@ const ConfigSchema = v.pipe(
     capacity: v.optional(v.strictObject({ spansPerSecond: v.optional(integer(1, 1e9)) }), {}),
     ingest: v.optional(ingestSchema, {}),
     privacy: v.optional(privacySchema, {}),
+    sdk: v.optional(sdkSchema, {}),
     retention: v.optional(retentionSchema, {}),
   }),
   v.transform((config) => {

@@ -3,7 +3,7 @@
  * kept, stored. What is settled leaves memory; the log's index still finds it. What changes it is in `fold.ts`.
  */
 
-import { HAS_RV, HEAD, HEAD_BYTES, IS_ERROR } from '../model/append-frame.ts';
+import { HAS_RV, HEAD, HEAD_BYTES, IS_CERTAIN, IS_ERROR } from '../model/append-frame.ts';
 import { OPEN_SPAN_SILENCE_MS } from '../model/limits.ts';
 import { concatBytes } from '../model/slice-frame.ts';
 import type { TraceState } from '../model/span.ts';
@@ -12,6 +12,7 @@ import { Operations } from './columns/operations.ts';
 import { SLICE_ROW_BYTES, SliceColumns } from './columns/slice-columns.ts';
 import { IS_DECIDED, IS_MEASURED, IS_STORED, SPAN_ROW_BYTES, SpanColumns } from './columns/span-columns.ts';
 import {
+  CERTAIN,
   CRITICAL,
   FORGOTTEN,
   GOODBYE,
@@ -207,7 +208,7 @@ export class LiveTraces {
       this.randomness.set(trace, { high: view.getUint32(at, true), low: view.getUint32(at + 4, true) });
       at += 8;
     }
-    let bits = 0;
+    let bits = (flags & IS_CERTAIN) !== 0 ? CERTAIN : 0;
     for (let i = 0; i < count; i++, at += HEAD_BYTES) {
       const span = spans.allocate();
       spans.id0[span] = view.getUint32(at + HEAD.spanId, true);

@@ -6,7 +6,7 @@ import type { Span } from '../model/span.ts';
 import { grown } from './columns/grown.ts';
 import type { Operations } from './columns/operations.ts';
 import { IS_DECIDED, IS_MEASURED, IS_RECALLED, IS_STORED, type SpanColumns } from './columns/span-columns.ts';
-import type { TraceColumns } from './columns/trace-columns.ts';
+import { CERTAIN, type TraceColumns } from './columns/trace-columns.ts';
 import type { TraceView } from './trace-view.ts';
 import { formatWords } from './trace-words.ts';
 
@@ -280,7 +280,7 @@ export class LiveView implements TraceView {
   }
 
   private sumUp(): void {
-    const { spans } = this.deps;
+    const { spans, traces } = this.deps;
     let endUs = 0;
     let startUs = Number.POSITIVE_INFINITY;
     let weight = 1;
@@ -302,7 +302,7 @@ export class LiveView implements TraceView {
     }
     this.startUs = startUs;
     this.durationUs = endUs - startUs;
-    this.headProbability = 1 / weight;
+    this.headProbability = (traces.bits[this.trace]! & CERTAIN) !== 0 ? 1 : 1 / weight;
   }
 
   /** A root before a span with a parent, then the earlier one. */

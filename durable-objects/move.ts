@@ -1,7 +1,7 @@
 /** Moves what is not settled to a later bucket. */
 
 import { MAX_LOG_ROW_BYTES } from '../model/limits.ts';
-import { FrameWriter } from '../model/slice-frame.ts';
+import { FrameWriter, SLICE_HAS_UNSAMPLED, SLICE_HEADER_BYTES } from '../model/slice-frame.ts';
 import type { LiveTraces } from './live-traces.ts';
 import type { Place } from './log.ts';
 import { type EncodedRecord, encodeRecord, MOVE } from './records.ts';
@@ -21,7 +21,11 @@ export function moveRecords(
   for (const trace of live.all()) {
     // Slices are in the order in which they came, but for those that were moved before, which are not here.
     for (const place of live.places(trace)) {
-      if (place.bucket === bucket) frames.add(live.words(trace), readSlice(place));
+      if (place.bucket !== bucket) continue;
+      const slice = readSlice({ ...place, start: place.start - SLICE_HEADER_BYTES });
+      // A goodbye is known by now.
+      const flags = slice[16]! & SLICE_HAS_UNSAMPLED;
+      frames.add(live.words(trace), flags, slice.subarray(SLICE_HEADER_BYTES));
     }
   }
   return frames.finish();
@@ -37,9 +41,9 @@ class Frames {
     this.encode = encode;
   }
 
-  add(id: TraceWords, otlp: Uint8Array): void {
+  add(id: TraceWords, flags: number, otlp: Uint8Array): void {
     if (this.frame.length > 0 && this.frame.length + otlp.length > FRAME_BYTES) this.flush();
-    this.frame.add(new Uint8Array(Uint32Array.from(id).buffer), 0, otlp);
+    this.frame.add(new Uint8Array(Uint32Array.from(id).buffer), flags, otlp);
   }
 
   finish(): EncodedRecord[] {

@@ -21,7 +21,7 @@ import { SlicePlan } from './otlp/slice.ts';
 import { NO_LIMITS, SpanTable } from './otlp/span-table.ts';
 import { concatBytes, readFrame, SLICE_HEADER_BYTES } from './slice-frame.ts';
 
-export { HAS_RV, HEAD, HEAD_BYTES, IS_ERROR, IS_PAGE, KIND_BITS } from './head.ts';
+export { HAS_RV, HEAD, HEAD_BYTES, IS_CERTAIN, IS_ERROR, IS_PAGE, KIND_BITS } from './head.ts';
 
 const LENGTH_BYTES = 4;
 
@@ -52,7 +52,7 @@ export class AppendFrameWriter {
   addSlice(table: SpanTable, rows: Int32Array, from: number, to: number, flags: number): boolean {
     const plan = new SlicePlan(table, rows, from, to);
     if (plan.length > MAX_SLICE_BYTES) return false;
-    this.heads.add(table, rows, from, to);
+    this.heads.add(table, rows, from, to, flags);
     this.slices.push({ plan, traceIdAt: table.traceIdAt[rows[from]!]!, flags });
     this.slicesLength += SLICE_HEADER_BYTES + plan.length;
     this.spans += to - from;
@@ -93,20 +93,20 @@ export function joinAppendFrame(slices: Uint8Array): Uint8Array {
 /** The heads that belong to slices: the bytes that AppendFrameWriter wrote when it wrote these slices. */
 export function headsOf(slices: Uint8Array): Uint8Array {
   const table = new SpanTable(slices, NO_LIMITS);
-  /** Where each slice's rows end. */
-  const ends: number[] = [];
-  for (const { start, end } of readFrame(slices)) {
+  /** Where each slice's rows end, and its flags. */
+  const ends: { readonly end: number; readonly flags: number }[] = [];
+  for (const { flags, start, end } of readFrame(slices)) {
     scanRange(table, start, end);
-    ends.push(table.count);
+    ends.push({ end: table.count, flags });
   }
   // What was let in is not refused later.
   const writer = new HeadsWriter(Number.POSITIVE_INFINITY);
   const rows = table.goodRows();
   let from = 0;
-  for (const end of ends) {
+  for (const { end, flags } of ends) {
     let to = from;
     while (to < rows.length && rows[to]! < end) to++;
-    writer.add(table, rows, from, to);
+    writer.add(table, rows, from, to, flags);
     from = to;
   }
   const heads = new Uint8Array(writer.length);

@@ -16,7 +16,7 @@ export const HEAD = {
   operation: 32,
   /** u8: the span's kind, 0 to 5 as in OTLP, in the bits of `KIND_BITS`; `IS_ERROR`; `IS_PAGE`. */
   bits: 34,
-  /** f32: how many spans this one stands for, 1/p where its sender sampled with probability p, else 1. */
+  /** f32: how many spans this one stands for, 1/p where its sender sent only what it sampled with probability p, else 1. */
   weight: 36,
   /** u32: size of the Span message, which chooses between versions of a span. */
   bytes: 40,
@@ -29,3 +29,5 @@ export const IS_ERROR = 8;
 export const IS_PAGE = 16;
 /** Flag of a slice's heads: the trace's randomness follows. */
 export const HAS_RV = 1;
+/** Flag of a slice's heads: the trace would have come whether its head sampled it or not. */
+export const IS_CERTAIN = 2;

@@ -1,9 +1,10 @@
 /** Writes the heads part of an append frame (`append-frame.ts`). */
 
-import { HAS_RV, HEAD, HEAD_BYTES, IS_ERROR, IS_PAGE } from './head.ts';
+import { HAS_RV, HEAD, HEAD_BYTES, IS_CERTAIN, IS_ERROR, IS_PAGE } from './head.ts';
 import { OperationTable } from './operation-table.ts';
 import type { SpanTable } from './otlp/span-table.ts';
 import { thresholdToProbability } from './sampling.ts';
+import { SLICE_HAS_UNSAMPLED } from './slice-frame.ts';
 import { OtState, parseOtState } from './tracestate.ts';
 
 /** Of a slice's spans and of a frame's operations. */
@@ -39,8 +40,8 @@ export class HeadsWriter {
     if (this.bytes.length > KEPT_BYTES) this.grow(INITIAL_BYTES);
   }
 
-  /** Adds the heads of a slice. Throws TooManyError, and RangeError where a frame cannot say how many there are. */
-  add(table: SpanTable, rows: Int32Array, from: number, to: number): void {
+  /** Adds the heads of a slice with these flags. Throws TooManyError, and RangeError where a frame cannot say how many there are. */
+  add(table: SpanTable, rows: Int32Array, from: number, to: number, flags: number): void {
     if (to - from > MAX_COUNT) throw new RangeError(`a slice has ${to - from} spans, more than a frame can say`);
     const needed = this.position + MAX_SLICE_HEADS_BYTES + (to - from) * HEAD_BYTES;
     if (needed > this.bytes.length) this.grow(needed * 2);
@@ -48,7 +49,8 @@ export class HeadsWriter {
     let at = this.position;
     view.setUint16(at, to - from, true);
     const hasRandom = this.findRandom(table, rows, from, to);
-    view.setUint8(at + 2, hasRandom ? HAS_RV : 0);
+    const isCertain = (flags & SLICE_HAS_UNSAMPLED) !== 0;
+    view.setUint8(at + 2, (hasRandom ? HAS_RV : 0) | (isCertain ? IS_CERTAIN : 0));
     at += 3;
     if (hasRandom) {
       view.setUint32(at, this.ot.randomHigh, true);
@@ -74,7 +76,7 @@ export class HeadsWriter {
       view.setFloat64(at + HEAD.endUs, table.endUs[row]!, true);
       view.setUint16(at + HEAD.operation, operation, true);
       view.setUint16(at + HEAD.bits, table.kind[row]! | errorBit | pageBit, true);
-      view.setFloat32(at + HEAD.weight, this.weight(table, row), true);
+      view.setFloat32(at + HEAD.weight, isCertain ? 1 : this.weight(table, row), true);
       view.setUint32(at + HEAD.bytes, table.end[row]! - table.start[row]!, true);
       at += HEAD_BYTES;
     }

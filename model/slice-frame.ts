@@ -12,6 +12,8 @@ export const SLICE_HEADER_BYTES = 21;
 
 /** Flag of a slice: the page said that nothing more will come. */
 export const SLICE_GOODBYE = 1;
+/** Flag of a slice: what its sender did not sample is sent too, so no span stands for others. */
+export const SLICE_HAS_UNSAMPLED = 2;
 
 export interface Slice {
   /** Where the trace id's 16 bytes begin in the frame. */

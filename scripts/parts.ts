@@ -34,7 +34,10 @@ export const PARTS: readonly Part[] = [
   {
     name: 'SDK',
     inputs: ['vite.sdk.config.ts', 'client/**', 'model/**', 'package.json'],
-    outputs: ['dist/sdk/index.js', 'dist/sdk/edge.js', 'dist/site/sdk/tailrace.js', 'dist/site/sdk/recorder.js'],
+    outputs: [
+      ...['dist/sdk/index.js', 'dist/sdk/edge.js', 'dist/site/sdk/tailrace.js'],
+      ...['dist/site/sdk/recorder.js', 'dist/site/sdk/steering.js'],
+    ],
     commands: [['vite', 'build', '--config', 'vite.sdk.config.ts', '--logLevel', 'warn']],
   },
   {

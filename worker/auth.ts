@@ -56,7 +56,7 @@ export function requireKeys(): MiddlewareHandler<App> {
 export function requireIngestKey(): MiddlewareHandler<App> {
   return async function ingestKey(c, next) {
     const secret = ingestSecret(c);
-    const origin = c.req.header('origin');
+    const origin = originOf(c);
     if (c.req.method === 'OPTIONS') {
       const caller = secret === undefined || isOpen(c.env) ? null : await findCaller(c, secret).catch(() => null);
       return answerPreflight(c, origin, caller?.key ?? null);
@@ -71,6 +71,12 @@ export function requireIngestKey(): MiddlewareHandler<App> {
     c.set('caller', caller);
     return next();
   };
+}
+
+/** Browsers do not name the origin where a page reads from its own. */
+function originOf(c: Context<App>): string | undefined {
+  const isSame = c.req.header('sec-fetch-site') === 'same-origin';
+  return c.req.header('origin') ?? (isSame ? new URL(c.req.url).origin : undefined);
 }
 
 /** Why the key of a request that goes on does not let it send any longer; null while it does, and while that cannot be known. */

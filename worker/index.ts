@@ -9,6 +9,7 @@ import type { CurrentConfig } from '../durable-objects/config-source.ts';
 import type { Env } from '../durable-objects/env.ts';
 import { MAX_CONFIG_BYTES, MAX_CONTROL_BYTES } from '../model/limits.ts';
 import type { RequestRejectionReason } from '../model/reasons.ts';
+import { DIRECTIVES_HEADER, formatDirectives } from '../model/sdk-config.ts';
 import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import { StoreError } from '../store/errors.ts';
@@ -37,6 +38,7 @@ import { parseTraceQuery } from './query/params.ts';
 import { listInstances, listOperations, listServices } from './query/services.ts';
 import { findTrace, searchTraces, traceAnswer } from './query/traces.ts';
 import { ready } from './ready.ts';
+import { readSdkConfig, sdkVersion } from './sdk-config.ts';
 
 export { Control } from '../durable-objects/control.ts';
 export { Ledger } from '../durable-objects/ledger.ts';
@@ -100,6 +102,7 @@ for (const [path, handle] of Object.entries(INGEST)) {
     throw new HttpError(405, 'method_not_allowed', `${c.req.method} ${path}: use POST`);
   });
 }
+app.get('/v1/config', async (c) => readSdkConfig(c, await config(c)));
 app.post('/v1/hello', (c) => ingest(c, (_, __, inFlight) => hello(c, 'hello', inFlight)));
 app.post('/v1/goodbye', (c) => ingest(c, (_, __, inFlight) => hello(c, 'goodbye', inFlight)));
 
@@ -214,11 +217,16 @@ function ingest(c: Context<App>, handle: typeof ingestOtlp): Promise<Response> {
 
 async function takeIn(c: Context<App>, handle: typeof ingestOtlp): Promise<Response> {
   const inFlight = new InFlight();
+  let current: CurrentConfig | null = null;
   try {
-    return await handle(c, await config(c), inFlight);
+    current = await config(c);
+    return await handle(c, current, inFlight);
   } finally {
     inFlight.release();
     c.res.headers.set(PRESSURE_HEADER, currentPressure(c.var.caller.who));
+    const known = current && sdkVersion(current);
+    const directives = { config: known, timeMs: Date.now(), stopped: c.get('stopped') ?? [] };
+    c.res.headers.set(DIRECTIVES_HEADER, formatDirectives(directives));
   }
 }
 

@@ -17,7 +17,7 @@ export type WorkerTailrace = Omit<Tailrace, 'attachProducer'>;
 export async function attachProducer(line: Line = globalThis as unknown as Line): Promise<WorkerTailrace> {
   const offer = await takeOffer(line);
   const producer = createProducer({
-    nowUs: createClock().nowUs,
+    clock: createClock(),
     host: { config: offer.config },
     loadRecorder: async () => (counts) => createWorkerRecorder(offer, counts),
   });

@@ -1,18 +1,41 @@
 /**
- * The page's clock: the monotonic performance clock, anchored once to the wall clock, so that durations are exact and
- * a wall clock that is set while the page lives bends nothing.
+ * The page's clock: the monotonic performance clock, anchored to the wall clock. The performance clock stands still while the
+ * machine sleeps, and the two drift apart; so it is anchored anew, as a new segment, when a trace begins here and they have.
+ * All spans of a trace stay in its segment, where durations and order are those of the performance clock.
  */
 export interface Clock {
-  /** Microseconds since the Unix epoch. */
-  nowUs(): number;
+  /** The segment of a trace that begins now: what `nowUs` counts from, microseconds since the Unix epoch. */
+  segmentUs(): number;
+  /** Microseconds since the Unix epoch, in a segment. */
+  nowUs(segmentUs: number): number;
   /** The wall time of a `performance` timestamp in milliseconds, in microseconds since the Unix epoch. */
   fromPerformance(ms: number): number;
 }
 
-export function createClock(): Clock {
-  const originUs = Date.now() * 1000 - performance.now() * 1000;
+/** More than clocks that browsers make coarse differ by themselves. */
+const MAX_DRIFT_US = 50_000;
+
+/** The page's wall clock, milliseconds since the Unix epoch. */
+export function wallMs(): number {
+  return Date.now();
+}
+
+/** The page's performance clock, milliseconds since the page began. */
+export function monotonicMs(): number {
+  return performance.now();
+}
+
+/** Both clocks are in milliseconds. */
+export function createClock(wall: () => number = wallMs, monotonic: () => number = monotonicMs): Clock {
+  const anchorUs = () => (wall() - monotonic()) * 1000;
+  let originUs = anchorUs();
   return {
-    nowUs: () => originUs + performance.now() * 1000,
+    segmentUs() {
+      const nextUs = anchorUs();
+      if (Math.abs(nextUs - originUs) > MAX_DRIFT_US) originUs = nextUs;
+      return originUs;
+    },
+    nowUs: (segmentUs) => segmentUs + monotonic() * 1000,
     fromPerformance: (ms) => originUs + ms * 1000,
   };
 }

@@ -7,6 +7,7 @@ import { instrumentDocumentLoad } from '../instrument/document-load.ts';
 import { instrumentFetch } from '../instrument/fetch.ts';
 import type { PageHost } from '../recorder/page-recorder.ts';
 import { createProducer } from '../recorder/producer.ts';
+import { headSampling } from '../sampling/head-sampling.ts';
 import { asText } from './anything.ts';
 import { createClock } from './clock.ts';
 import { QUIET, runIn } from './context.ts';
@@ -18,7 +19,7 @@ import type { Tailrace } from './tailrace.ts';
 import { Tracer } from './tracer.ts';
 
 /** How the recorder's file is found; differs between the package and the script tag. */
-export interface RecorderFile extends Pick<PageHost, 'worker'> {
+export interface RecorderFile extends Pick<PageHost, 'worker' | 'loadSteering'> {
   /** Changes how batches are sent; the edge takes them as they are. */
   readonly transport?: (host: PageHost, endpoint: string) => PageHost;
   readonly loadRecorder: () => Promise<typeof import('../recorder/entry.ts')>;
@@ -50,7 +51,8 @@ export function start(options: InitOptions, file: RecorderFile): Tailrace {
 function create(options: InitOptions, file: RecorderFile): Tailrace {
   const isOn = options !== OFF;
   const endpoint = `${options.endpoint}`.replace(/\/+$/, '');
-  const { key = '', instrument = {}, propagateTo = [], redact, tuning, debug = false } = options;
+  const { key = '', instrument = {}, propagateTo = [], redact, tuning, debug = false, sampleRate = 1 } = options;
+  const local = options.sampler ?? (sampleRate < 1 ? headSampling(sampleRate) : null);
   const clock = createClock();
   const original = globalThis.fetch;
   const config = { url: `${endpoint}/v1/batch?key=${encodeURIComponent(key)}`, resource: encodeResource(options) };
@@ -59,6 +61,9 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
     tuning,
     debug,
     worker: file.worker,
+    loadSteering: file.loadSteering,
+    sampling: local,
+    setSampling: (sampling) => producer.setSampling(sampling),
     // Others may have wrapped it before, and trace what they see.
     fetch: (url, init) => runIn(QUIET, () => original.call(globalThis, url, init)),
     beforeRecord: redact && redactWith(redact),
@@ -66,7 +71,8 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
   const host = file.transport?.(batches, endpoint) ?? batches;
   const load = () => file.loadRecorder().catch(() => null);
   const producer = createProducer({
-    nowUs: clock.nowUs,
+    clock,
+    sampling: local,
     host,
     tuning,
     async loadRecorder() {

@@ -2,6 +2,7 @@
 
 import type { SpanDataValue } from '../../model/span-data.ts';
 import type { Tuning } from '../recorder/tuning.ts';
+import type { Sampling } from '../sampling/sampler.ts';
 
 export interface InitOptions {
   /** The page's `service.name`. */
@@ -14,6 +15,10 @@ export interface InitOptions {
   readonly resource?: Readonly<Record<string, SpanDataValue>>;
   /** Origins other than the page's own that get a `traceparent` header: exact origins, or patterns for them. */
   readonly propagateTo?: readonly (string | RegExp)[];
+  /** The share of the traces that begin here that is recorded, 0 to 1; below 1, others go by who began them. */
+  readonly sampleRate?: number;
+  /** Decides instead: `sampleBy(…)`. */
+  readonly sampler?: Sampling;
   /** Spans for `fetch`, for the document's load and for clicks; all on by default. */
   readonly instrument?: { readonly fetch?: boolean; readonly documentLoad?: boolean; readonly clicks?: boolean };
   /**
@@ -31,8 +36,9 @@ export interface InitOptions {
 
 /** Says what is wrong with the options, or null. A wrong `key` or `workerUrl` does no harm here and shows by itself. */
 export function findOptionsFault(options: InitOptions | undefined): string | null {
-  const { serviceName, endpoint, propagateTo = [] } = options ?? ({} as Partial<InitOptions>);
+  const { serviceName, endpoint, propagateTo = [], sampleRate = 1 } = options ?? ({} as Partial<InitOptions>);
   if (typeof serviceName !== 'string' || !serviceName) return 'serviceName must be a text';
   if (!/^https?:\/\/./.test(`${endpoint}`)) return 'endpoint must be an http(s) URL';
+  if (!(sampleRate >= 0 && sampleRate <= 1)) return 'sampleRate must be from 0 to 1';
   return Array.isArray(propagateTo) ? null : 'propagateTo must be a list';
 }

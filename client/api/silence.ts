@@ -2,4 +2,13 @@
 
 import type { SpanSink } from '../recorder/recordable.ts';
 
-export const SILENCE: SpanSink = { nowUs: () => 0, onStart() {}, onEnd() {}, onIgnored() {}, ready: async () => {} };
+export const SILENCE: SpanSink = {
+  segmentUs: () => 0,
+  nowUs: () => 0,
+  sampling: null,
+  onStart() {},
+  onEnd() {},
+  onDrop() {},
+  onIgnored() {},
+  ready: async () => {},
+};

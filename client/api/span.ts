@@ -5,6 +5,7 @@ import { isSpanId, isTraceId } from '../../model/ids.ts';
 import type { SpanDataValue } from '../../model/span-data.ts';
 import type { TraceContext } from '../propagation/w3c.ts';
 import type { OpenRecordable, SpanSink, TraceIdentity } from '../recorder/recordable.ts';
+import type { Sampling } from '../sampling/sampler.ts';
 import { asError, asText } from './anything.ts';
 import { hexToWords, randomWord, wordsToHex } from './ids.ts';
 
@@ -20,7 +21,7 @@ export type StatusCode = 'unset' | 'ok' | 'error';
 const STATUS_CODES: readonly StatusCode[] = ['unset', 'ok', 'error'];
 
 export class Span implements OpenRecordable {
-  readonly trace: TraceIdentity;
+  trace: TraceIdentity;
   readonly parent: Span | null;
   readonly kind: number;
   readonly scope: string;
@@ -33,6 +34,9 @@ export class Span implements OpenRecordable {
   droppedEvents = 0;
   droppedLinks = 0;
   changed = true;
+  /** Who is asked when it changes; null when it is decided. */
+  sampling: Sampling | null = null;
+  isDropped = false;
   heldBytes = SPAN_BYTES;
   /** Keys and values in turn. */
   attributes: SpanDataValue[] = NONE;
@@ -64,7 +68,31 @@ export class Span implements OpenRecordable {
     this.scope = scope;
     this.startUs = startUs;
     if (parent) parent.#openChildren++;
-    sink.onStart(this);
+    if (!sink.sampling) this.hand();
+  }
+
+  /** The recorder may send it from now on. */
+  hand(): void {
+    this.#sink.onStart(this);
+  }
+
+  /** Nothing is recorded of it any more. */
+  drop(): void {
+    this.isDropped = true;
+    this.endUs ??= this.startUs;
+    this.#sink.onDrop(this);
+    this.#leaveParent();
+  }
+
+  /** It has no parent, here or elsewhere. */
+  get isRoot(): boolean {
+    const { id0, id1 } = this.parent ?? this.trace;
+    return id0 === 0 && id1 === 0;
+  }
+
+  /** The attribute's value as it stands. */
+  attribute(key: string): SpanDataValue | undefined {
+    return this.attributes[this.#placeOf(key) + 1];
   }
 
   get id0(): number {
@@ -103,16 +131,16 @@ export class Span implements OpenRecordable {
   setAttribute(key: string, value: SpanDataValue | undefined): this {
     if (!this.#isOpen()) return this;
     const { attributes } = this;
-    let i = 0;
-    while (i < attributes.length && attributes[i] !== key) i += 2;
-    if (i === attributes.length) this.#append(key, value);
-    else attributes[i + 1] = this.#hold(value ?? attributes[i + 1]!);
+    const place = this.#placeOf(key);
+    if (place === attributes.length) this.#append(key, value);
+    else attributes[place + 1] = this.#hold(value ?? attributes[place + 1]!);
+    this.sampling?.ask(this, 'onSetAttribute', key, value);
     return this;
   }
 
   setAttributes(attributes: AttributeInput): this {
     // The keys of an object are all different, so those of the first are different from all others.
-    const isFirst = this.attributes === NONE && this.endUs === null;
+    const isFirst = this.attributes === NONE && this.endUs === null && !this.sampling;
     if (isFirst) this.changed = true;
     for (const key in attributes) {
       const value = attributes[key];
@@ -123,10 +151,11 @@ export class Span implements OpenRecordable {
   }
 
   /** `atUs` is in microseconds since the Unix epoch, now by default. */
-  addEvent(name: string, attributes?: AttributeInput, atUs = this.#sink.nowUs()): this {
+  addEvent(name: string, attributes?: AttributeInput, atUs = this.#nowUs()): this {
     if (!this.#isOpen()) return this;
     if (this.events.length >= MAX_ITEMS) this.droppedEvents++;
     else this.events = [...this.events, { name: asText(name), timeUs: atUs, attributes: this.#flatten(attributes) }];
+    this.sampling?.ask(this, 'onAddEvent', name);
     return this;
   }
 
@@ -142,6 +171,7 @@ export class Span implements OpenRecordable {
     if (!this.#isOpen()) return this;
     this.statusCode = Math.max(0, STATUS_CODES.indexOf(code));
     this.statusMessage = code === 'error' ? asText(message) : '';
+    this.sampling?.ask(this, 'onSetStatus', this.statusCode);
     return this;
   }
 
@@ -156,19 +186,20 @@ export class Span implements OpenRecordable {
   }
 
   updateName(name: string): this {
-    if (this.#isOpen()) this.name = asText(name);
+    if (!this.#isOpen()) return this;
+    this.name = asText(name);
+    this.sampling?.ask(this, 'onUpdateName', name);
     return this;
   }
 
   /** Ends the span, once. `atUs` is in microseconds since the Unix epoch, now by default. */
   end(atUs?: number): void {
     if (!this.#isOpen()) return;
-    this.endUs = Math.max(this.startUs, typeof atUs === 'number' ? atUs : this.#sink.nowUs());
+    this.endUs = Math.max(this.startUs, typeof atUs === 'number' ? atUs : this.#nowUs());
+    this.sampling?.ask(this, 'onEnd');
+    if (this.isDropped) return;
     this.#sink.onEnd(this);
-    const { parent } = this;
-    if (!parent) return;
-    parent.#openChildren--;
-    parent.#checkIdle();
+    this.#leaveParent();
   }
 
   /** `using span = …` ends it with its block, where the language has that. */
@@ -182,6 +213,17 @@ export class Span implements OpenRecordable {
     this.#checkIdle();
   }
 
+  #leaveParent(): void {
+    const { parent } = this;
+    if (!parent) return;
+    parent.#openChildren--;
+    parent.#checkIdle();
+  }
+
+  #nowUs(): number {
+    return this.#sink.nowUs(this.trace.segmentUs);
+  }
+
   #checkIdle(): void {
     if (this.#endsWhenIdle && this.#openChildren === 0 && this.isRecording) this.end();
   }
@@ -191,8 +233,15 @@ export class Span implements OpenRecordable {
       this.changed = true;
       return true;
     }
-    this.#sink.onIgnored();
+    if (!this.isDropped) this.#sink.onIgnored();
     return false;
+  }
+
+  /** Where the key is among the attributes, or would be. */
+  #placeOf(key: string): number {
+    let place = 0;
+    while (place < this.attributes.length && this.attributes[place] !== key) place += 2;
+    return place;
   }
 
   #append(key: string, value: SpanDataValue | undefined): void {

@@ -46,17 +46,20 @@ export class Tracer {
 
   startSpan(name: string, options: SpanOptions = {}): Span {
     const { parent = activeSpan(), kind } = options;
+    const sink = isQuiet() ? SILENCE : this.#sink;
     const isLocal = parent instanceof Span;
+    const trace = isLocal ? parent.trace : traceUnder(parent, sink.segmentUs());
     const span = new Span(
-      isQuiet() ? SILENCE : this.#sink,
-      isLocal ? parent.trace : traceUnder(parent),
+      sink,
+      trace,
       isLocal ? parent : null,
       asText(name),
       kind ? Math.max(1, KINDS.indexOf(kind)) : 1,
       asText(options.scope ?? 'tailrace'),
-      options.startUs ?? this.#sink.nowUs(),
+      options.startUs ?? sink.nowUs(trace.segmentUs),
     );
     if (options.attributes) span.setAttributes(options.attributes);
+    this.#sink.sampling?.start(span);
     return span;
   }
 
@@ -89,12 +92,12 @@ export class Tracer {
 }
 
 /** The trace of a remote parent, or a new one. */
-function traceUnder(parent: TraceContext | null): TraceIdentity {
+function traceUnder(parent: TraceContext | null, segmentUs: number): TraceIdentity {
   if (parent && isTraceId(parent.traceId) && isSpanId(parent.spanId)) {
     const { traceId, spanId, flags, traceState = '' } = parent;
     const [id0, id1] = hexToWords(spanId);
-    return { words: hexToWords(traceId), flags: flags & 0xff, traceState, id0: id0!, id1: id1! };
+    return { words: hexToWords(traceId), flags: flags & 0xff, traceState, segmentUs, id0: id0!, id1: id1! };
   }
   const words = [0, 1, 2, 3].map(randomWord);
-  return { words, flags: FLAG_SAMPLED | FLAG_RANDOM, traceState: '', id0: 0, id1: 0 };
+  return { words, flags: FLAG_SAMPLED | FLAG_RANDOM, traceState: '', segmentUs, id0: 0, id1: 0 };
 }

@@ -6,6 +6,7 @@ import { traceBindings } from './bindings.ts';
 import { methodName, serverAttributes } from './http-attributes.ts';
 import { type EdgeOptions, type ResolvedOptions, resolveOptions } from './options.ts';
 import { patchGlobalFetch } from './outgoing.ts';
+import { ask, isPaused, isToBeAsked } from './remote.ts';
 import { RequestTrace } from './request-trace.ts';
 import { KIND_SERVER, type RecordingSpan } from './span.ts';
 
@@ -27,7 +28,9 @@ export function instrument<Env = unknown, QueueMessage = unknown, CfHostMetadata
   const resolve = resolver(options);
   const traced: typeof fetch = (request, env, ctx) => {
     const handle = () => fetch.call(handler, request, env, ctx);
-    const begun = tryBegin(request as Request, env, resolve(env));
+    const resolved = resolve(env);
+    if (resolved && isToBeAsked()) ctx.waitUntil(activeSpan.exit(() => ask(resolved)));
+    const begun = tryBegin(request as Request, env, resolved);
     return begun ? activeSpan.run(begun, () => answer(begun, request.method, ctx, handle)) : handle();
   };
   return new Proxy(handler, {
@@ -43,7 +46,7 @@ type Begun = { readonly trace: RequestTrace; readonly span: RecordingSpan };
 
 /** null where the request is not traced. A fault of tracing must not become one of the Worker. */
 function tryBegin(request: Request, env: unknown, options: ResolvedOptions | null): Begun | null {
-  if (!options) return null;
+  if (!options || isPaused()) return null;
   try {
     traceBindings(env);
     const trace = new RequestTrace(options, new URL(request.url).origin, parentOf(request));

@@ -24,6 +24,8 @@ export interface EdgeOptions {
    * The origin of the request being answered and all service bindings carry it always.
    */
   propagateTo?: readonly (string | RegExp)[] | undefined;
+  /** The share of the traces that begin here that is recorded, 0 to 1; others go by who began them. All by default. */
+  sampleRate?: number | undefined;
   /** More resource attributes, for example `deployment.environment.name`. */
   resource?: Readonly<Record<string, SpanDataValue>> | undefined;
 }
@@ -36,6 +38,7 @@ export interface ResolvedOptions {
   readonly exporter: Exporter | null;
   readonly key: string;
   readonly propagateTo: readonly (string | RegExp)[];
+  readonly sampleRate: number;
 }
 
 /** A service binding needs a URL, but only its path matters. */
@@ -44,12 +47,13 @@ const BINDING_ENDPOINT = 'https://tailrace';
 /** Checks `options`. Throws a `TypeError` that says which one is wrong and what would be right. */
 export function resolveOptions(options: EdgeOptions): ResolvedOptions {
   if (typeof options !== 'object' || options === null) throw new TypeError('options must be an object');
-  const { serviceName, serviceVersion, endpoint, exporter, key, propagateTo, resource } = options;
+  const { serviceName, serviceVersion, endpoint, exporter, key, propagateTo, sampleRate = 1, resource } = options;
   if (typeof serviceName !== 'string' || serviceName === '') throw new TypeError('serviceName must be a text');
   if (exporter === undefined && endpoint === undefined) throw new TypeError('endpoint or exporter must be given');
   if (propagateTo !== undefined && !Array.isArray(propagateTo)) {
     throw new TypeError('propagateTo must be a list of origins and patterns');
   }
+  if (!(sampleRate >= 0 && sampleRate <= 1)) throw new TypeError('sampleRate must be from 0 to 1');
   const url = URL.parse(endpoint ?? BINDING_ENDPOINT);
   if (!url || !/^https?:$/.test(url.protocol))
     throw new TypeError(`endpoint must be an http(s) URL, not '${endpoint}'`);
@@ -67,5 +71,6 @@ export function resolveOptions(options: EdgeOptions): ResolvedOptions {
     exporter: exporter ?? null,
     key: key ?? '',
     propagateTo: propagateTo ?? [],
+    sampleRate,
   };
 }

@@ -1,13 +1,15 @@
 /** The spans of one request: starts them, keeps them, and hands them over for export once the response is on its way. */
 
-import { parseHex } from '../../model/ids.ts';
+import { formatHex, parseHex } from '../../model/ids.ts';
 import type { SpanData } from '../../model/span-data.ts';
 import { FLAG_RANDOM, FLAG_SAMPLED, type TraceContext } from '../propagation/w3c.ts';
+import { formatThreshold, thresholdOf } from '../sampling/threshold.ts';
 import { activeSpan } from './active-span.ts';
 import { nowUs, randomId, wait } from './clock.ts';
 import { exportSpans } from './exporter.ts';
 import { countLoss } from './losses.ts';
 import type { ResolvedOptions } from './options.ts';
+import { sampleRateNow } from './remote.ts';
 import { RecordingSpan } from './span.ts';
 
 /** Beyond this a request's spans are counted as lost; a loop must not eat the isolate's memory. */
@@ -20,6 +22,9 @@ export class RequestTrace {
   readonly #traceId: Uint8Array;
   readonly #flags: number;
   readonly #traceState: string;
+  /** Spans are sent whether the head sampled them or not. */
+  readonly #isCertain: boolean;
+  readonly #isDropped: boolean;
   readonly #remoteParent: Uint8Array | null;
   readonly #open = new Set<RecordingSpan>();
   #ended: SpanData[] = [];
@@ -27,14 +32,20 @@ export class RequestTrace {
   #ctx: ExecutionContext | null = null;
   #exporting = false;
 
-  /** `parent` is the caller's span; null starts a new, sampled trace. */
+  /** `parent` is the caller's span; null starts a new trace, which is recorded by chance. */
   constructor(options: ResolvedOptions, origin: string, parent: TraceContext | null) {
     this.options = options;
     this.origin = origin;
     this.#traceId = parent ? parseHex(parent.traceId)! : randomId(16);
     this.#remoteParent = parent ? parseHex(parent.spanId) : null;
-    this.#flags = parent ? parent.flags : FLAG_SAMPLED | FLAG_RANDOM;
-    this.#traceState = parent?.traceState ?? '';
+    const rate = parent ? 1 : sampleRateNow(options.sampleRate);
+    const threshold = thresholdOf(rate);
+    this.#isCertain = rate === 1;
+    // The last 56 bits.
+    this.#isDropped = formatHex(this.#traceId).slice(18) < threshold;
+    this.#flags = parent ? parent.flags : this.#isDropped ? FLAG_RANDOM : FLAG_SAMPLED | FLAG_RANDOM;
+    const sampled = this.#isCertain || this.#isDropped ? '' : `ot=th:${formatThreshold(threshold)}`;
+    this.#traceState = parent?.traceState ?? sampled;
   }
 
   /** Starts a span under `parent`; null means the caller's span. Past the cap the span is not recorded: null. */
@@ -76,6 +87,7 @@ export class RequestTrace {
   }
 
   #export(): void {
+    if (this.#isDropped) this.#ended.length = 0;
     if (!this.#ctx || this.#exporting || this.#ended.length === 0) return;
     this.#exporting = true;
     try {
@@ -90,7 +102,7 @@ export class RequestTrace {
   async #exportAll(): Promise<void> {
     // Encoding must not hold the response back.
     await wait(0);
-    while (this.#ended.length > 0) await exportSpans(this.options, this.#ended.splice(0));
+    while (this.#ended.length > 0) await exportSpans(this.options, this.#ended.splice(0), this.#isCertain);
     this.#exporting = false;
   }
 }

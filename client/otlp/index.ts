@@ -19,6 +19,7 @@ export function init(options: OtlpOptions): Tailrace {
   const headers = { ...(key ? { authorization: `Bearer ${key}` } : {}), ...options?.headers };
   const file: RecorderFile = {
     loadRecorder: () => import('./recorder.ts'),
+    loadSteering: () => import('../sampling/entry.ts'),
     worker:
       workerUrl ??
       // As in `packaged-recorder.ts`.

@@ -4,6 +4,9 @@
  */
 
 import { expose, transfer, wrap } from 'comlink';
+import { type Hear, listening } from '../sampling/listening.ts';
+import type { Sampling } from '../sampling/sampler.ts';
+import { createSteering, type SteeringOptions } from '../sampling/steering.ts';
 import type { BatchConfig } from './batch-head.ts';
 import { createDrain, type Drain, type Send } from './drain.ts';
 import { createExporter, type Fetch, sendOnce } from './exporter.ts';
@@ -11,7 +14,7 @@ import type { RecorderMode } from './mode.ts';
 import { OfflineStore, type SavedBatch } from './offline.ts';
 import type { Outcome } from './outcome.ts';
 import { createProducerHost, MAX_PAGE_RING_BYTES } from './producer-host.ts';
-import type { RecorderWorker } from './protocol.ts';
+import type { HeardMessage, RecorderWorker } from './protocol.ts';
 import type { OpenRecordable } from './recordable.ts';
 import { createWorkerFrom } from './worker-url.ts';
 
@@ -26,6 +29,10 @@ export interface RecorderHost {
   readonly beforeRecord?: ((span: OpenRecordable) => boolean) | undefined;
   /** In place of `navigator.sendBeacon`. */
   readonly beacon?: ((url: string, bytes: Uint8Array<ArrayBuffer>) => boolean) | undefined;
+  readonly loadSteering: SteeringOptions['load'];
+  /** What decides about spans where the edge says nothing. */
+  readonly sampling: Sampling | null;
+  readonly setSampling: (sampling: Sampling | null) => void;
 }
 
 export interface Recorder {
@@ -46,16 +53,32 @@ const IDLE_MS = 500;
 
 /** Starts the best mode the page allows. Never rejects. */
 export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
-  const { buffer, config, fetch } = host;
+  const { buffer, config } = host;
   const { url } = config;
+  const steering = createSteering({
+    url: url.replace('/v1/batch?', '/v1/config?'),
+    fetch: host.fetch,
+    load: host.loadSteering,
+    local: host.sampling,
+    apply: host.setSampling,
+  });
+  const fetch = listening(host.fetch, steering.hear);
   const shared = typeof SharedArrayBuffer !== 'undefined' && buffer instanceof SharedArrayBuffer ? buffer : null;
   const [worker, offline] = await Promise.all([startWorker(host, shared), OfflineStore.open()]);
+  worker?.onHeard(steering.hear);
   const exporter = createExporter({ fetch, url });
   const send: Send = worker ? (bytes) => worker.remote.send(transfer(bytes, [bytes.buffer])) : exporter.send;
   const drain: Drain =
     worker && shared
       ? { run: () => worker.remote.drain(), stop() {} }
-      : createDrain({ buffer, config, send, offline, maxRingBytes: MAX_PAGE_RING_BYTES, idle });
+      : createDrain({
+          buffer,
+          config,
+          send,
+          offline,
+          maxRingBytes: MAX_PAGE_RING_BYTES,
+          idle: () => steering.calm().then(idle),
+        });
   const controller = new AbortController();
   const onOnline = async () => {
     await (worker?.remote ?? exporter).reopen();
@@ -79,6 +102,7 @@ export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
     close() {
       controller.abort();
       drain.stop();
+      steering.close();
       worker?.terminate();
       offline?.close();
     },
@@ -101,7 +125,11 @@ async function startWorker(host: RecorderHost, buffer: SharedArrayBuffer | null)
     const remote = wrap<RecorderWorker>(worker);
     await Promise.race([remote.start({ batch: host.config, buffer }), failed(worker)]);
     const terminate = worker.terminate.bind(worker);
-    return { remote, terminate };
+    const onHeard = (hear: Hear) =>
+      worker!.addEventListener('message', ({ data }: MessageEvent<Partial<HeardMessage>>) => {
+        if (data.directives !== undefined) hear(data.directives, data.offsetMs!);
+      });
+    return { remote, terminate, onHeard };
   } catch {
     worker?.terminate();
     return null;

@@ -3,7 +3,7 @@
 import { GOODBYE, HAS_UNSAMPLED, LOSS_COUNT, LOSS_END, LOSS_REASON, MAGIC, VERSION } from '../../model/batch/format.ts';
 import type { ByteWriter } from '../../model/bytes.ts';
 import { CLIENT_DROP_REASONS } from '../../model/reasons.ts';
-import { createClock } from '../api/clock.ts';
+import { wallMs } from '../api/clock.ts';
 import type { Losses } from './counters.ts';
 
 /** What is the same in all batches of a page. Travels to the worker once. */
@@ -17,22 +17,22 @@ export interface BatchConfig {
 }
 
 export function batchTimeUs(): number {
-  return Math.round(createClock().nowUs());
+  return wallMs() * 1000;
 }
 
-/** Writes a batch's head. `goodbye`: the page is going away. */
+/** Writes a batch's head. `leavesOut`: unsampled spans may be missing; otherwise they travel with their flag. `goodbye`: the page is going away. */
 export function writeHead(
   out: ByteWriter,
   sentUs: number,
   strings: Uint8Array,
   config: BatchConfig,
   losses: Losses,
+  leavesOut: boolean,
   goodbye: boolean | undefined,
 ): void {
   for (const byte of MAGIC) out.u8(byte);
   out.u8(VERSION);
-  // Nothing is left out for sampling in the page: unsampled spans travel with their flag.
-  out.u8(HAS_UNSAMPLED | (goodbye ? GOODBYE : 0));
+  out.u8((leavesOut ? 0 : HAS_UNSAMPLED) | (goodbye ? GOODBYE : 0));
   out.varint(sentUs);
   out.varint(strings.length);
   out.raw(strings);

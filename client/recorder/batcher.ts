@@ -11,6 +11,7 @@ import {
 import { createByteWriter } from '../../model/bytes.ts';
 import { type BatchConfig, batchTimeUs, writeHead } from './batch-head.ts';
 import type { Losses } from './counters.ts';
+import { countersOf } from './memory.ts';
 import type { PendingRecord } from './pending.ts';
 import { RECORD_BODY, RECORD_PARENT, RECORD_SPAN, RECORD_TRACE, RECORD_WORDS } from './record.ts';
 import { createRing } from './ring.ts';
@@ -44,7 +45,7 @@ export function encodeBatch({
   const { words, bytes } = createRing(buffer);
   const out = createByteWriter();
   const sentUs = batchTimeUs();
-  writeHead(out, sentUs, readStrings(buffer), config, losses, goodbye);
+  writeHead(out, sentUs, readStrings(buffer), config, losses, countersOf(buffer).leavesOut, goodbye);
   const traces = new Map<string, number>();
   /** Numbers of spans by the second word of their id, and the first words by number. */
   const spans = new Map<number, number>();

@@ -2,6 +2,7 @@
 
 import { CLIENT_COUNTS, CLIENT_DROP_REASONS } from '../../model/reasons.ts';
 import type { Stats } from '../api/tailrace.ts';
+import type { Sampling } from '../sampling/sampler.ts';
 
 /** What the edge is told. */
 const TOLD = [...CLIENT_DROP_REASONS, ...CLIENT_COUNTS] as const;
@@ -13,6 +14,8 @@ const REPORTED = NAMES.length;
 
 /** As many are set aside for them. */
 export const COUNTER_WORDS = 48;
+/** The last word is 1 once a sampler may leave spans out: what it samples has to be weighed from then on. */
+const LEAVES_OUT = COUNTER_WORDS - 1;
 
 /** How many spans were lost for each of `CLIENT_DROP_REASONS`, then what `CLIENT_COUNTS` count. */
 export type Losses = readonly number[];
@@ -44,5 +47,15 @@ export class Counters {
     losses.forEach((count, i) => {
       Atomics.add(this.words, REPORTED + i, count);
     });
+  }
+
+  /** To be called before `sampling` decides anything. It is for good, because earlier spans may still be on their way. */
+  noteSampling(sampling: Sampling | null): void {
+    if (sampling && !sampling.keepsUnsampled) Atomics.store(this.words, LEAVES_OUT, 1);
+  }
+
+  /** Spans may be missing in this page's batches because they were not sampled. */
+  get leavesOut(): boolean {
+    return Atomics.load(this.words, LEAVES_OUT) === 1;
   }
 }

@@ -3,7 +3,7 @@
  * what will be sent again; where that lasts and the ring fills, batches are stored, and sent when the edge is back.
  */
 
-import { createClock } from '../api/clock.ts';
+import { monotonicMs } from '../api/clock.ts';
 import type { BatchConfig } from './batch-head.ts';
 import { encodeBatch } from './batcher.ts';
 import { createClaim, DRAIN } from './claim.ts';
@@ -63,15 +63,13 @@ export function createDrain({ buffer, config, send, offline, maxRingBytes, idle 
   const header = headerOf(buffer);
   const claim = createClaim(buffer, DRAIN);
   const counters = countersOf(buffer);
-  const clock = createClock();
-  const nowMs = () => clock.nowUs() / 1000;
   const pace = createPace(maxRingBytes);
   /** When there is something to be tried again by itself, in how many milliseconds. */
   let againMs: number | null = null;
   /** What the counter said when nothing was left of what is stored. At first there may be something of an earlier visit. */
   let savedBefore = -1;
   /** When the ring was empty, or the edge was there, for the last time. */
-  let safeMs = nowMs();
+  let safeMs = monotonicMs();
   let running: Promise<void> | null = null;
   let next: Promise<void> | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -81,8 +79,8 @@ export function createDrain({ buffer, config, send, offline, maxRingBytes, idle 
     const sent = await send(bytes, isWanted);
     const { outcome, attempts, waitMs } = sent;
     const isAway = outcome === 'unavailable';
-    if (!isAway) safeMs = nowMs();
-    pace.note(sent, nowMs());
+    if (!isAway) safeMs = monotonicMs();
+    pace.note(sent, monotonicMs());
     counters.add('sent', attempts > 0 ? spanCount : 0);
     counters.add('retried', Math.max(0, attempts - 1) * spanCount);
     Atomics.store(header, WORD_AWAY, Number(isAway));
@@ -91,7 +89,7 @@ export function createDrain({ buffer, config, send, offline, maxRingBytes, idle 
   }
 
   function isUrgent(): boolean {
-    return ring.usedBytes > ring.bytes.length / STORE_SHARE || nowMs() - safeMs >= STORE_MS;
+    return ring.usedBytes > ring.bytes.length / STORE_SHARE || monotonicMs() - safeMs >= STORE_MS;
   }
 
   /** Sends records, or stores them. null when neither was possible, or the role was lost: then they stay in the ring. */
@@ -113,12 +111,12 @@ export function createDrain({ buffer, config, send, offline, maxRingBytes, idle 
   async function moveNext(): Promise<boolean> {
     const pending = readPending(ring, claim, claim.position, pace.ringBytes);
     if (!pending) {
-      safeMs = nowMs();
+      safeMs = monotonicMs();
       return false;
     }
     const { records, end } = pending;
     const losses = counters.unreported();
-    const chosen = pace.isHigh(nowMs()) ? records.filter(isSentFirst) : records;
+    const chosen = pace.isHigh(monotonicMs()) ? records.filter(isSentFirst) : records;
     const moved = chosen.length > 0 ? await move(chosen, losses) : NOTHING_MOVED;
     // Without the role these spans are the page's, and it counts them.
     if (!moved || !claim.release(end)) return false;
@@ -147,13 +145,13 @@ export function createDrain({ buffer, config, send, offline, maxRingBytes, idle 
     againMs = null;
     clearTimeout(timer);
     do {
-      const pauseMs = pace.pauseMs(nowMs());
+      const pauseMs = pace.pauseMs(monotonicMs());
       if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
       await idle();
     } while (claim.check() && (await moveNext()));
     await sendStored();
     if (againMs === null || isStopped) return;
-    const storeMs = offline && ring.usedBytes > 0 ? Math.max(0, safeMs + STORE_MS - nowMs()) + CLOCK_MS : againMs;
+    const storeMs = offline && ring.usedBytes > 0 ? Math.max(0, safeMs + STORE_MS - monotonicMs()) + CLOCK_MS : againMs;
     timer = setTimeout(run, Math.min(againMs, storeMs));
   }
 

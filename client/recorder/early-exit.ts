@@ -43,7 +43,7 @@ export function sendEarly(
   const losses = counters.unreported();
   // Other scripts may have part of the budget: a smaller piece may fit.
   for (let room = EXIT_BUDGET_BYTES; room >= MIN_PIECE_BYTES; room /= 2) {
-    const { bytes, spanCount } = encodeEarly(changed, config, losses, goodbye, room);
+    const { bytes, spanCount } = encodeEarly(changed, config, losses, counters.leavesOut, goodbye, room);
     if (spanCount === 0 || !beacon(config.url, bytes)) continue;
     sent = spanCount;
     counters.add('sent', sent);
@@ -76,6 +76,7 @@ export function encodeEarly(
   spans: readonly Recordable[],
   config: BatchConfig,
   losses: Losses,
+  leavesOut: boolean,
   goodbye: boolean,
   maxBytes: number,
 ): EncodedBatch {
@@ -127,7 +128,7 @@ export function encodeEarly(
   }
   out.varint(TRACE_END);
   body.truncate(0);
-  writeHead(body, sentUs, table.written(), config, losses, goodbye);
+  writeHead(body, sentUs, table.written(), config, losses, leavesOut, goodbye);
   body.raw(out.written());
   return { bytes: body.written(), spanCount };
 }

@@ -1,6 +1,6 @@
 /** Sends batches, one after the other, and again when that may help. */
 
-import { createClock } from '../api/clock.ts';
+import { monotonicMs } from '../api/clock.ts';
 import { randomWord } from '../api/ids.ts';
 import { createGate, type Gate } from './gate.ts';
 import { CONTENT_TYPE, type Outcome, type Sent } from './outcome.ts';
@@ -68,13 +68,11 @@ export interface ExporterOptions {
   readonly wait?: (ms: number) => Promise<unknown>;
 }
 
-const { nowUs } = createClock();
-
 export function createExporter({
   fetch,
   url,
   gate = createGate(() => (randomWord() >>> 0) / 2 ** 32),
-  nowMs = () => nowUs() / 1000,
+  nowMs = monotonicMs,
   wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 }: ExporterOptions): Exporter {
   async function send(bytes: BufferSource, isWanted = () => true): Promise<Sent> {

@@ -11,8 +11,8 @@ const MAX_LIFETIME_US = 4 * 3_600_000_000;
 /** On a span that was ended here: which of the two it was. */
 const ENDED_BY = 'tailrace.ended_by';
 
-/** Looks at the spans that are open now. */
-export type OpenWatch = (spans: SpanList, nowUs: number) => void;
+/** Looks at the spans that are open now; `nowUs` is the clock's. */
+export type OpenWatch = (spans: SpanList, nowUs: (segmentUs: number) => number) => void;
 
 /** `warn` is told of each span that is ended. */
 export function createOpenWatch(warn: (text: string) => void): OpenWatch {
@@ -25,13 +25,14 @@ export function createOpenWatch(warn: (text: string) => void): OpenWatch {
     });
     const parents = new Set<object | null>(open.map(({ parent }) => parent));
     for (const span of open) {
-      if (span.changed || parents.has(span)) busyUs.set(span, nowUs);
+      const now = nowUs(span.trace.segmentUs);
+      if (span.changed || parents.has(span)) busyUs.set(span, now);
       const lastUs = busyUs.get(span) ?? span.startUs;
-      const isOld = nowUs - span.startUs > MAX_LIFETIME_US;
-      if (!isOld && nowUs - lastUs <= MAX_IDLE_US) continue;
-      const [reason, forUs] = isOld ? ['lifetime', nowUs - span.startUs] : ['idle', nowUs - lastUs];
+      const isOld = now - span.startUs > MAX_LIFETIME_US;
+      if (!isOld && now - lastUs <= MAX_IDLE_US) continue;
+      const [reason, forUs] = isOld ? ['lifetime', now - span.startUs] : ['idle', now - lastUs];
       span.setAttribute(ENDED_BY, reason as string);
-      span.end(isOld ? nowUs : lastUs);
+      span.end(isOld ? now : lastUs);
       warn(`the span "${span.name}" was not ended: ${reason} of ${Math.round(forUs / 60_000_000)} min`);
     }
   };

@@ -4,7 +4,10 @@
  * later (ADR 60).
  */
 
+import type { ClientDropReason } from '../../model/reasons.ts';
+import type { Clock } from '../api/clock.ts';
 import type { Stats } from '../api/tailrace.ts';
+import type { Sampling } from '../sampling/sampler.ts';
 import { Counters } from './counters.ts';
 import { sendEarly } from './early-exit.ts';
 import type { RecorderMode } from './mode.ts';
@@ -18,7 +21,9 @@ const NORMAL_SHARE = 0.7;
 
 export interface ProducerOptions {
   /** The page's clock. */
-  readonly nowUs: () => number;
+  readonly clock: Pick<Clock, 'segmentUs' | 'nowUs'>;
+  /** What decides about spans until another is set. */
+  readonly sampling?: Sampling | null;
   readonly host: EarlyHost;
   readonly tuning?: Tuning | undefined;
   /** Loads what makes the recorder, with what has been counted before; null when that is not possible now. */
@@ -42,9 +47,17 @@ export interface Producer extends SpanSink {
   discard(): void;
   /** Starts the recorder if it is not there, and records what has ended; null when its file cannot be loaded now. */
   attach(): Promise<PageRecorder | null>;
+  /** Has another one decide about the spans that start from now on. */
+  setSampling(sampling: Sampling | null): void;
 }
 
-export function createProducer({ host, nowUs, loadRecorder, tuning = BALANCED }: ProducerOptions): Producer {
+export function createProducer({
+  host,
+  clock,
+  loadRecorder,
+  sampling = null,
+  tuning = BALANCED,
+}: ProducerOptions): Producer {
   let counters = new Counters();
   const spans = new SpanList();
   /** What is held by those that have ended and are not encoded. */
@@ -91,9 +104,9 @@ export function createProducer({ host, nowUs, loadRecorder, tuning = BALANCED }:
     });
   }
 
-  /** Gives up a span that has ended: there is no recorder to take it. */
-  function drop(span: OpenRecordable): void {
-    counters.add('ring_full');
+  /** Gives up a span that has ended. */
+  function drop(span: OpenRecordable, reason: ClientDropReason): void {
+    counters.add(reason);
     span.changed = false;
     droppedBytes += span.heldBytes;
     if (droppedBytes < tuning.flushBytes) return;
@@ -137,11 +150,16 @@ export function createProducer({ host, nowUs, loadRecorder, tuning = BALANCED }:
   function watchAge(): void {
     ageTimer ??= setTimeout(async () => {
       ageTimer = undefined;
-      (await attach())?.watchOpen(spans, nowUs());
+      (await attach())?.watchOpen(spans, clock.nowUs);
       encode(true);
       if (isPending()) scheduleFlush(0);
       if (!spans.isEmpty || isPending()) watchAge();
     }, tuning.ageMs);
+  }
+
+  function setSampling(next: Sampling | null): void {
+    sampling = next;
+    counters.noteSampling(next);
   }
 
   function discard(): void {
@@ -150,12 +168,18 @@ export function createProducer({ host, nowUs, loadRecorder, tuning = BALANCED }:
     clearTimeout(ageTimer);
   }
 
+  setSampling(sampling);
   return {
     stats() {
       countRecorded();
       return counters.all();
     },
-    nowUs,
+    segmentUs: clock.segmentUs,
+    nowUs: clock.nowUs,
+    get sampling() {
+      return sampling;
+    },
+    setSampling,
     flush,
     attach,
     ready: async () => (await attach())?.ready(),
@@ -172,11 +196,15 @@ export function createProducer({ host, nowUs, loadRecorder, tuning = BALANCED }:
       if (isStopped) return;
       recorded++;
       const bytes = heldBytes + span.heldBytes;
-      if (!recorder && bytes > tuning.ringBytes * (span.statusCode === 2 ? 1 : NORMAL_SHARE)) return drop(span);
+      if (!recorder && bytes > tuning.ringBytes * (span.statusCode === 2 ? 1 : NORMAL_SHARE))
+        return drop(span, 'ring_full');
       heldBytes = bytes;
       if (bytes >= tuning.ringBytes) encode();
       if (heldBytes >= tuning.flushBytes) scheduleFlush(0);
       else if (!span.parent) scheduleFlush(tuning.rootEndedMs);
+    },
+    onDrop(span) {
+      if (!isStopped) drop(span, 'not_sampled');
     },
     onIgnored: () => counters.add('ignored'),
     hide: (leaving) => void hide(leaving),

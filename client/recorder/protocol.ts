@@ -12,6 +12,14 @@ export interface WorkerConfig {
   readonly buffer: SharedArrayBuffer | null;
 }
 
+/** The worker tells, unasked and beside Comlink, what an answer of the edge said. */
+export interface HeardMessage {
+  /** The header `tailrace-directives`. */
+  readonly directives: string;
+  /** The edge's clock less the page's. */
+  readonly offsetMs: number;
+}
+
 export interface RecorderWorker {
   /** To be called first. An answer proves that the worker runs. */
   start(config: WorkerConfig): Promise<void>;

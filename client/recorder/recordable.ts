@@ -1,6 +1,7 @@
 /** A span in the form records are written from. */
 
 import type { FlatSpanBody } from '../../model/batch/span-body.ts';
+import type { Sampling } from '../sampling/sampler.ts';
 
 /** What all spans of a trace in this page have in common. */
 export interface TraceIdentity {
@@ -9,6 +10,8 @@ export interface TraceIdentity {
   /** W3C trace flags. */
   readonly flags: number;
   readonly traceState: string;
+  /** Of the clock, see `Clock`. */
+  readonly segmentUs: number;
   /** The remote parent of those that have no parent in this page, as two big-endian words; 0 and 0 for none. */
   readonly id0: number;
   readonly id1: number;
@@ -42,11 +45,17 @@ export interface OpenRecordable extends Recordable {
 
 /** What a span reports to. Nothing here throws or waits. */
 export interface SpanSink {
-  /** Microseconds since the Unix epoch. */
-  nowUs(): number;
+  /** The segment of a trace that begins now. */
+  segmentUs(): number;
+  /** Microseconds since the Unix epoch, in a segment. */
+  nowUs(segmentUs: number): number;
+  /** Decides about every span that starts; null where all are sampled. */
+  readonly sampling: Sampling | null;
   onStart(span: OpenRecordable): void;
   /** To be called once for each span that started. */
   onEnd(span: OpenRecordable): void;
+  /** A span is not sampled; it may not have been given to `onStart`. Nothing more comes of it. */
+  onDrop(span: OpenRecordable): void;
   /** Resolves when there is room for ordinary spans. */
   ready(): Promise<void>;
   /** A span was changed after its end, which is ignored. */

@@ -1,6 +1,6 @@
 /** Lets one tab of the origin do something at a time: by a Web Lock, or a lease in IndexedDB where there are none. */
 
-import { createClock } from '../api/clock.ts';
+import { wallMs } from '../api/clock.ts';
 import type { OfflineDatabase } from './offline.ts';
 
 const LOCK = 'tailrace-offline';
@@ -20,15 +20,14 @@ export async function runAlone(
     await navigator.locks.request(LOCK, { ifAvailable: true }, (lock) => (lock ? work(async () => true) : undefined));
     return;
   }
-  const nowMs = () => createClock().nowUs() / 1000;
   let heldMs: number | null = null;
   /** One transaction: nobody comes between reading and writing. */
   const take = async () => {
     const transaction = database.transaction('lease', 'readwrite');
     const untilMs = (await transaction.store.get(HOLDER)) ?? 0;
-    const isFree = heldMs === null ? untilMs <= nowMs() : untilMs === heldMs;
+    const isFree = heldMs === null ? untilMs <= wallMs() : untilMs === heldMs;
     if (isFree) {
-      heldMs = nowMs() + LEASE_MS;
+      heldMs = wallMs() + LEASE_MS;
       await transaction.store.put(heldMs, HOLDER);
     }
     await transaction.done;

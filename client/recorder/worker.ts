@@ -1,13 +1,14 @@
 /** The recorder worker: drains shared memory, or sends the batches the page gives it. Everything it sends is deflated. */
 
 import { expose } from 'comlink';
+import { listening } from '../sampling/listening.ts';
 import type { BatchConfig } from './batch-head.ts';
 import { deflateBatch } from './deflate.ts';
 import { createDrain, type Drain, type Send } from './drain.ts';
 import { createExporter, type Exporter, type Fetch } from './exporter.ts';
 import { OfflineStore } from './offline.ts';
 import { createProducerHost } from './producer-host.ts';
-import type { RecorderWorker, WorkerConfig } from './protocol.ts';
+import type { HeardMessage, RecorderWorker, WorkerConfig } from './protocol.ts';
 
 /** Ring bytes in one batch: some 1,000 spans. */
 const MAX_RING_BYTES = 256 * 1024;
@@ -31,7 +32,10 @@ export function startWorker(transportFor: (config: BatchConfig) => WorkerTranspo
     async start({ batch, buffer }: WorkerConfig) {
       config = batch;
       transport = transportFor(batch);
-      exporter = createExporter({ fetch: transport.fetch, url: batch.url });
+      const fetch = listening(transport.fetch, (directives, offsetMs) =>
+        postMessage({ directives, offsetMs } satisfies HeardMessage),
+      );
+      exporter = createExporter({ fetch, url: batch.url });
       if (!buffer) return;
       offline = await OfflineStore.open();
       drain = createDrain({

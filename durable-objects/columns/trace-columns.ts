@@ -25,6 +25,8 @@ export const LATE = 128;
 export const MERGED = 256;
 /** It was erased while it was in the sealed block, and leaves memory with that. */
 export const ERASED = 512;
+/** It would have come whether its head sampled it or not. */
+export const CERTAIN = 1024;
 
 /** What one trace takes in memory: columns, hash table at its fullest, decision. */
 export const TRACE_ROW_BYTES = 144;

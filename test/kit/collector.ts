@@ -82,7 +82,7 @@ export async function startCollector(): Promise<Collector> {
   }
 
   async function serve(path: string, response: ServerResponse): Promise<void> {
-    const name = /^\/sdk\/(tailrace|recorder|producer)\.js$/.exec(path)?.[1];
+    const name = /^\/sdk\/(tailrace|recorder|producer|steering)\.js$/.exec(path)?.[1];
     if (!name) {
       response.writeHead(404).end();
       return;

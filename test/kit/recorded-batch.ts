@@ -70,7 +70,8 @@ export function toRecordable(span: SpanData): OpenRecordable {
     return { id0, id1 };
   };
   const { flags, traceState } = span;
-  const trace = { words: words(span.traceId), flags, traceState, ...idOf(span.parentSpanId ?? new Uint8Array(8)) };
+  const parent = idOf(span.parentSpanId ?? new Uint8Array(8));
+  const trace = { words: words(span.traceId), flags, traceState, segmentUs: 0, ...parent };
   const flatten = <T extends { readonly attributes: SpanDataAttributes }>(one: T) => ({
     ...one,
     attributes: flat(one.attributes),

@@ -18,7 +18,7 @@ import { cutName } from '../../model/names.ts';
 import { type ResourceSpansSchema, TracesDataSchema } from '../../model/otlp/gen/trace_pb.js';
 import { scanTraces } from '../../model/otlp/scan.ts';
 import { groupByTrace } from '../../model/otlp/slice.ts';
-import { readFrame } from '../../model/slice-frame.ts';
+import { readFrame, SLICE_HAS_UNSAMPLED } from '../../model/slice-frame.ts';
 import { tracesData } from './otlp/arbitrary.ts';
 
 const decoder = new TextDecoder();
@@ -201,6 +201,19 @@ describe('AppendFrameWriter', () => {
       longs.flatMap((service) => longs.map((name) => [cutName(service), cutName(name)])),
     );
     expect(headsOf(slices)).toEqual(heads);
+  });
+
+  it('has every span stand for itself where the sender sent what it did not sample too', () => {
+    const bytes = encode([{ scopeSpans: [{ spans: [{ ...good, traceState: 'ot=th:c;rv:00000100000002' }] }] }]);
+    const table = scanTraces(bytes);
+    for (const flags of [0, SLICE_HAS_UNSAMPLED]) {
+      const writer = new AppendFrameWriter();
+      writer.addSlice(table, table.goodRows(), 0, 1, flags);
+      const { heads, slices } = splitAppendFrame(writer.finish());
+      const { slices: read, randoms } = readHeads(heads);
+      expect([read[0]![0]!.weight, randoms]).toEqual([flags === 0 ? 4 : 1, [[1, 2]]]);
+      expect(headsOf(slices)).toEqual(heads);
+    }
   });
 
   it('says what share of traces the sender kept, and the randomness that one span of a slice has', () => {

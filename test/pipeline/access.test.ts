@@ -164,7 +164,7 @@ describe('npm run key', () => {
 });
 
 it('serves the SDK so that isolated pages of other origins may load it', async () => {
-  for (const file of ['tailrace.js', 'recorder.js']) {
+  for (const file of ['tailrace.js', 'recorder.js', 'steering.js']) {
     const { status, headers } = await fetch(`${edge.url}/sdk/${file}`);
     expect([status, headers.get('cross-origin-resource-policy'), headers.get('access-control-allow-origin')]).toEqual([
       200,

@@ -84,7 +84,7 @@ describe('the tarball', () => {
     expect(files).toEqual(
       expect.arrayContaining([
         ...['package.json', 'LICENSE', 'README.md'],
-        ...['dist/sdk/index.js', 'dist/sdk/index.d.ts', 'dist/sdk/recorder.js'],
+        ...['dist/sdk/index.js', 'dist/sdk/index.d.ts', 'dist/sdk/recorder.js', 'dist/sdk/steering.js'],
         ...['edge', 'context', 'await', 'vite', 'otel', 'otlp', 'consent'].flatMap((name) => [
           `dist/sdk/${name}.js`,
           `dist/sdk/${name}.d.ts`,

@@ -15,7 +15,7 @@ it.each(['/', '/trace/0123456789abcdef0123456789abcdef'])('serves the page at %s
   expect(response.headers.get('x-content-type-options')).toBe('nosniff');
 });
 
-it.each(['/sdk/tailrace.js', '/sdk/recorder.js'])(
+it.each(['/sdk/tailrace.js', '/sdk/recorder.js', '/sdk/steering.js'])(
   'serves %s to pages of any origin, isolated ones too',
   async (path) => {
     const response = await fetch(`${edge.url}${path}`);

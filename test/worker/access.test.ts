@@ -21,6 +21,7 @@ const ROUTES: Readonly<Record<string, Door>> = {
   'POST /v1/batch': 'ingest',
   'POST /v1/spans': 'ingest',
   'POST /api/v2/spans': 'ingest',
+  'GET /v1/config': 'ingest',
   'POST /v1/hello': 'service',
   'POST /v1/goodbye': 'service',
   'POST /login': 'login',

@@ -9,7 +9,7 @@ import { decodeBatch, parseBatchHeader } from '../../model/batch/decode.ts';
 import { MAX_BATCH_BYTES } from '../../model/batch/format.ts';
 import { encodeTracesData } from '../../model/otlp/encode.ts';
 import type { ClientCount, ClientDropReason } from '../../model/reasons.ts';
-import { SLICE_GOODBYE } from '../../model/slice-frame.ts';
+import { SLICE_GOODBYE, SLICE_HAS_UNSAMPLED } from '../../model/slice-frame.ts';
 import { countDropped, countOfPages } from '../counters.ts';
 import { IngestError } from '../errors.ts';
 import { inflateBatch, readBody } from './body.ts';
@@ -17,6 +17,9 @@ import { describePage } from './enrich.ts';
 import type { InFlight } from './in-flight.ts';
 import { Rejections } from './rejections.ts';
 import { takeTraces } from './take.ts';
+import { TraceSizes } from './trace-sizes.ts';
+
+const sizes = new TraceSizes();
 
 /** Answers `{rejected, message?}`: how many spans were not taken, and why the first of them was not. */
 export async function ingestBatch(
@@ -25,11 +28,12 @@ export async function ingestBatch(
   inFlight: InFlight,
 ): Promise<Response> {
   const batch = readBatch(await readBody(c.req.raw, inFlight, MAX_BATCH_BYTES));
-  const resource = describePage(batch.resource, c.req.raw, batch.sentUs, config.ingest);
+  const resource = describePage(batch.resource, c.req.raw, batch.sentUs, c.req.query('offset'), config.ingest);
   const rejections = new Rejections();
-  const flags = batch.goodbye ? SLICE_GOODBYE : 0;
+  const flags = (batch.goodbye ? SLICE_GOODBYE : 0) | (batch.hasUnsampled ? SLICE_HAS_UNSAMPLED : 0);
   const arrival = { protocol: 'batch', sender: c.var.caller, what: 'a Tailrace batch', flags } as const;
   await takeTraces(c.env, config, encodeTracesData(resource, batch.spans), arrival, rejections);
+  c.set('stopped', sizes.add(batch.spans, config.sdk.maxTraceSpans));
   // Counted once the batch is in: one that is refused comes again with the same numbers.
   for (const [reason, spans] of Object.entries(batch.dropped)) countDropped(reason as ClientDropReason, spans);
   for (const [what, spans] of Object.entries(batch.counts)) countOfPages(what as ClientCount, spans);

@@ -3,7 +3,7 @@
 import type { IngestConfig } from '../../durable-objects/config/ingest.ts';
 import type { SpanDataAttributes, SpanDataValue } from '../../model/span-data.ts';
 
-/** OpenTelemetry's names where it has one. `tailrace.clock_offset_ms` is the edge's clock less the page's, the way here included. */
+/** OpenTelemetry's names where it has one. `tailrace.clock_offset_ms` is the edge's clock less the page's. */
 const COLO = 'tailrace.edge.colo';
 const COUNTRY = 'geo.country.iso_code';
 const ASN = 'tailrace.client.asn';
@@ -11,11 +11,15 @@ const PROTOCOL = 'tailrace.client.http_protocol';
 const CLOCK_OFFSET = 'tailrace.clock_offset_ms';
 const OWN_KEYS: ReadonlySet<string> = new Set([COLO, COUNTRY, ASN, PROTOCOL, CLOCK_OFFSET]);
 
-/** The resource of a page's spans. Everybody has a page's key: what only the edge can know, the page cannot say. */
+/**
+ * The resource of a page's spans, with what it has found of its clock (`offset` of its request). Everybody has a page's key: what only
+ * the edge can know, the page cannot say.
+ */
 export function describePage(
   resource: SpanDataAttributes,
   request: Request,
   sentUs: number,
+  toldMs: string | undefined,
   { describePages }: IngestConfig,
 ): SpanDataAttributes {
   const own: (readonly [string, SpanDataValue])[] = [];
@@ -30,7 +34,9 @@ export function describePage(
     for (const [key, value] of known) {
       if ((typeof value === 'string' && value !== '') || typeof value === 'number') own.push([key, value]);
     }
-    own.push([CLOCK_OFFSET, Math.round(Date.now() - sentUs / 1000)]);
+    // A page that has had an answer knows better: the way there and back is not in it.
+    const isTold = toldMs !== undefined && /^-?\d{1,13}$/.test(toldMs);
+    own.push([CLOCK_OFFSET, isTold ? Number(toldMs) : Math.round(Date.now() - sentUs / 1000)]);
   }
   return [...resource.filter(([key]) => !OWN_KEYS.has(key)), ...own];
 }

@@ -6,6 +6,7 @@ import type { Env } from '../../durable-objects/env.ts';
 import { encodeJsonTraces } from '../../model/otlp/json.ts';
 import { ProtoWriter } from '../../model/otlp/proto-writer.ts';
 import { WORKER_DROP_REASONS } from '../../model/reasons.ts';
+import { SLICE_HAS_UNSAMPLED } from '../../model/slice-frame.ts';
 import { countDropped } from '../counters.ts';
 import { type HttpError, IngestError } from '../errors.ts';
 import { mediaType, readDecompressedBody } from './body.ts';
@@ -42,7 +43,8 @@ export async function ingestOtlp(
       protocol: isJson ? 'otlp_json' : 'otlp_protobuf',
       sender: c.var.caller,
       what: isJson ? 'OTLP/JSON' : 'an OTLP trace request',
-      flags: 0,
+      // Our SDK in a Worker says so of each request.
+      flags: c.req.header('tailrace-unsampled') === 'sent' ? SLICE_HAS_UNSAMPLED : 0,
     },
     rejections,
   );

@@ -8,7 +8,8 @@ const MAX_AGE_SECONDS = 86_400;
 const ALLOWED_HEADERS =
   'authorization, content-encoding, content-type, connect-protocol-version, connect-timeout-ms, grpc-timeout, x-grpc-web, x-user-agent';
 /** What SDKs read. */
-const EXPOSED_HEADERS = 'retry-after, tailrace-pressure, grpc-status, grpc-message, grpc-status-details-bin';
+const EXPOSED_HEADERS =
+  'retry-after, tailrace-pressure, tailrace-directives, grpc-status, grpc-message, grpc-status-details-bin';
 
 /**
  * Lets the origin read the answer. `*`, which no credentials go with, where the key is not bound to origins or not known; false

@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { activeSpan, isQuiet, leftPending, QUIET, runIn, setEventSpan } from '../../../client/api/context.ts';
+import { SILENCE } from '../../../client/api/silence.ts';
 import type { Span } from '../../../client/api/span.ts';
 import { Tracer } from '../../../client/api/tracer.ts';
 
 let tracer: Tracer;
 let click: Span;
 beforeEach(() => {
-  tracer = new Tracer({ nowUs: () => 1, onStart() {}, onEnd() {}, onIgnored() {}, ready: async () => {} });
+  tracer = new Tracer(SILENCE);
   click = tracer.startSpan('click');
 });
 afterEach(() => setEventSpan(null));

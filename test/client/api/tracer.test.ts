@@ -13,9 +13,12 @@ beforeEach(() => {
   ended = [];
   ignored = 0;
   tracer = new Tracer({
+    segmentUs: () => 0,
     nowUs: () => nowUs,
+    sampling: null,
     onStart() {},
     ready: async () => {},
+    onDrop() {},
     onEnd: (span: OpenRecordable) => ended.push(span as Span),
     onIgnored: () => ignored++,
   });

@@ -12,6 +12,7 @@ import {
 import { suppressTracing, W3CTraceContextPropagator } from '@opentelemetry/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { activeSpan } from '../../../client/api/context.ts';
+import { SILENCE } from '../../../client/api/silence.ts';
 import type { Span } from '../../../client/api/span.ts';
 import { Tracer } from '../../../client/api/tracer.ts';
 import { carryContext } from '../../../client/context/index.ts';
@@ -24,11 +25,9 @@ let undo: () => void;
 beforeEach(() => {
   ended = [];
   tracer = new Tracer({
+    ...SILENCE,
     nowUs: () => 1_000_000,
-    onStart() {},
     onEnd: (span) => ended.push(span as Span),
-    onIgnored() {},
-    ready: async () => {},
   });
   undo = register({ tracer });
 });

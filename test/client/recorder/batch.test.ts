@@ -29,7 +29,7 @@ describe('what is recorded and sent', () => {
       fc.property(arbitraryBatch, fc.nat(4000), (batch, room) => {
         const encode = (spans: readonly SpanData[], maxBytes: number) => {
           const config = { url: '', resource: encodeResource(batch.resource) };
-          return encodeEarly(spans.map(toRecordable), config, lossesOf(batch), batch.goodbye, maxBytes);
+          return encodeEarly(spans.map(toRecordable), config, lossesOf(batch), false, batch.goodbye, maxBytes);
         };
         const all = encode(batch.spans, 2 ** 31);
         const { sentUs, ...decoded } = decodeBatch(all.bytes);

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { SILENCE } from '../../../client/api/silence.ts';
 import { Tracer } from '../../../client/api/tracer.ts';
 import { createOpenWatch } from '../../../client/recorder/open-watch.ts';
 import { SpanList } from '../../../client/recorder/span-list.ts';
@@ -11,11 +12,9 @@ function startPage() {
   const warnings: string[] = [];
   let nowUs = 0;
   const tracer = new Tracer({
+    ...SILENCE,
     nowUs: () => nowUs,
     onStart: (span) => spans.add(span),
-    onEnd: () => {},
-    ready: async () => {},
-    onIgnored: () => {},
   });
   const watchOpen = createOpenWatch((text) => warnings.push(text));
   return {
@@ -25,7 +24,7 @@ function startPage() {
       for (let i = 0; i < minutes; i++) {
         nowUs += MINUTE_US;
         eachMinute();
-        watchOpen(spans, nowUs);
+        watchOpen(spans, () => nowUs);
         spans.sweep((span) => {
           span.changed = false;
           return span.endUs === null;

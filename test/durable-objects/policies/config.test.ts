@@ -30,6 +30,7 @@ describe('parseConfig', () => {
       log: { bytes: 2_048 * MIB },
       storing: { blockMs: 30_000 },
       capacity: {},
+      sdk: { routes: [], paused: false, maxTraceSpans: 20_000 },
       retention: {
         hotDays: 7,
         warmDays: 90,
