@@ -59,7 +59,7 @@ export class Tracer {
       options.startUs ?? sink.nowUs(trace.segmentUs),
     );
     if (options.attributes) span.setAttributes(options.attributes);
-    this.#sink.sampling?.start(span);
+    sink.sampling?.start(span);
     return span;
   }
 
