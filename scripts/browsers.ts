@@ -39,25 +39,41 @@ export async function findChromium(): Promise<string | undefined> {
 const isDebian = () =>
   existsSync('/etc/os-release') && /^ID(_LIKE)?=.*debian/m.test(readFileSync('/etc/os-release', 'utf8'));
 
+/** Absolute paths of the programs of other engines; none where they are not installed. */
+export const findFirefox = (): string | undefined => findProgram('FIREFOX', ['firefox-esr', 'firefox']);
+export const findWebkitDriver = (): string | undefined => findProgram('WEBKIT_WEBDRIVER', ['WebKitWebDriver']);
+export const findXvfb = (): string | undefined => findProgram('XVFB', ['Xvfb']);
+
+/** What is installed beside Chromium, by its Debian package. Where it is not there, its tests are skipped. */
+const OTHERS = { 'firefox-esr': findFirefox, 'webkit2gtk-driver': findWebkitDriver, xvfb: findXvfb };
+
 /**
- * Makes sure that Chromium is there: installs it as root on Debian.
- * @returns what is missing and how to get it; nothing when all is there.
+ * Makes sure that Chromium is there, and Firefox and WebKitGTK where that can be: installs them as root on Debian.
+ * @returns what is missing and how to get it; nothing when Chromium is there.
  */
 export async function ensureBrowsers(): Promise<string | undefined> {
-  if ((await findChromium()) !== undefined) return undefined;
+  const hasChromium = (await findChromium()) !== undefined;
   const byHand =
     'install it (Debian: apt-get install chromium), or name its program in the environment variable CHROMIUM';
   const named = process.env.CHROMIUM;
-  if (named) return `The environment variable CHROMIUM names ${named}, which is not the absolute path of a program.`;
-  if (process.getuid?.() !== 0 || !isDebian()) return `Chromium was not found: ${byHand}.`;
-  console.log('Installing Chromium from Debian packages (the first time takes a minute) ...');
-  const install = ['install', '-y', '-qq', '--no-install-recommends', 'chromium'];
-  process.env.DEBIAN_FRONTEND = 'noninteractive';
-  let result = await run('apt-get', install);
-  if (result.code !== 0) {
-    await run('apt-get', ['update', '-qq']);
-    result = await run('apt-get', install);
+  if (!hasChromium && named) {
+    return `The environment variable CHROMIUM names ${named}, which is not the absolute path of a program.`;
   }
-  if (result.code === 0 && (await findChromium()) !== undefined) return undefined;
-  return `${result.output}\nChromium could not be installed: ${byHand}.`;
+  const others = Object.entries(OTHERS).flatMap(([name, find]) => (find() === undefined ? [name] : []));
+  const missing = hasChromium ? others : ['chromium', ...others];
+  const mayInstall = process.getuid?.() === 0 && isDebian();
+  const output = missing.length > 0 && mayInstall ? await install(missing) : '';
+  if ((await findChromium()) !== undefined) return undefined;
+  return mayInstall ? `${output}\nChromium could not be installed: ${byHand}.` : `Chromium was not found: ${byHand}.`;
+}
+
+/** Installs Debian packages; what apt-get said of it. */
+async function install(packages: readonly string[]): Promise<string> {
+  console.log(`Installing ${packages.join(', ')} from Debian packages (the first time takes a minute) ...`);
+  const command = ['install', '-y', '-qq', '--no-install-recommends', ...packages];
+  process.env.DEBIAN_FRONTEND = 'noninteractive';
+  const first = await run('apt-get', command);
+  if (first.code === 0) return first.output;
+  await run('apt-get', ['update', '-qq']);
+  return (await run('apt-get', command)).output;
 }

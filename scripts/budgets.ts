@@ -14,7 +14,7 @@ export interface Budget {
 /** What pages download and what Cloudflare starts: `npm run check` fails when one is exceeded. */
 export const BUDGETS: readonly Budget[] = [
   { name: 'SDK on the page', files: ['dist/site/sdk/tailrace.js'], maxGzipBytes: 12 * 1024 },
-  { name: 'recorder worker', files: ['dist/site/sdk/recorder.js'], maxGzipBytes: 13_120 },
+  { name: 'recorder', files: ['dist/site/sdk/recorder.js'], maxGzipBytes: 13_120 },
   { name: 'a worker of the page', files: ['dist/site/sdk/producer.js'], maxGzipBytes: 10_304 },
   { name: 'steering', files: ['dist/site/sdk/steering.js'], maxGzipBytes: 3 * 1024 },
   { name: 'edge Worker', files: ['dist/worker/index.js'], maxGzipBytes: 1_000_000 },
@@ -23,6 +23,9 @@ export const BUDGETS: readonly Budget[] = [
 
 /** What a page downloads in any case: `init`, tracer, batches, exit. */
 export const PAGE_CORE_BYTES: number = 6_400;
+
+/** What of `recorder.js` runs in a worker; the rest is the page's half. */
+export const WORKER_BYTES: number = 9 * 1024;
 
 /** A part of the page's SDK that can be switched off. */
 export interface PageFeature {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build, type Plugin, type Rolldown } from 'vite';
 import { browserBuild, recorderBeside } from '../vite.sdk.config.ts';
-import { compare, type Measured, PAGE_CORE_BYTES, PAGE_FEATURES, type PageFeature } from './budgets.ts';
+import { compare, type Measured, PAGE_CORE_BYTES, PAGE_FEATURES, type PageFeature, WORKER_BYTES } from './budgets.ts';
 import { ROOT } from './run.ts';
 
 /** Puts functions that do nothing in the place of a feature's. */
@@ -22,19 +22,27 @@ function without(features: readonly PageFeature[]): Plugin {
 }
 
 /** `init` as a bundler takes it, without these, gzipped. */
-async function builtWithout(features: readonly PageFeature[]): Promise<number> {
-  const entry = { entry: { index: 'client/init.ts' }, formats: ['es' as const] };
-  const config = browserBuild('dist', entry, [recorderBeside, without(features)]);
+function builtWithout(features: readonly PageFeature[]): Promise<number> {
+  return built('client/init.ts', [recorderBeside, without(features)]);
+}
+
+async function built(index: string, plugins: Plugin[]): Promise<number> {
+  const config = browserBuild('dist', { entry: { index }, formats: ['es'] }, plugins);
   const output = (await build({ ...config, build: { ...config.build, write: false } })) as Rolldown.RolldownOutput[];
   return gzipSync(output[0]!.output[0].code, { level: 9 }).length;
 }
 
-/** The core alone, and what each feature adds to it. */
+/** The core alone, and what each feature adds to it; of the recorder's file what a worker runs. */
 export async function measurePageParts(): Promise<Measured[]> {
   const core = await builtWithout(PAGE_FEATURES);
   const parts = PAGE_FEATURES.map(async (feature) => {
     const alone = await builtWithout(PAGE_FEATURES.filter((other) => other !== feature));
     return compare(`page: ${feature.name}`, alone - core, feature.maxGzipBytes);
   });
-  return [compare('page: core', core, PAGE_CORE_BYTES), ...(await Promise.all(parts))];
+  const worker = await built('client/recorder/worker.ts', []);
+  return [
+    compare('page: core', core, PAGE_CORE_BYTES),
+    ...(await Promise.all(parts)),
+    compare('recorder: what a worker runs', worker, WORKER_BYTES),
+  ];
 }

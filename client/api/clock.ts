@@ -8,8 +8,6 @@ export interface Clock {
   segmentUs(): number;
   /** Microseconds since the Unix epoch, in a segment. */
   nowUs(segmentUs: number): number;
-  /** The wall time of a `performance` timestamp in milliseconds, in microseconds since the Unix epoch. */
-  fromPerformance(ms: number): number;
 }
 
 /** More than clocks that browsers make coarse differ by themselves. */
@@ -37,6 +35,5 @@ export function createClock(wall: () => number = wallMs, monotonic: () => number
       return originUs;
     },
     nowUs: (segmentUs) => segmentUs + monotonic() * 1000,
-    fromPerformance: (ms) => originUs + ms * 1000,
   };
 }

@@ -52,18 +52,17 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
   const isOn = options !== OFF;
   const endpoint = `${options.endpoint}`.replace(/\/+$/, '');
   const { key = '', instrument = {}, propagateTo = [], redact, tuning, debug = false, sampleRate = 1 } = options;
-  const local = options.sampler ?? (sampleRate < 1 ? headSampling(sampleRate) : null);
+  const sampling = options.sampler ?? (sampleRate < 1 ? headSampling(sampleRate) : null);
   const clock = createClock();
   const original = globalThis.fetch;
   const config = { url: `${endpoint}/v1/batch?key=${encodeURIComponent(key)}`, resource: encodeResource(options) };
   const batches: PageHost = {
+    ...file,
     config,
     tuning,
     debug,
-    worker: file.worker,
-    loadSteering: file.loadSteering,
-    sampling: local,
-    setSampling: (sampling) => producer.setSampling(sampling),
+    sampling,
+    setSampling: (next) => producer.setSampling(next),
     // Others may have wrapped it before, and trace what they see.
     fetch: (url, init) => runIn(QUIET, () => original.call(globalThis, url, init)),
     beforeRecord: redact && redactWith(redact),
@@ -72,9 +71,7 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
   const load = () => file.loadRecorder().catch(() => null);
   const producer = createProducer({
     clock,
-    sampling: local,
     host,
-    tuning,
     async loadRecorder() {
       const recorder = await load();
       return recorder && ((counts) => recorder.createPageRecorder(host, counts));
@@ -87,7 +84,7 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
     if (instrument.fetch !== false) undo.push(instrumentFetch(tracer, { endpoint, propagateTo }));
     if (instrument.clicks !== false) undo.push(instrumentClicks(tracer));
     if (instrument.documentLoad !== false) {
-      undo.push(instrumentDocumentLoad(async () => (await load())?.recordLoad(tracer, clock)));
+      undo.push(instrumentDocumentLoad(async () => (await load())?.recordLoad(tracer, clock.segmentUs())));
     }
   } else producer.discard();
   return {

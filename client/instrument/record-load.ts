@@ -3,7 +3,6 @@
  * its resources as children. It continues the server's trace where `<meta name="traceparent">` names one.
  */
 
-import type { Clock } from '../api/clock.ts';
 import type { Span } from '../api/span.ts';
 import type { Tracer } from '../api/tracer.ts';
 import { parseTraceparent } from '../propagation/w3c.ts';
@@ -13,15 +12,36 @@ const SCOPE = 'tailrace/document-load';
 /** Resources beyond this many are left out: a trace of a page load should stay readable. */
 const MAX_RESOURCES = 200;
 
-/** To be called after the load event: its end is known only then. */
-export function recordLoad(tracer: Tracer, clock: Clock): void {
+/** To be called after the load event: its end is known only then. `segmentUs` is the clock's. */
+export function recordLoad(tracer: Tracer, segmentUs: number): void {
   const [navigation] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
   if (!navigation) return;
   const parent = document.querySelector<HTMLMetaElement>('meta[name="traceparent"]')?.content;
+  /** The wall time of a `performance` timestamp in milliseconds, in microseconds since the Unix epoch. */
+  const toUs = (ms: number) => segmentUs + ms * 1000;
+  function child(parent: Span, name: string, timing: PerformanceResourceTiming): void {
+    const { fetchStart, responseEnd, initiatorType, responseStatus, encodedBodySize } = timing;
+    tracer
+      .startSpan(name, {
+        parent,
+        kind: 'client',
+        scope: SCOPE,
+        startUs: toUs(fetchStart),
+        attributes: {
+          'url.full': scrubUrl(timing.name),
+          'resource.initiator_type': initiatorType,
+          // 0 where another origin does not let us know.
+          'http.response.status_code': responseStatus || undefined,
+          'http.response.body.size': encodedBodySize || undefined,
+        },
+      })
+      .end(toUs(responseEnd));
+  }
+
   const root = tracer.startSpan('documentLoad', {
     parent: parseTraceparent(parent),
     scope: SCOPE,
-    startUs: clock.fromPerformance(navigation.fetchStart),
+    startUs: toUs(navigation.fetchStart),
     attributes: { 'url.full': scrubUrl(navigation.name), 'navigation.type': navigation.type },
   });
   for (const [name, at] of [
@@ -29,33 +49,13 @@ export function recordLoad(tracer: Tracer, clock: Clock): void {
     ['domInteractive', navigation.domInteractive],
     ['domContentLoaded', navigation.domContentLoadedEventEnd],
   ] as const) {
-    if (at > 0) root.addEvent(name, {}, clock.fromPerformance(at));
+    if (at > 0) root.addEvent(name, {}, toUs(at));
   }
-  child(tracer, clock, root, 'documentFetch', navigation);
+  child(root, 'documentFetch', navigation);
   const resources = performance.getEntriesByType('resource') as PerformanceResourceTiming[];
   for (const resource of resources.slice(0, MAX_RESOURCES)) {
     const hasOwnSpan = resource.initiatorType === 'fetch' || resource.initiatorType === 'beacon';
-    if (!hasOwnSpan && resource.responseEnd <= navigation.loadEventEnd)
-      child(tracer, clock, root, 'resourceFetch', resource);
+    if (!hasOwnSpan && resource.responseEnd <= navigation.loadEventEnd) child(root, 'resourceFetch', resource);
   }
-  root.end(clock.fromPerformance(navigation.loadEventEnd));
-}
-
-function child(tracer: Tracer, clock: Clock, parent: Span, name: string, timing: PerformanceResourceTiming): void {
-  const { fetchStart, responseEnd, initiatorType, responseStatus, encodedBodySize } = timing;
-  tracer
-    .startSpan(name, {
-      parent,
-      kind: 'client',
-      scope: SCOPE,
-      startUs: clock.fromPerformance(fetchStart),
-      attributes: {
-        'url.full': scrubUrl(timing.name),
-        'resource.initiator_type': initiatorType,
-        // 0 where another origin does not let us know.
-        'http.response.status_code': responseStatus || undefined,
-        'http.response.body.size': encodedBodySize || undefined,
-      },
-    })
-    .end(clock.fromPerformance(responseEnd));
+  root.end(toUs(navigation.loadEventEnd));
 }

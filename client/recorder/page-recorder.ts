@@ -39,8 +39,9 @@ export interface PageHost extends Omit<RecorderHost, 'buffer'> {
   readonly debug: boolean;
 }
 
-/** What of it a page needs that is left before there is a recorder. */
-export type EarlyHost = Pick<PageHost, 'config'> & Partial<Pick<PageHost, 'beforeRecord' | 'beacon'>>;
+/** What of it is needed before there is a recorder. */
+export type EarlyHost = Pick<PageHost, 'config'> &
+  Partial<Pick<PageHost, 'beforeRecord' | 'beacon' | 'sampling' | 'tuning'>>;
 
 /** `counts` is what has been counted before. */
 export function createPageRecorder(options: PageHost, counts: Int32Array): PageRecorder {

@@ -14,7 +14,7 @@ import type { RecorderMode } from './mode.ts';
 import type { EarlyHost, PageRecorder } from './page-recorder.ts';
 import type { OpenRecordable, SpanSink } from './recordable.ts';
 import { SpanList } from './span-list.ts';
-import { BALANCED, type Tuning } from './tuning.ts';
+import { BALANCED } from './tuning.ts';
 
 /** The rest is for errors, as long as there is no recorder to take them. */
 const NORMAL_SHARE = 0.7;
@@ -22,10 +22,7 @@ const NORMAL_SHARE = 0.7;
 export interface ProducerOptions {
   /** The page's clock. */
   readonly clock: Pick<Clock, 'segmentUs' | 'nowUs'>;
-  /** What decides about spans until another is set. */
-  readonly sampling?: Sampling | null;
   readonly host: EarlyHost;
-  readonly tuning?: Tuning | undefined;
   /** Loads what makes the recorder, with what has been counted before; null when that is not possible now. */
   readonly loadRecorder: () => Promise<((counts: Int32Array) => PageRecorder) | null>;
 }
@@ -51,13 +48,9 @@ export interface Producer extends SpanSink {
   setSampling(sampling: Sampling | null): void;
 }
 
-export function createProducer({
-  host,
-  clock,
-  loadRecorder,
-  sampling = null,
-  tuning = BALANCED,
-}: ProducerOptions): Producer {
+export function createProducer({ host, clock, loadRecorder }: ProducerOptions): Producer {
+  let { sampling = null } = host;
+  const { tuning = BALANCED } = host;
   let counters = new Counters();
   const spans = new SpanList();
   /** What is held by those that have ended and are not encoded. */

@@ -1,4 +1,4 @@
-import { findProgram } from '../../../scripts/browsers.ts';
+import { findFirefox } from '../../../scripts/browsers.ts';
 import { type Engine, killDescendants, type Launch } from './engine.ts';
 import { loadPackage } from './load-package.ts';
 
@@ -17,7 +17,7 @@ interface Puppeteer {
 }
 
 export async function firefoxEngine(): Promise<Launch> {
-  const executablePath = findProgram('FIREFOX', ['firefox-esr', 'firefox']);
+  const executablePath = findFirefox();
   if (executablePath === undefined) return { missing: 'Firefox was not found' };
   const puppeteer = await loadPackage<Puppeteer>('puppeteer-core');
   return puppeteer ? { start: () => start(puppeteer, executablePath) } : { missing: 'puppeteer-core is not installed' };

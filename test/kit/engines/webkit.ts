@@ -4,7 +4,7 @@ import { globSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Readable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
-import { findProgram } from '../../../scripts/browsers.ts';
+import { findWebkitDriver, findXvfb } from '../../../scripts/browsers.ts';
 import { type Engine, killDescendants, type Launch } from './engine.ts';
 import { loadPackage } from './load-package.ts';
 
@@ -29,9 +29,9 @@ interface Driver {
 const MINI_BROWSERS = '/usr/lib{,/*-linux-gnu,/*-linux-gnu*,exec}/webkit2gtk-4.*/MiniBrowser';
 
 export async function webkitEngine(): Promise<Launch> {
-  const driver = findProgram('WEBKIT_WEBDRIVER', ['WebKitWebDriver']);
+  const driver = findWebkitDriver();
   const [browser] = globSync(MINI_BROWSERS);
-  const screen = findProgram('XVFB', ['Xvfb']);
+  const screen = findXvfb();
   if (!driver || !browser) return { missing: 'WebKitWebDriver or its MiniBrowser was not found' };
   if (!screen) return { missing: 'Xvfb was not found' };
   const selenium = await loadPackage<Selenium>('selenium-webdriver');
