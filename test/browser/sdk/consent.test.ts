@@ -40,7 +40,7 @@ const seenTraceparent = (page: Page) =>
 const hide = (page: Page) =>
   page.evaluate(() => {
     Object.defineProperty(document, 'hidden', { value: true, configurable: true });
-    document.dispatchEvent(new Event('visibilitychange'));
+    document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
   });
 
 it('waits for consent, and forgets everything when it is withdrawn', async () => {

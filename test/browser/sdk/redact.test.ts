@@ -42,7 +42,7 @@ it('sees every attribute before it leaves the page, open spans included; a span 
     sdk.tracer.startSpan('lost', { parent: root, attributes: { bad: 1 } }).end();
     // It is sent while it is open.
     Object.defineProperty(document, 'hidden', { value: true, configurable: true });
-    document.dispatchEvent(new Event('visibilitychange'));
+    document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
     return root.context.traceId;
   }, collector.url);
   const span: SpanData = await collector.span(({ name }) => name === 'pay');
