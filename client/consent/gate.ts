@@ -3,7 +3,7 @@
 import type { InitOptions } from '../api/options.ts';
 import { SILENCE } from '../api/silence.ts';
 import type { Span } from '../api/span.ts';
-import type { Stats, Tailrace } from '../api/tailrace.ts';
+import type { Tailrace } from '../api/tailrace.ts';
 import { type SpanOptions, Tracer } from '../api/tracer.ts';
 import { Counters } from '../recorder/counters.ts';
 
@@ -49,7 +49,7 @@ export function gate(
     },
     flush: async () => sdk?.flush(),
     shutdown: async (how) => sdk?.shutdown(how),
-    stats: () => sdk?.stats() ?? noStats(),
+    stats: () => sdk?.stats() ?? new Counters().all(),
     attachProducer: async (worker) => sdk?.attachProducer(worker),
   };
 }
@@ -61,6 +61,10 @@ class GatedTracer extends Tracer {
   constructor(sdk: () => Tailrace | null) {
     super(SILENCE);
     this.#sdk = sdk;
+  }
+
+  override async ready(): Promise<void> {
+    await this.#sdk()?.tracer.ready();
   }
 
   override startSpan(name: string, options: SpanOptions = {}): Span {
@@ -75,8 +79,4 @@ class GatedTracer extends Tracer {
     const { parent = this.current() } = options;
     return sdk.tracer.startSpan(name, { ...options, parent: parent && this.#silent.has(parent) ? null : parent });
   }
-}
-
-function noStats(): Stats {
-  return { ...new Counters().all(), recorded: 0 };
 }

@@ -160,7 +160,7 @@ describe('the page', () => {
     const setHidden = (isHidden: boolean) =>
       page.evaluate((isHidden) => {
         Object.defineProperty(document, 'hidden', { value: isHidden, configurable: true });
-        document.dispatchEvent(new Event('visibilitychange'));
+        document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
       }, isHidden);
     const open5 = await page.evaluate(() => {
       const span = sdk.tracer.startSpan('open', { parent: null });
