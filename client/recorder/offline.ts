@@ -50,8 +50,15 @@ export class OfflineStore {
   }
 
   /** null where the page may not store anything. */
-  static async open(): Promise<OfflineStore | null> {
-    const opening = openDB<Schema>(DATABASE, VERSION, {
+  static open(): Promise<OfflineStore | null> {
+    // WebKit's IndexedDB has been known not to answer at all (https://bugs.webkit.org/show_bug.cgi?id=226547).
+    const tooLate = new Promise<null>((resolve) => setTimeout(resolve, OPEN_MS, null));
+    return Promise.race([OfflineStore.#open().catch(() => null), tooLate]);
+  }
+
+  /** Also what is thrown at once, as in a sandboxed frame, is a rejection. */
+  static async #open(): Promise<OfflineStore> {
+    const database = await openDB<Schema>(DATABASE, VERSION, {
       upgrade(database, oldVersion, _, transaction) {
         if (oldVersion < 1) database.createObjectStore(BATCHES, { autoIncrement: true });
         transaction.objectStore(BATCHES).createIndex('entries', ['rank', 'size', 'spanCount']);
@@ -59,15 +66,10 @@ export class OfflineStore {
       },
       // A newer version of the SDK, in another tab, wants to change it.
       blocking: (_, __, event) => (event.target as IDBDatabase).close(),
-    })
-      .then(async (database) => {
-        // Only who has written lately may write quickly: Chromium asks for the quota first, which a page that goes away does not live to see.
-        await database.put('lease', 0, WARM);
-        return new OfflineStore(database);
-      })
-      .catch(() => null);
-    // WebKit's IndexedDB has been known not to answer at all (https://bugs.webkit.org/show_bug.cgi?id=226547).
-    return Promise.race([opening, new Promise<null>((resolve) => setTimeout(resolve, OPEN_MS, null))]);
+    });
+    // Only who has written lately may write quickly: Chromium asks for the quota first, which a page that goes away does not live to see.
+    await database.put('lease', 0, WARM);
+    return new OfflineStore(database);
   }
 
   /** Writes at once, without waiting. Resolves to false when the batch could not be stored. */
