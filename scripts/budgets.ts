@@ -21,7 +21,10 @@ export const BUDGETS: readonly Budget[] = [
   { name: 'UI', files: ['dist/site/assets/*.js', 'dist/site/assets/*.css'] },
 ];
 
-/** What a page downloads in any case: `init`, tracer, batches, exit. */
+/**
+ * What a page downloads in any case: `init`, tracer, sampling, batches, exit. The aim is 5 KiB; 1.2 KB of it encode what is sent by a page
+ * that is left before its recorder is there.
+ */
 export const PAGE_CORE_BYTES: number = 6_400;
 
 /** What of `recorder.js` runs in a worker; the rest is the page's half. */
