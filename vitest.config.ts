@@ -70,6 +70,8 @@ export default defineConfig({
           name: 'e2e',
           environment: 'node',
           include: ['test/{pipeline,browser}/**/*.test.ts'],
+          // Only long runs of it show what it is for: that memory stays level.
+          exclude: process.env.FUZZ_INPUTS ? [] : ['test/pipeline/fuzz.test.ts'],
           globalSetup: ['test/kit/build.ts'],
           fileParallelism: false,
           // By themselves: their timings are about the product, not about what else the machine does.

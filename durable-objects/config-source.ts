@@ -1,6 +1,7 @@
 /** What is in force, for those who may not wait for the Control object: what it last said, asked again every few seconds. */
 
 import type { RoutingTable } from '../model/routing.ts';
+import { within } from '../model/within.ts';
 import { type Config, parseConfig } from './config.ts';
 import type { Env } from './env.ts';
 import type { KeyList } from './keys.ts';
@@ -78,7 +79,10 @@ export class ConfigSource {
     const { outdated } = this;
     try {
       const known = this.withKeys ? (this.keys?.version ?? -1) : null;
-      const { document, table, keys } = await withTimeout(env.CONTROL.getByName('control').current(known));
+      const { document, table, keys } = await within(
+        CONTROL_TIMEOUT_MS,
+        env.CONTROL.getByName('control').current(known),
+      );
       if (keys && keys.version >= (this.keys?.version ?? 0)) this.keys = keys;
       if (outdated === this.outdated) this.answeredMs = nowMs;
       if (!document || document.version <= (this.document?.version ?? 0)) return { document: null, table };
@@ -109,17 +113,5 @@ export class ConfigSource {
     const { shards } = config;
     const table = this.table ?? { version: 0, shards, former: [], highest: shards };
     return { ...config, shards: table.shards, table };
-  }
-}
-
-async function withTimeout<T>(answer: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('Control does not answer')), CONTROL_TIMEOUT_MS);
-  });
-  try {
-    return await Promise.race([answer, timeout]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,7 +1,7 @@
 /**
  * `npm run fuzz [-- NAME ...] [--inputs 1000000] [--seed N] [--server]`: so many inputs of each protocol whose name contains NAME, or of
  * all, to the Worker's handler; with `--server` over HTTP to a server of its own, whose memory is watched, which takes ten times as long.
- * `npm test` does a few of both.
+ * `npm test` does 20,000 of each of the first kind.
  */
 import { parseArgs } from 'node:util';
 import { exitWhenStopped, run } from './run.ts';

@@ -17,21 +17,10 @@ import {
   REQUEST_REJECTION_REASONS,
   WORKER_DROP_REASONS,
 } from '../model/reasons.ts';
+import { within } from '../model/within.ts';
 import { flushCounters, LATENCY_BOUNDS_MS, latencyKey, OUTCOMES, PROTOCOLS } from './counters.ts';
+import { counter, type Family, gauge, renderFamilies, type Sample } from './openmetrics.ts';
 import { allShards } from './routing.ts';
-
-interface Family {
-  readonly name: string;
-  readonly type: 'counter' | 'gauge' | 'histogram';
-  readonly help: string;
-  readonly samples: readonly Sample[];
-}
-
-/**
- * Label set, `{reason="error"}` or empty, and value; of a histogram the name's suffix stands before it. What is not known is
- * left out.
- */
-type Sample = readonly [labels: string, value: number | undefined];
 
 export async function renderMetrics(env: Env, config: CurrentConfig): Promise<string> {
   await flushCounters(env);
@@ -257,22 +246,16 @@ export async function renderMetrics(env: Env, config: CurrentConfig): Promise<st
       sum((shard) => shard.statistics.lostMinutes),
     ),
   ];
-  return `${families.map(renderFamily).join('')}# EOF\n`;
+  return renderFamilies(families);
 }
 
 /** null for a shard that failed or did not answer in time. */
 async function metricsOf(shard: DurableObjectStub<TraceShard>): Promise<ShardMetrics | null> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<null>((resolve) => {
-    timer = setTimeout(resolve, SHARD_TIMEOUT_MS, null);
-  });
   try {
-    return await Promise.race([shard.metrics(), timeout]);
+    return await within(SHARD_TIMEOUT_MS, shard.metrics());
   } catch (error) {
     console.error(`a shard failed to give its metrics: ${(error as Error).message}`);
     return null;
-  } finally {
-    clearTimeout(timer);
   }
 }
 
@@ -346,20 +329,4 @@ function costFamilies(count: (item: CostItem, by: CostCause) => number | undefin
       samples: COST_ITEMS.map((item) => [`{item="${item}"}`, dollars(item)]),
     },
   ];
-}
-
-function counter(name: string, help: string, value: number | undefined): Family {
-  return { name, type: 'counter', help, samples: [['', value]] };
-}
-
-function gauge(name: string, help: string, value: number): Family {
-  return { name, type: 'gauge', help, samples: [['', value]] };
-}
-
-function renderFamily({ name, type, help, samples }: Family): string {
-  const suffix = type === 'counter' ? '_total' : '';
-  const lines = samples
-    .filter(([, value]) => value !== undefined)
-    .map(([labels, value]) => `${name}${suffix}${labels} ${value}\n`);
-  return `# TYPE ${name} ${type}\n# HELP ${name} ${help}\n${lines.join('')}`;
 }

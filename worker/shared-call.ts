@@ -3,10 +3,12 @@
  * its sender has hung up, the call never settles, so nobody waits for it without bound.
  */
 
+import { within } from '../model/within.ts';
 import { unavailable } from './ingest/pressure.ts';
 
 /** Even an object that has to start answers sooner; what takes longer is lost. */
 const LOST_MS = 5_000;
+const lost = () => unavailable('what this depends on does not answer: try again later', 1_000);
 
 export class SharedCall {
   private running: Promise<void> | null = null;
@@ -24,17 +26,9 @@ export class SharedCall {
   async join(call: () => Promise<void>): Promise<void> {
     this.running ??= call();
     const { running } = this;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const lost = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(unavailable('what this depends on does not answer: try again later', 1_000)),
-        LOST_MS,
-      );
-    });
     try {
-      await Promise.race([running, lost]);
+      await within(LOST_MS, running, lost);
     } finally {
-      clearTimeout(timer);
       if (this.running === running) this.running = null;
     }
   }

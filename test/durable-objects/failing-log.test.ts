@@ -18,6 +18,31 @@ const CONFIG = parseConfig('{"probability": 1}');
 const MINUTE_MS = 60_000;
 const store = createD1R2Store(bindings);
 
+/** A shard's stages from log to store, at a clock of the test's, without the object. */
+function stagesOf(sql: SqlStorage, now: () => number, config = CONFIG) {
+  const journal: Journal = new Journal({
+    sql,
+    nowMs: now(),
+    seed: 7,
+    maxBytes: () => 1e9,
+    meter: new CostMeter(now),
+    atomically: (work) => work(),
+    seen: () => false,
+    appended: (live, trace, atMs) => live.deadlines.set(trace, atMs),
+  });
+  const deciding = new Deciding(journal, config, createSampler(config), new Erased(sql, now()));
+  const storing = new Storing({
+    journal,
+    store,
+    shardName: 'stages',
+    sync: async () => {},
+    now,
+    random: () => 0.5,
+    blockMs: () => 0,
+  });
+  return { journal, deciding, storing };
+}
+
 it('gives no trace up because the log cannot be read for a while', () =>
   runInDurableObject(env.TRACE_SHARD.getByName('unreadable-log'), async (_, { storage: { sql } }) => {
     let nowMs = 1_790_000_000_000;
@@ -32,26 +57,7 @@ it('gives no trace up because the log cannot be read for a while', () =>
               return target.exec(query, ...values);
             },
     });
-    const journal: Journal = new Journal({
-      sql: failing,
-      nowMs,
-      seed: 7,
-      maxBytes: () => 1e9,
-      meter: new CostMeter(() => nowMs),
-      atomically: (work) => work(),
-      seen: () => false,
-      appended: (live, trace, atMs) => live.deadlines.set(trace, atMs),
-    });
-    const deciding = new Deciding(journal, CONFIG, createSampler(CONFIG), new Erased(sql, nowMs));
-    const storing = new Storing({
-      journal,
-      store,
-      shardName: 'storing',
-      sync: async () => {},
-      now: () => nowMs,
-      random: () => 0.5,
-      blockMs: () => 0,
-    });
+    const { journal, deciding, storing } = stagesOf(failing, () => nowMs);
     const ids = Array.from({ length: 5 }, (__, i) => traceId(i + 1));
     for (const id of ids) {
       journal.write([encodeAppend(nowMs, splitAppendFrame(frame([{ traceId: id, id: 1 }])).slices)], nowMs);
@@ -74,18 +80,8 @@ it('gives no trace up because the log cannot be read for a while', () =>
 it('decides late what could not be looked at because the log could not be read', () =>
   runInDurableObject(env.TRACE_SHARD.getByName('deciding'), async (_, { storage: { sql } }) => {
     let nowMs = 1_790_000_000_000;
-    const journal: Journal = new Journal({
-      sql,
-      nowMs,
-      seed: 7,
-      maxBytes: () => 1e9,
-      meter: new CostMeter(() => nowMs),
-      atomically: (work) => work(),
-      seen: () => false,
-      appended: (live, trace, atMs) => live.deadlines.set(trace, atMs),
-    });
     const config = parseConfig('{"rules": [{"type": "number_attribute", "key": "test.id", "min": 1}]}');
-    const deciding = new Deciding(journal, config, createSampler(config), new Erased(sql, nowMs));
+    const { journal, deciding } = stagesOf(sql, () => nowMs, config);
     const id = traceId(1);
     journal.write([encodeAppend(nowMs, splitAppendFrame(frame([{ traceId: id, id: 1 }])).slices)], nowMs);
     nowMs += 2 * MINUTE_MS;
@@ -104,26 +100,7 @@ it('decides late what could not be looked at because the log could not be read',
 it('recognizes copies of more stored traces than are recalled in one event', () =>
   runInDurableObject(env.TRACE_SHARD.getByName('recalls'), async (_, { storage: { sql } }) => {
     let nowMs = 1_790_000_000_000;
-    const journal: Journal = new Journal({
-      sql,
-      nowMs,
-      seed: 7,
-      maxBytes: () => 1e9,
-      meter: new CostMeter(() => nowMs),
-      atomically: (work) => work(),
-      seen: () => false,
-      appended: (live, trace, atMs) => live.deadlines.set(trace, atMs),
-    });
-    const deciding = new Deciding(journal, CONFIG, createSampler(CONFIG), new Erased(sql, nowMs));
-    const storing = new Storing({
-      journal,
-      store,
-      shardName: 'recalls',
-      sync: async () => {},
-      now: () => nowMs,
-      random: () => 0.5,
-      blockMs: () => 0,
-    });
+    const { journal, deciding, storing } = stagesOf(sql, () => nowMs);
     const ids = Array.from({ length: 50 }, (__, i) => traceId(100 + i));
     for (let copy = 0; copy < 3; copy++) {
       const spans = ids.map((id) => ({ traceId: id, id: 1 }));

@@ -1,4 +1,4 @@
-/** The short form of `npm run fuzz`, against a server, whose memory can be seen. */
+/** `npm run fuzz -- --server`: over HTTP to a server of its own, whose memory can be seen. */
 import { once } from 'node:events';
 import { expect, it, vi } from 'vitest';
 import { OPEN_VARS, startEdge } from '../kit/edge.ts';
@@ -9,7 +9,7 @@ import { pickSeed } from '../kit/random.ts';
 import { rssOfWorkerd } from '../kit/rss.ts';
 import { metrics } from './fixtures/edge-answers.ts';
 
-const INPUTS = Number(process.env.FUZZ_INPUTS ?? 1_000);
+const INPUTS = Number(process.env.FUZZ_INPUTS);
 const NAMES = (process.env.FUZZ_PROTOCOLS ?? '').split(',');
 /** A line is printed after so many rounds. */
 const PRINT_ROUNDS = 4;
