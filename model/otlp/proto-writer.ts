@@ -178,7 +178,8 @@ export class ProtoWriter {
   private reserve(bytes: number): void {
     if (this.position + bytes <= this.buffer.length) return;
     const grown = new Uint8Array(Math.max(this.buffer.length * 2, this.position + bytes));
-    grown.set(this.buffer.subarray(0, this.position));
+    // All of it: `end` goes back to where a message begins.
+    grown.set(this.buffer);
     this.buffer = grown;
     this.view = new DataView(grown.buffer);
   }
