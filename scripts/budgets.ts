@@ -14,18 +14,18 @@ export interface Budget {
 /** What pages download and what Cloudflare starts: `npm run check` fails when one is exceeded. */
 export const BUDGETS: readonly Budget[] = [
   { name: 'SDK on the page', files: ['dist/site/sdk/tailrace.js'], maxGzipBytes: 12 * 1024 },
-  { name: 'recorder', files: ['dist/site/sdk/recorder.js'], maxGzipBytes: 13_120 },
-  { name: 'a worker of the page', files: ['dist/site/sdk/producer.js'], maxGzipBytes: 10_304 },
+  { name: 'recorder', files: ['dist/site/sdk/recorder.js'], maxGzipBytes: 13_504 },
+  { name: 'a worker of the page', files: ['dist/site/sdk/producer.js'], maxGzipBytes: 10_000 },
   { name: 'steering', files: ['dist/site/sdk/steering.js'], maxGzipBytes: 3 * 1024 },
   { name: 'edge Worker', files: ['dist/worker/index.js'], maxGzipBytes: 1_000_000 },
   { name: 'UI', files: ['dist/site/assets/*.js', 'dist/site/assets/*.css'] },
 ];
 
 /**
- * What a page downloads in any case: `init`, tracer, sampling, batches, exit. The aim is 5 KiB; 1.2 KB of it encode what is sent by a page
+ * What a page downloads in any case: `init`, tracer, sampling, batches, exit. The aim is 5 KiB; 0.8 KB of it encode what is sent by a page
  * that is left before its recorder is there.
  */
-export const PAGE_CORE_BYTES: number = 6_400;
+export const PAGE_CORE_BYTES: number = 5_800;
 
 /** What of `recorder.js` runs in a worker; the rest is the page's half. */
 export const WORKER_BYTES: number = 9 * 1024;

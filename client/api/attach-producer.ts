@@ -2,7 +2,7 @@
 
 import { type Line, takeOffer } from '../recorder/offer.ts';
 import { createProducer } from '../recorder/producer.ts';
-import { createWorkerRecorder } from '../recorder/worker-recorder.ts';
+import { startWorkerRecorder } from '../recorder/worker-recorder.ts';
 import { createClock } from './clock.ts';
 import type { Tailrace } from './tailrace.ts';
 import { Tracer } from './tracer.ts';
@@ -18,8 +18,7 @@ export async function attachProducer(line: Line = globalThis as unknown as Line)
   const offer = await takeOffer(line);
   const producer = createProducer({
     clock: createClock(),
-    host: { config: offer.config },
-    loadRecorder: async () => (counts) => createWorkerRecorder(offer, counts),
+    loadRecorder: async () => (start) => startWorkerRecorder(offer, start),
   });
   return {
     tracer: new Tracer(producer),

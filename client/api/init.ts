@@ -1,10 +1,10 @@
 /** Puts the SDK together: options, memory, tracer, instrumentation, the page's life cycle. */
 
-import { createSpanBodyWriter, type FlatAttributes } from '../../model/batch/span-body.ts';
-import { createByteWriter } from '../../model/bytes.ts';
+import type { FlatAttributes } from '../../model/batch/span-body.ts';
 import { instrumentClicks } from '../instrument/click.ts';
 import { instrumentDocumentLoad } from '../instrument/document-load.ts';
 import { instrumentFetch } from '../instrument/fetch.ts';
+import { sendEarly } from '../recorder/early-exit.ts';
 import type { PageHost } from '../recorder/page-recorder.ts';
 import { createProducer } from '../recorder/producer.ts';
 import { headSampling } from '../sampling/head-sampling.ts';
@@ -15,6 +15,7 @@ import { randomWord, wordsToHex } from './ids.ts';
 import { findOptionsFault, type InitOptions } from './options.ts';
 import { followPage } from './page.ts';
 import { redactWith } from './redact.ts';
+import { SILENCE } from './silence.ts';
 import type { Tailrace } from './tailrace.ts';
 import { Tracer } from './tracer.ts';
 
@@ -55,7 +56,7 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
   const sampling = options.sampler ?? (sampleRate < 1 ? headSampling(sampleRate) : null);
   const clock = createClock();
   const original = globalThis.fetch;
-  const config = { url: `${endpoint}/v1/batch?key=${encodeURIComponent(key)}`, resource: encodeResource(options) };
+  const config = { url: `${endpoint}/v1/batch?key=${encodeURIComponent(key)}`, resource: resourceOf(options) };
   const batches: PageHost = {
     ...file,
     config,
@@ -71,10 +72,12 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
   const load = () => file.loadRecorder().catch(() => null);
   const producer = createProducer({
     clock,
-    host,
+    sampling,
+    tuning,
+    sendEarly: (spans, counters, leaving) => sendEarly(spans, host, counters, leaving),
     async loadRecorder() {
       const recorder = await load();
-      return recorder && ((counts) => recorder.createPageRecorder(host, counts));
+      return recorder && ((start) => recorder.startRecorder(host, start));
     },
   });
   const tracer = new Tracer(producer);
@@ -105,16 +108,15 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
   };
 }
 
-/** The resource's attributes in the form in which every batch carries them. */
-function encodeResource({ serviceName, resource }: InitOptions): Uint8Array {
-  const out = createByteWriter();
-  const attributes = {
-    ...resource,
-    'service.name': serviceName,
-    'service.instance.id': wordsToHex([randomWord(), randomWord()]),
-    'telemetry.sdk.name': 'tailrace',
-    'telemetry.sdk.language': 'webjs',
-  };
-  createSpanBodyWriter(out, () => -1).attributes(Object.entries(attributes).flat() as FlatAttributes);
-  return out.written().slice();
+/** The resource's attributes, as a span would hold them. */
+function resourceOf({ serviceName, resource }: InitOptions): FlatAttributes {
+  return new Tracer(SILENCE).startSpan('', {
+    attributes: {
+      ...resource,
+      'service.name': serviceName,
+      'service.instance.id': wordsToHex([randomWord(), randomWord()]),
+      'telemetry.sdk.name': 'tailrace',
+      'telemetry.sdk.language': 'webjs',
+    },
+  }).attributes;
 }

@@ -5,6 +5,7 @@ import { isSpanId, isTraceId } from '../../model/ids.ts';
 import type { SpanDataValue } from '../../model/span-data.ts';
 import type { TraceContext } from '../propagation/w3c.ts';
 import type { OpenRecordable, SpanSink, TraceIdentity } from '../recorder/recordable.ts';
+import { toTime } from '../recorder/span-traits.ts';
 import type { Sampling } from '../sampling/sampler.ts';
 import { asError, asText } from './anything.ts';
 import { hexToWords, randomWord, wordsToHex } from './ids.ts';
@@ -154,7 +155,11 @@ export class Span implements OpenRecordable {
   addEvent(name: string, attributes?: AttributeInput, atUs = this.#nowUs()): this {
     if (!this.#isOpen()) return this;
     if (this.events.length >= MAX_ITEMS) this.droppedEvents++;
-    else this.events = [...this.events, { name: asText(name), timeUs: atUs, attributes: this.#flatten(attributes) }];
+    else
+      this.events = [
+        ...this.events,
+        { name: asText(name), timeUs: toTime(atUs), attributes: this.#flatten(attributes) },
+      ];
     this.sampling?.ask(this, 'onAddEvent', name);
     return this;
   }

@@ -2,8 +2,9 @@
 
 import { formatHex, parseHex } from '../../model/ids.ts';
 import type { SpanData } from '../../model/span-data.ts';
+import { hexToWords } from '../api/ids.ts';
 import { FLAG_RANDOM, FLAG_SAMPLED, type TraceContext } from '../propagation/w3c.ts';
-import { formatThreshold, thresholdOf } from '../sampling/threshold.ts';
+import { formatThreshold, randomOf, thresholdOf } from '../sampling/threshold.ts';
 import { activeSpan } from './active-span.ts';
 import { nowUs, randomId, wait } from './clock.ts';
 import { exportSpans } from './exporter.ts';
@@ -41,8 +42,7 @@ export class RequestTrace {
     const rate = parent ? 1 : sampleRateNow(options.sampleRate);
     const threshold = thresholdOf(rate);
     this.#isCertain = rate === 1;
-    // The last 56 bits.
-    this.#isDropped = formatHex(this.#traceId).slice(18) < threshold;
+    this.#isDropped = randomOf(hexToWords(formatHex(this.#traceId))) < threshold;
     this.#flags = parent ? parent.flags : this.#isDropped ? FLAG_RANDOM : FLAG_SAMPLED | FLAG_RANDOM;
     const sampled = this.#isCertain || this.#isDropped ? '' : `ot=th:${formatThreshold(threshold)}`;
     this.#traceState = parent?.traceState ?? sampled;

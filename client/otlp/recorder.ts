@@ -6,7 +6,7 @@ import { otlpFetch } from './transport.ts';
 
 export { recordLoad } from '../instrument/record-load.ts';
 export { clearOffline } from '../recorder/offline.ts';
-export { createPageRecorder } from '../recorder/page-recorder.ts';
+export { startRecorder } from '../recorder/page-recorder.ts';
 
 if (typeof document === 'undefined' && (globalThis as { name?: string }).name === WORKER_NAME) {
   startWorker(({ headers = {} }) => ({ fetch: otlpFetch(fetch, headers), pack: async (bytes) => bytes }));

@@ -12,6 +12,8 @@ type Counter = (typeof NAMES)[number];
 /** Then, for each that the edge is told, how much of it the edge knows. */
 const REPORTED = NAMES.length;
 
+const RECORDED = CLIENT_DROP_REASONS.length + CLIENT_COUNTS.indexOf('recorded');
+
 /** As many are set aside for them. */
 export const COUNTER_WORDS = 48;
 /** The last word is 1 once a sampler may leave spans out: what it samples has to be weighed from then on. */
@@ -32,14 +34,19 @@ export class Counters {
     Atomics.add(this.words, NAMES.indexOf(name), count);
   }
 
+  /** A span has ended. Only the page counts these, so this needs no care. */
+  countRecorded(): void {
+    this.words[RECORDED]!++;
+  }
+
   all(): Stats {
-    const counts = NAMES.map((name, i) => [name, Atomics.load(this.words, i)]);
+    const counts = NAMES.map((name, i) => [name, this.words[i]]);
     return Object.fromEntries(counts);
   }
 
   /** What no acknowledged batch has told the edge. */
   unreported(): Losses {
-    return TOLD.map((_, i) => Atomics.load(this.words, i) - Atomics.load(this.words, REPORTED + i));
+    return TOLD.map((_, i) => this.words[i]! - this.words[REPORTED + i]!);
   }
 
   /** To be called when a batch that carried `losses` was acknowledged. */
@@ -51,11 +58,11 @@ export class Counters {
 
   /** To be called before `sampling` decides anything. It is for good, because earlier spans may still be on their way. */
   noteSampling(sampling: Sampling | null): void {
-    if (sampling && !sampling.keepsUnsampled) Atomics.store(this.words, LEAVES_OUT, 1);
+    if (sampling && !sampling.keepsUnsampled) this.words[LEAVES_OUT] = 1;
   }
 
   /** Spans may be missing in this page's batches because they were not sampled. */
   get leavesOut(): boolean {
-    return Atomics.load(this.words, LEAVES_OUT) === 1;
+    return this.words[LEAVES_OUT] === 1;
   }
 }

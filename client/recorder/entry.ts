@@ -5,6 +5,6 @@ import { startWorker } from './worker.ts';
 
 export { recordLoad } from '../instrument/record-load.ts';
 export { clearOffline } from './offline.ts';
-export { createPageRecorder } from './page-recorder.ts';
+export { startRecorder } from './page-recorder.ts';
 
 if (typeof document === 'undefined' && (globalThis as { name?: string }).name === WORKER_NAME) startWorker();

@@ -3,7 +3,10 @@
  * and the exit. Which mode the page allows is found out meanwhile.
  */
 
+import { createSpanBodyWriter, type FlatAttributes } from '../../model/batch/span-body.ts';
+import { createByteWriter } from '../../model/bytes.ts';
 import { type Recorder as Attached, attachRecorder, type RecorderHost } from './attach.ts';
+import type { BatchConfig } from './batch-head.ts';
 import { createClaim, EXIT } from './claim.ts';
 import { createExit, type Exit } from './exit.ts';
 import { createMemory } from './memory.ts';
@@ -11,6 +14,7 @@ import type { RecorderMode } from './mode.ts';
 import { type Line, offerTo } from './offer.ts';
 import { createOpenWatch, type OpenWatch } from './open-watch.ts';
 import { createRingProducer, type RingProducer } from './ring-producer.ts';
+import { type ScheduledRecorder, type Start, schedule } from './schedule.ts';
 import type { Tuning } from './tuning.ts';
 
 export interface PageRecorder extends Omit<RingProducer, 'ready'> {
@@ -33,22 +37,30 @@ export interface PageRecorder extends Omit<RingProducer, 'ready'> {
 }
 
 /** What the page gives. */
-export interface PageHost extends Omit<RecorderHost, 'buffer'> {
+export interface PageHost extends Omit<RecorderHost, 'buffer' | 'config'> {
+  readonly config: PageConfig;
   readonly tuning?: Tuning | undefined;
   /** Says on the console what may be a mistake. */
   readonly debug: boolean;
 }
 
-/** What of it is needed before there is a recorder. */
-export type EarlyHost = Pick<PageHost, 'config'> &
-  Partial<Pick<PageHost, 'beforeRecord' | 'beacon' | 'sampling' | 'tuning'>>;
+/** As batches have it, but for the resource. */
+export interface PageConfig extends Omit<BatchConfig, 'resource'> {
+  readonly resource: FlatAttributes;
+}
+
+/** Starts the recorder of a page. */
+export function startRecorder(host: PageHost, start: Start): ScheduledRecorder {
+  return schedule(createPageRecorder(host, start.counts), start);
+}
 
 /** `counts` is what has been counted before. */
-export function createPageRecorder(options: PageHost, counts: Int32Array): PageRecorder {
-  const { config, tuning, debug } = options;
+function createPageRecorder(options: PageHost, counts: Int32Array): PageRecorder {
+  const { tuning, debug } = options;
+  const config = { ...options.config, resource: encodeResource(options.config.resource) };
   const allocate = (isShared: boolean) => createMemory(isShared, tuning?.ringBytes);
   const buffer = allocate(globalThis.crossOriginIsolated && 'SharedArrayBuffer' in globalThis);
-  const host = { ...options, buffer };
+  const host = { ...options, config, buffer };
   const producer = createRingProducer(buffer);
   const { counters } = producer;
   counters.words.set(counts);
@@ -110,4 +122,10 @@ export function createPageRecorder(options: PageHost, counts: Int32Array): PageR
       (await attaching).close();
     },
   };
+}
+
+function encodeResource(attributes: FlatAttributes): Uint8Array {
+  const out = createByteWriter();
+  createSpanBodyWriter(out, () => -1).attributes(attributes);
+  return out.written().slice();
 }

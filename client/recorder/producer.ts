@@ -1,7 +1,7 @@
 /**
- * What the page does with its spans: keeps them, and decides when they have to be sent. They are encoded not when they end
- * but together before they are sent: that is not the page's busiest moment, costs less, and lets what encodes be loaded
- * later (ADR 60).
+ * What the page does with its spans: keeps them, and has the recorder loaded when there is something to send. They are encoded
+ * not when they end but together before they are sent: that is not the page's busiest moment, costs less, and lets what
+ * encodes be loaded later (ADR 60).
  */
 
 import type { ClientDropReason } from '../../model/reasons.ts';
@@ -9,12 +9,11 @@ import type { Clock } from '../api/clock.ts';
 import type { Stats } from '../api/tailrace.ts';
 import type { Sampling } from '../sampling/sampler.ts';
 import { Counters } from './counters.ts';
-import { sendEarly } from './early-exit.ts';
 import type { RecorderMode } from './mode.ts';
-import type { EarlyHost, PageRecorder } from './page-recorder.ts';
 import type { OpenRecordable, SpanSink } from './recordable.ts';
+import type { ScheduledRecorder, Start } from './schedule.ts';
 import { SpanList } from './span-list.ts';
-import { BALANCED } from './tuning.ts';
+import { BALANCED, type Tuning } from './tuning.ts';
 
 /** The rest is for errors, as long as there is no recorder to take them. */
 const NORMAL_SHARE = 0.7;
@@ -22,9 +21,12 @@ const NORMAL_SHARE = 0.7;
 export interface ProducerOptions {
   /** The page's clock. */
   readonly clock: Pick<Clock, 'segmentUs' | 'nowUs'>;
-  readonly host: EarlyHost;
-  /** Loads what makes the recorder, with what has been counted before; null when that is not possible now. */
-  readonly loadRecorder: () => Promise<((counts: Int32Array) => PageRecorder) | null>;
+  readonly sampling?: Sampling | null;
+  readonly tuning?: Tuning | undefined;
+  /** Sends the spans as they are now; `leaving` as in `hide`. Called as long as there is no recorder; pages need it. */
+  readonly sendEarly?: (spans: SpanList, counters: Counters, leaving: boolean) => void;
+  /** Loads what makes the recorder; null when that is not possible now. */
+  readonly loadRecorder: () => Promise<((start: Start) => ScheduledRecorder) | null>;
 }
 
 export interface Producer extends SpanSink {
@@ -43,58 +45,51 @@ export interface Producer extends SpanSink {
   /** Records nothing from now on. */
   discard(): void;
   /** Starts the recorder if it is not there, and records what has ended; null when its file cannot be loaded now. */
-  attach(): Promise<PageRecorder | null>;
+  attach(): Promise<ScheduledRecorder | null>;
   /** Has another one decide about the spans that start from now on. */
   setSampling(sampling: Sampling | null): void;
 }
 
-export function createProducer({ host, clock, loadRecorder }: ProducerOptions): Producer {
-  let { sampling = null } = host;
-  const { tuning = BALANCED } = host;
+export function createProducer(options: ProducerOptions): Producer {
+  let { sampling = null } = options;
+  const { clock, tuning = BALANCED, sendEarly, loadRecorder } = options;
   let counters = new Counters();
   const spans = new SpanList();
-  /** What is held by those that have ended and are not encoded. */
+  /** What is held by those that have ended before there is a recorder. */
   let heldBytes = 0;
   let droppedBytes = 0;
-  /** Spans that have ended since the counters were told. */
-  let recorded = 0;
-  let recorder: PageRecorder | null = null;
-  let flushTimer: ReturnType<typeof setTimeout> | undefined;
-  let flushDelayMs = Number.POSITIVE_INFINITY;
-  let isFlushing = false;
-  let ageTimer: ReturnType<typeof setTimeout> | undefined;
+  let recorder: ScheduledRecorder | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let delayMs = Number.POSITIVE_INFINITY;
   let isStopped = false;
   let isForgotten = false;
 
-  /** There is something that has not been delivered. */
-  const isPending = () => heldBytes > 0 || recorder?.isEmpty === false;
-
-  async function attach(): Promise<PageRecorder | null> {
-    const create = recorder ? null : await loadRecorder();
-    if (create && !recorder && !isForgotten) {
-      recorder = create(counters.words);
+  async function attach(): Promise<ScheduledRecorder | null> {
+    const start = recorder ? null : await loadRecorder();
+    if (start && !recorder && !isForgotten) {
+      recorder = start({ spans, counts: counters.words, tuning, nowUs: clock.nowUs });
       counters = recorder.counters;
     }
-    encode();
     return recorder;
   }
 
-  function countRecorded(): void {
-    counters.add('recorded', recorded);
-    recorded = 0;
+  async function flush(): Promise<void> {
+    if (recorder || !spans.isEmpty) await (await attach())?.flush();
   }
 
-  /** Records the spans that have ended, and with `isAll` also those that are open and have changed. */
-  function encode(isAll = false): void {
-    if (!recorder) return;
-    countRecorded();
-    const { push } = recorder;
-    heldBytes = 0;
-    spans.sweep((span) => {
-      const isOpen = span.endUs === null;
-      if (span.changed && (!isOpen || isAll)) push(span);
-      return isOpen;
-    });
+  /** Until there is a recorder: one timer, at the earliest of what was asked for. */
+  function flushIn(ms: number): void {
+    if (ms >= delayMs) return;
+    clearTimeout(timer);
+    delayMs = ms;
+    timer = setTimeout(async () => {
+      await flush();
+      delayMs = Number.POSITIVE_INFINITY;
+      if (recorder || isStopped) return;
+      // Its file cannot be loaded now, and not sooner for whatever may end meanwhile.
+      flushIn(tuning.ageMs);
+      delayMs = 0;
+    }, ms);
   }
 
   /** Gives up a span that has ended. */
@@ -108,46 +103,14 @@ export function createProducer({ host, clock, loadRecorder }: ProducerOptions): 
     spans.sweep(({ endUs, changed }) => endUs === null || changed);
   }
 
-  async function flush(): Promise<void> {
-    if (isPending()) await (await attach())?.flush();
-  }
-
   async function hide(leaving: boolean): Promise<void> {
-    encode(true);
-    if (recorder) return recorder.flush(leaving);
-    countRecorded();
+    if (recorder) return recorder.hide(leaving);
     try {
-      sendEarly(spans, host, counters, leaving);
+      sendEarly?.(spans, counters, leaving);
       heldBytes = 0;
     } catch {
       counters.add('encode_failed');
     }
-  }
-
-  /** One timer, at the earliest of what was asked for; while a flush is under way it will see to the rest. */
-  function scheduleFlush(delayMs: number): void {
-    if (isStopped || isFlushing || delayMs >= flushDelayMs) return;
-    clearTimeout(flushTimer);
-    flushDelayMs = delayMs;
-    flushTimer = setTimeout(async () => {
-      flushDelayMs = Number.POSITIVE_INFINITY;
-      isFlushing = true;
-      await flush();
-      isFlushing = false;
-      // Without its file there is nobody to send; the age will see to it.
-      if (recorder && heldBytes > 0) scheduleFlush(heldBytes >= tuning.flushBytes ? 0 : tuning.rootEndedMs);
-    }, delayMs);
-  }
-
-  /** Every 5 s, as long as there is something: what is held goes out, and the spans that are open. */
-  function watchAge(): void {
-    ageTimer ??= setTimeout(async () => {
-      ageTimer = undefined;
-      (await attach())?.watchOpen(spans, clock.nowUs);
-      encode(true);
-      if (isPending()) scheduleFlush(0);
-      if (!spans.isEmpty || isPending()) watchAge();
-    }, tuning.ageMs);
   }
 
   function setSampling(next: Sampling | null): void {
@@ -157,16 +120,12 @@ export function createProducer({ host, clock, loadRecorder }: ProducerOptions): 
 
   function discard(): void {
     isStopped = true;
-    clearTimeout(flushTimer);
-    clearTimeout(ageTimer);
+    clearTimeout(timer);
   }
 
   setSampling(sampling);
   return {
-    stats() {
-      countRecorded();
-      return counters.all();
-    },
+    stats: () => counters.all(),
     segmentUs: clock.segmentUs,
     nowUs: clock.nowUs,
     get sampling() {
@@ -183,25 +142,24 @@ export function createProducer({ host, clock, loadRecorder }: ProducerOptions): 
     onStart(span) {
       if (isStopped) return;
       spans.add(span);
-      watchAge();
+      if (recorder) recorder.onStart();
+      else flushIn(tuning.ageMs);
     },
     onEnd(span) {
       if (isStopped) return;
-      recorded++;
+      counters.countRecorded();
+      if (recorder) return recorder.onEnd(span);
       const bytes = heldBytes + span.heldBytes;
-      if (!recorder && bytes > tuning.ringBytes * (span.statusCode === 2 ? 1 : NORMAL_SHARE))
-        return drop(span, 'ring_full');
+      if (bytes > tuning.ringBytes * (span.statusCode === 2 ? 1 : NORMAL_SHARE)) return drop(span, 'ring_full');
       heldBytes = bytes;
-      if (bytes >= tuning.ringBytes) encode();
-      if (heldBytes >= tuning.flushBytes) scheduleFlush(0);
-      else if (!span.parent) scheduleFlush(tuning.rootEndedMs);
+      flushIn(bytes >= tuning.flushBytes ? 0 : span.parent ? tuning.ageMs : tuning.rootEndedMs);
     },
     onDrop(span) {
       if (!isStopped) drop(span, 'not_sampled');
     },
     onIgnored: () => counters.add('ignored'),
     hide: (leaving) => void hide(leaving),
-    show: () => void recorder?.show().then(() => scheduleFlush(0)),
+    show: () => void recorder?.show(),
     async forget() {
       isForgotten = true;
       discard();

@@ -8,9 +8,15 @@ import { createOpenWatch } from './open-watch.ts';
 import type { PageRecorder } from './page-recorder.ts';
 import { MAX_PAGE_RING_BYTES, type ProducerHost } from './producer-host.ts';
 import { createRingProducer } from './ring-producer.ts';
+import { type ScheduledRecorder, type Start, schedule } from './schedule.ts';
+
+/** Starts the recorder of a worker, with what the page has offered it. */
+export function startWorkerRecorder(offer: Offer, start: Start): ScheduledRecorder {
+  return schedule(createWorkerRecorder(offer, start.counts), start);
+}
 
 /** `counts` is what has been counted before. */
-export function createWorkerRecorder({ port, config, buffer: shared }: Offer, counts: Int32Array): PageRecorder {
+function createWorkerRecorder({ port, config, buffer: shared }: Offer, counts: Int32Array): PageRecorder {
   const buffer = shared ?? createMemory(false);
   const producer = createRingProducer(buffer);
   producer.counters.words.set(counts);

@@ -10,16 +10,13 @@ import { formatThreshold, randomOf, thresholdOf } from './threshold.ts';
  */
 export function headSampling(probability: number): Sampling {
   const threshold = thresholdOf(probability);
-  // Of both, the first 24 bits mostly tell, and are compared faster.
-  const high = Number.parseInt(threshold.slice(0, 6), 16);
   const traceState = `ot=th:${formatThreshold(threshold)}`;
   return {
     keepsUnsampled: false,
     start(span) {
       if (span.isRoot) {
         const { trace } = span;
-        const random = trace.words[2]! & 0xffffff;
-        const isSampled = random === high ? randomOf(trace.words) >= threshold : random > high;
+        const isSampled = randomOf(trace.words) >= threshold;
         const flags = isSampled ? trace.flags : trace.flags & ~FLAG_SAMPLED;
         span.trace = { ...trace, flags, traceState: isSampled ? traceState : '' };
       }

@@ -20,7 +20,8 @@ export function withThreshold(traceState: string, threshold: string): string {
   return [...(ot ? [`ot=${ot}`] : []), ...rest].slice(0, MAX_MEMBERS).join(',');
 }
 
-/** The randomness that a tracestate says its trace has, 14 hex digits; null where that is in the trace id. */
-export function readRandom(traceState: string): string | null {
-  return /(?:^|;)rv:([0-9a-f]{14})(?=;|\s*$)/.exec(OT.exec(traceState)?.[2] ?? '')?.[1] ?? null;
+/** The randomness that a tracestate says its trace has, as `randomOf` gives it; null where that is in the trace id. */
+export function readRandom(traceState: string): number | null {
+  const digits = /(?:^|;)rv:([0-9a-f]{12})[0-9a-f]{2}(?=;|\s*$)/.exec(OT.exec(traceState)?.[2] ?? '')?.[1];
+  return digits === undefined ? null : Number.parseInt(digits, 16);
 }

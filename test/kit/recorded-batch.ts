@@ -94,4 +94,7 @@ export function toRecordable(span: SpanData): OpenRecordable {
   };
 }
 
-const flat = (attributes: SpanDataAttributes) => attributes.flat() as FlatAttributes;
+/** Attributes in the form the page's recorder takes. */
+export function flat(attributes: SpanDataAttributes): FlatAttributes {
+  return attributes.flat() as FlatAttributes;
+}

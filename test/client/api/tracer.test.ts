@@ -52,6 +52,13 @@ describe('a span', () => {
     expect([span.droppedAttributes, span.droppedEvents, span.droppedLinks]).toEqual([2, 2, 2]);
   });
 
+  it('has events at times that a batch can carry', () => {
+    const span = tracer.startSpan('work');
+    const times = [1_500_000.4, Number.NaN, Number.POSITIVE_INFINITY, -5, '7' as never];
+    for (const time of times) span.addEvent('e', {}, time);
+    expect(span.events.map(({ timeUs }) => timeUs)).toEqual([1_500_000, 0, 0, 0, 7]);
+  });
+
   it('never ends before it started', () => {
     const span = tracer.startSpan('work');
     span.end(5);

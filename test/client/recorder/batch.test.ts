@@ -2,12 +2,12 @@ import { inflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { deflateBatch } from '../../../client/recorder/deflate.ts';
-import { encodeEarly, FRAME_BYTES } from '../../../client/recorder/early-exit.ts';
+import { encodeEarly, HEAD_BYTES } from '../../../client/recorder/early-batch.ts';
 import { byStart } from '../../../client/recorder/pending.ts';
 import { decodeBatch, parseBatchHeader } from '../../../model/batch/decode.ts';
 import { DEFLATED } from '../../../model/batch/format.ts';
 import type { SpanData } from '../../../model/span-data.ts';
-import { encodeResource, lossesOf, recordBatch, toRecordable } from '../../kit/recorded-batch.ts';
+import { flat, lossesOf, recordBatch, toRecordable } from '../../kit/recorded-batch.ts';
 import { arbitraryBatch, arbitrarySpan } from '../../model/batch/arbitrary-batch.ts';
 
 describe('what is recorded and sent', () => {
@@ -28,8 +28,8 @@ describe('what is recorded and sent', () => {
     fc.assert(
       fc.property(arbitraryBatch, fc.nat(4000), (batch, room) => {
         const encode = (spans: readonly SpanData[], maxBytes: number) => {
-          const config = { url: '', resource: encodeResource(batch.resource) };
-          return encodeEarly(spans.map(toRecordable), config, lossesOf(batch), false, batch.goodbye, maxBytes);
+          const resource = flat(batch.resource);
+          return encodeEarly(spans.map(toRecordable), resource, lossesOf(batch), false, batch.goodbye, maxBytes);
         };
         const all = encode(batch.spans, 2 ** 31);
         const { sentUs, ...decoded } = decodeBatch(all.bytes);
@@ -38,7 +38,7 @@ describe('what is recorded and sent', () => {
         const { bytes, spanCount } = encode(batch.spans, maxBytes);
         expect(decodeBatch(bytes).spans).toEqual(batch.spans.slice(0, spanCount));
         expect(bytes.length).toBeLessThanOrEqual(maxBytes);
-        if (all.bytes.length + FRAME_BYTES <= maxBytes) expect(spanCount).toBe(batch.spans.length);
+        if (all.bytes.length + HEAD_BYTES <= maxBytes) expect(spanCount).toBe(batch.spans.length);
       }),
       { numRuns: 300 },
     );
@@ -82,12 +82,16 @@ describe('what is recorded and sent', () => {
     const spans = times.map((time) => ({ ...span!, startUs: time, endUs: time, events: [] }));
     const { bytes } = recordBatch({ spans });
     expect(decodeBatch(bytes).spans.map(({ startUs, endUs }) => [startUs, endUs])).toEqual(times.map(() => [0, 0]));
+    const early = encodeEarly(spans.map(toRecordable), [], [], false, false, 2 ** 31);
+    expect(decodeBatch(early.bytes).spans).toEqual(decodeBatch(bytes).spans);
   });
 
   it('takes 60 bytes a span or less, so that 1,000 leave in one exit', () => {
     const { bytes } = recordBatch({ resource: RESOURCE, spans: exitSpans(1000) }, { order: byStart });
     expect(bytes.length / 1000).toBeLessThanOrEqual(60);
     expect(bytes.length).toBeLessThanOrEqual(64 * 1024);
+    const early = encodeEarly(exitSpans(1000).map(toRecordable), flat(RESOURCE), [], false, true, 64 * 1024);
+    expect([early.spanCount, early.bytes.length / 1000]).toEqual([1000, expect.toSatisfy((size) => size <= 60)]);
   });
 });
 

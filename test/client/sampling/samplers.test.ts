@@ -87,12 +87,11 @@ describe('probability', () => {
   });
 });
 
-it('samples down to the last of the 56 bits', () => {
+it('samples down to the last of the 48 bits of the threshold that it tells', () => {
   const { start } = headSampling(0.1);
-  // Of 0.1, rounded.
   for (const [words, isSampled] of [
-    [[0, 0, 0x00e66666, 0x66666665], false],
-    [[0, 0, 0x7fe66666, 0x66666666], true],
+    [[0, 0, 0x00e66666, 0x666665ff], false],
+    [[0, 0, 0x7fe66666, 0x66666600], true],
     [[0, 0, 0x00e66667, 0], true],
     [[0, 0, 0x00e66665, -1], false],
   ] as const) {
@@ -104,8 +103,9 @@ it('samples down to the last of the 56 bits', () => {
     const drop = () => {
       found = false;
     };
-    start({ isRoot: true, trace, hand, drop } as unknown as UndecidedSpan);
-    expect(found).toBe(isSampled);
+    const span = { isRoot: true, trace, hand, drop };
+    start(span as unknown as UndecidedSpan);
+    expect([found, span.trace.traceState]).toEqual([isSampled, isSampled ? 'ot=th:e66666666666' : '']);
   }
 });
 
