@@ -180,7 +180,6 @@ describe('the page', () => {
   it.each([
     ['endpoint', { endpoint: 'nowhere' }, 'endpoint must be an http(s) URL'],
     ['serviceName', { serviceName: '' }, 'serviceName must be a text'],
-    ['resource', { resource: { bad: null as never } }, expect.stringContaining('null')],
   ])('is left alone when %s is wrong, and told why once', async (_, init, fault) => {
     const { page, warnings, errors } = await open(init);
     const result = await page.evaluate(() => ({
@@ -193,6 +192,17 @@ describe('the page', () => {
     const told = warnings.map((text) => text.replace('tailrace: ', ''));
     expect(told).toEqual([fault]);
     expect(errors).toEqual([]);
+    await page.close();
+  });
+
+  it('says who it is, but for what has no value', async () => {
+    const resource = { 'service.version': '2', tiers: ['a', 'b'], none: null as never, odd: { a: 1 } as never };
+    const { page } = await open({ resource });
+    await collector.ended(await recordSpans(page, 1), 1);
+    const told = Object.fromEntries(collector.batches.at(-1)!.resource);
+    expect(told).toMatchObject({ 'service.version': '2', tiers: ['a', 'b'], odd: '[object Object]' });
+    expect(told['service.instance.id']).toMatch(/^[0-9a-f]{16}$/);
+    expect(told).not.toHaveProperty('none');
     await page.close();
   });
 
