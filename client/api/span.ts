@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** A span while it is recorded. It has the form that records are written from: nothing is copied when it ends. */
 
 import type { BodyEvent, BodyLink } from '../../model/batch/span-body.ts';
