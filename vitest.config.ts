@@ -13,11 +13,28 @@ const FUZZ = Object.fromEntries(
 /** vitest leaves one core to itself, which of two is half. */
 const WORKERS = '100%';
 
+/** Tests whose timings are about the product, not about what else the machine does. */
+const TIMED = [
+  'test/browser/sdk/{busy,exit,load,time}.test.ts',
+  'test/browser/ui/large-trace.test.ts',
+  'test/pipeline/{hostile,overload,shop}.test.ts',
+];
+/** Only long runs of it show what it is for: that memory stays level. */
+const FUZZER = process.env.FUZZ_INPUTS ? [] : ['test/pipeline/fuzz.test.ts'];
+
+const END_TO_END = {
+  environment: 'node',
+  globalSetup: 'test/kit/build.ts',
+  testTimeout: 60_000,
+  hookTimeout: 120_000,
+} as const;
+
 /**
- * Three kinds of test:
+ * Four kinds of test:
  * - `unit`: pure code, in Node;
  * - `workerd`: what needs Durable Objects, D1 or R2, inside the real runtime;
- * - `e2e`: the built edge, real browsers and real senders, one file at a time.
+ * - `e2e`: the built edge, real browsers and real senders;
+ * - `timed`: of those the ones that look at the clock, one file at a time.
  */
 export default defineConfig({
   test: {
@@ -67,17 +84,21 @@ export default defineConfig({
       },
       {
         test: {
+          ...END_TO_END,
           name: 'e2e',
-          environment: 'node',
+          maxWorkers: WORKERS,
           include: ['test/{pipeline,browser}/**/*.test.ts'],
-          // Only long runs of it show what it is for: that memory stays level.
-          exclude: process.env.FUZZ_INPUTS ? [] : ['test/pipeline/fuzz.test.ts'],
-          globalSetup: ['test/kit/build.ts'],
-          fileParallelism: false,
-          // By themselves: their timings are about the product, not about what else the machine does.
+          exclude: [...TIMED, ...FUZZER],
           sequence: { groupOrder: 1 },
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          ...END_TO_END,
+          name: 'timed',
+          include: TIMED,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

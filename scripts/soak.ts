@@ -20,7 +20,7 @@ process.env.OVERLOAD_SECONDS = '60';
 process.env.SEED = values.seed;
 const names = positionals.length > 0 ? positionals : ['soak', 'crash', 'overload'];
 const files = names.map((name) => `test/pipeline/${name}`);
-const { code } = await run('vitest', ['run', '--project', 'e2e', '--silent=false', ...files], {
+const { code } = await run('vitest', ['run', '--project', 'e2e', '--project', 'timed', '--silent=false', ...files], {
   show: true,
 });
 process.exitCode = code;
