@@ -91,7 +91,7 @@ async function measureRecording(page: Page): Promise<Record<Case, number>[]> {
     if (round >= 0) rounds.push(one);
   }
   const { stats, exported, spans } = await page.evaluate(() => (globalThis as unknown as Window).bench.report());
-  const { recorded, accepted, saved, ignored, ...lost } = stats;
+  const { recorded, accepted, sent, retried, saved, ignored, ...lost } = stats;
   const wanted = (WARM_UP_ROUNDS + ROUNDS) * 2 * spans;
   if (recorded !== wanted || accepted < wanted || exported !== wanted || Object.values(lost).some((n) => n > 0)) {
     throw new Error(`of ${wanted} spans each, not all were recorded: ${JSON.stringify({ stats, exported })}`);
