@@ -70,7 +70,6 @@ export class Span implements OpenRecordable {
     this.scope = scope;
     this.startUs = startUs;
     if (parent) parent.#openChildren++;
-    if (!sink.sampling) this.hand();
   }
 
   /** The recorder may send it from now on. */

@@ -47,6 +47,7 @@ export class Tracer {
   startSpan(name: string, options: SpanOptions = {}): Span {
     const { parent = activeSpan(), kind } = options;
     const sink = isQuiet() ? SILENCE : this.#sink;
+    const { sampling } = sink;
     const isLocal = parent instanceof Span;
     const trace = isLocal ? parent.trace : traceUnder(parent, sink.segmentUs());
     const span = new Span(
@@ -59,7 +60,8 @@ export class Tracer {
       options.startUs ?? sink.nowUs(trace.segmentUs),
     );
     if (options.attributes) span.setAttributes(options.attributes);
-    sink.sampling?.start(span);
+    if (sampling) sampling.start(span);
+    else span.hand();
     return span;
   }
 

@@ -51,7 +51,6 @@ export interface Producer extends SpanSink {
 }
 
 export function createProducer(options: ProducerOptions): Producer {
-  let { sampling = null } = options;
   const { clock, tuning = BALANCED, sendEarly, loadRecorder } = options;
   let counters = new Counters();
   const spans = new SpanList();
@@ -114,7 +113,7 @@ export function createProducer(options: ProducerOptions): Producer {
   }
 
   function setSampling(next: Sampling | null): void {
-    sampling = next;
+    producer.sampling = next;
     counters.noteSampling(next);
   }
 
@@ -123,14 +122,11 @@ export function createProducer(options: ProducerOptions): Producer {
     clearTimeout(timer);
   }
 
-  setSampling(sampling);
-  return {
+  const producer: Producer & { sampling: Sampling | null } = {
     stats: () => counters.all(),
     segmentUs: clock.segmentUs,
     nowUs: clock.nowUs,
-    get sampling() {
-      return sampling;
-    },
+    sampling: null,
     setSampling,
     flush,
     attach,
@@ -175,4 +171,6 @@ export function createProducer(options: ProducerOptions): Producer {
       recorder?.close();
     },
   };
+  setSampling(options.sampling ?? null);
+  return producer;
 }
