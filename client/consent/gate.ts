@@ -2,10 +2,11 @@
 
 import type { InitOptions } from '../api/options.ts';
 import { SILENCE } from '../api/silence.ts';
-import type { Span } from '../api/span.ts';
+import { Span } from '../api/span.ts';
 import type { Tailrace } from '../api/tailrace.ts';
 import { type SpanOptions, Tracer } from '../api/tracer.ts';
 import { Counters } from '../recorder/counters.ts';
+import type { TraceIdentity } from '../recorder/recordable.ts';
 
 export type Consent = 'pending' | 'granted' | 'denied';
 
@@ -54,9 +55,11 @@ export function gate(
   };
 }
 
+/** What is started without consent is in no trace: its ids are not valid, so nobody passes them on or takes them for a parent. */
+const NO_TRACE: TraceIdentity = { words: [0, 0, 0, 0], flags: 0, traceState: '', segmentUs: 0, id0: 0, id1: 0 };
+
 class GatedTracer extends Tracer {
   readonly #sdk: () => Tailrace | null;
-  readonly #silent = new WeakSet<object>();
 
   constructor(sdk: () => Tailrace | null) {
     super(SILENCE);
@@ -70,13 +73,12 @@ class GatedTracer extends Tracer {
   override startSpan(name: string, options: SpanOptions = {}): Span {
     const sdk = this.#sdk();
     if (!sdk) {
-      // It has ended before it begins, so nobody takes it for one that is recorded.
-      const span = super.startSpan(name, { ...options, parent: null });
+      const span = new Span(SILENCE, NO_TRACE, null, name, 1, '', 0);
       span.end();
-      this.#silent.add(span);
       return span;
     }
     const { parent = this.current() } = options;
-    return sdk.tracer.startSpan(name, { ...options, parent: parent && this.#silent.has(parent) ? null : parent });
+    const isSilent = parent instanceof Span && parent.trace === NO_TRACE;
+    return sdk.tracer.startSpan(name, { ...options, parent: isSilent ? null : parent });
   }
 }
