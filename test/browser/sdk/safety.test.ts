@@ -112,6 +112,27 @@ describe('the SDK in a page', () => {
     await page.close();
   });
 
+  it('calls a listener once that was there before it and is added again', async () => {
+    const page = await browser.newPage();
+    await page.goto(pages.url('plain', ''));
+    await page.evaluate(() => {
+      const count = () => {
+        document.body.dataset.clicks = String(Number(document.body.dataset.clicks ?? 0) + 1);
+      };
+      Object.assign(globalThis, { listen: () => document.querySelector('button')!.addEventListener('click', count) });
+    });
+    const listen = () => page.evaluate(() => (globalThis as unknown as { listen(): void }).listen());
+    await listen();
+    await page.addScriptTag({ url: script() });
+    await page.evaluate((endpoint) => {
+      tailrace.init({ serviceName: 'shop', endpoint });
+    }, collector.url);
+    await listen();
+    await page.click('button');
+    expect(await page.evaluate(() => document.body.dataset.clicks)).toBe('1');
+    await page.close();
+  });
+
   it('records nothing and breaks nothing where the globals are frozen', async () => {
     const page = await browser.newPage();
     const errors: string[] = [];
