@@ -27,6 +27,6 @@ export const sdk = service
       endpoint: endpoint ?? new URL(tag!.src).origin,
       key,
       sampleRate: +sampleRate,
-      ...(consent ? { consent: consent as Consent } : {}),
+      consent: consent as Consent | undefined,
     })
   : null;
