@@ -5,6 +5,7 @@ import { createByteWriter } from '../../model/bytes.ts';
 import { instrumentClicks } from '../instrument/click.ts';
 import { instrumentDocumentLoad } from '../instrument/document-load.ts';
 import { instrumentFetch } from '../instrument/fetch.ts';
+import { sendEarly } from '../recorder/early-exit.ts';
 import type { PageHost } from '../recorder/page-recorder.ts';
 import { createProducer } from '../recorder/producer.ts';
 import { headSampling } from '../sampling/head-sampling.ts';
@@ -55,10 +56,9 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
   const sampling = options.sampler ?? (sampleRate < 1 ? headSampling(sampleRate) : null);
   const clock = createClock();
   const original = globalThis.fetch;
-  const config = { url: `${endpoint}/v1/batch?key=${encodeURIComponent(key)}`, resource: encodeResource(options) };
   const batches: PageHost = {
     ...file,
-    config,
+    config: { url: `${endpoint}/v1/batch?key=${encodeURIComponent(key)}`, resource: encodeResource(options) },
     tuning,
     debug,
     sampling,
@@ -72,6 +72,7 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
   const producer = createProducer({
     clock,
     host,
+    sendEarly,
     async loadRecorder() {
       const recorder = await load();
       return recorder && ((counts) => recorder.createPageRecorder(host, counts));
@@ -92,15 +93,15 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
     get mode() {
       return producer.mode;
     },
-    flush: () => producer.flush(),
+    flush: producer.flush,
     async shutdown({ discard = false } = {}) {
       if (isOn) running = null;
       for (const step of undo.splice(0)) step();
       if (!discard) return producer.stop();
       const forgotten = producer.forget();
-      await (isOn ? await load() : null)?.clearOffline(forgotten);
+      if (isOn) await (await load())?.clearOffline(forgotten);
     },
-    stats: () => producer.stats(),
+    stats: producer.stats,
     attachProducer: async (worker) => (await producer.attach())?.attachProducer(worker),
   };
 }

@@ -49,7 +49,7 @@ export function createPageRecorder(options: PageHost, counts: Int32Array): PageR
   const allocate = (isShared: boolean) => createMemory(isShared, tuning?.ringBytes);
   const buffer = allocate(globalThis.crossOriginIsolated && 'SharedArrayBuffer' in globalThis);
   const host = { ...options, buffer };
-  const producer = createRingProducer(buffer);
+  const producer = createRingProducer(buffer, options.beforeRecord);
   const { counters } = producer;
   counters.words.set(counts);
   let attached: Attached | null = null;
@@ -75,11 +75,6 @@ export function createPageRecorder(options: PageHost, counts: Int32Array): PageR
 
   return {
     ...producer,
-    push(span) {
-      if (options.beforeRecord?.(span) !== false) return producer.push(span);
-      span.changed = false;
-      counters.add('encode_failed');
-    },
     get mode() {
       return attached?.mode ?? 'starting';
     },

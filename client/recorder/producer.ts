@@ -9,7 +9,7 @@ import type { Clock } from '../api/clock.ts';
 import type { Stats } from '../api/tailrace.ts';
 import type { Sampling } from '../sampling/sampler.ts';
 import { Counters } from './counters.ts';
-import { sendEarly } from './early-exit.ts';
+import type { sendEarly as SendEarly } from './early-exit.ts';
 import type { RecorderMode } from './mode.ts';
 import type { EarlyHost, PageRecorder } from './page-recorder.ts';
 import type { OpenRecordable, SpanSink } from './recordable.ts';
@@ -23,6 +23,8 @@ export interface ProducerOptions {
   /** The page's clock. */
   readonly clock: Pick<Clock, 'segmentUs' | 'nowUs'>;
   readonly host: EarlyHost;
+  /** Sends the last words of a page that is left before its recorder is there. */
+  readonly sendEarly: typeof SendEarly;
   /** Loads what makes the recorder, with what has been counted before; null when that is not possible now. */
   readonly loadRecorder: () => Promise<((counts: Int32Array) => PageRecorder) | null>;
 }
@@ -48,7 +50,7 @@ export interface Producer extends SpanSink {
   setSampling(sampling: Sampling | null): void;
 }
 
-export function createProducer({ host, clock, loadRecorder }: ProducerOptions): Producer {
+export function createProducer({ clock, host, sendEarly, loadRecorder }: ProducerOptions): Producer {
   let { sampling = null } = host;
   const { tuning = BALANCED } = host;
   let counters = new Counters();

@@ -7,12 +7,17 @@ import type { Offer } from './offer.ts';
 import { createOpenWatch } from './open-watch.ts';
 import type { PageRecorder } from './page-recorder.ts';
 import { MAX_PAGE_RING_BYTES, type ProducerHost } from './producer-host.ts';
+import type { OpenRecordable } from './recordable.ts';
 import { createRingProducer } from './ring-producer.ts';
 
-/** `counts` is what has been counted before. */
-export function createWorkerRecorder({ port, config, buffer: shared }: Offer, counts: Int32Array): PageRecorder {
+/** `counts` is what has been counted before; `beforeRecord` is that of `createRingProducer`. */
+export function createWorkerRecorder(
+  { port, config, buffer: shared }: Offer,
+  counts: Int32Array,
+  beforeRecord?: (span: OpenRecordable) => boolean,
+): PageRecorder {
   const buffer = shared ?? createMemory(false);
-  const producer = createRingProducer(buffer);
+  const producer = createRingProducer(buffer, beforeRecord);
   producer.counters.words.set(counts);
   const host = wrap<ProducerHost>(port);
   const drain: Drain = shared
