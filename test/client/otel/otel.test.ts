@@ -11,7 +11,7 @@ import {
 } from '@opentelemetry/api';
 import { suppressTracing, W3CTraceContextPropagator } from '@opentelemetry/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { activeSpan } from '../../../client/api/context.ts';
+import { activeSpan, isQuiet } from '../../../client/api/context.ts';
 import { SILENCE } from '../../../client/api/silence.ts';
 import type { Span } from '../../../client/api/span.ts';
 import { Tracer } from '../../../client/api/tracer.ts';
@@ -225,8 +225,18 @@ describe('the propagator', () => {
 
 describe('what OpenTelemetry does itself', () => {
   it('is not traced', () => {
-    context.with(suppressTracing(context.active()), () => otel().startSpan('export').end());
-    expect(ended).toEqual([]);
+    const suppressing = suppressTracing(context.active());
+    const asked = () => {
+      otel().startSpan('export').end();
+      // What the SDK would record of their requests.
+      tracer.startSpan('POST').end();
+      return [context.active() === suppressing, isQuiet()];
+    };
+    expect([context.with(suppressing, asked), context.bind(suppressing, asked)()]).toEqual([
+      [true, true],
+      [true, true],
+    ]);
+    expect([ended, isQuiet(), context.active()]).toEqual([[], false, ROOT_CONTEXT]);
   });
 
   it('is free again after the end', () => {
