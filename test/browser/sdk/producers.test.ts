@@ -25,19 +25,21 @@ afterAll(async () => {
 
 const WORKERS = {
   dedicated: (code: string) => `new Worker(${code}, { type: 'module' })`,
+  classic: (code: string) => `new Worker(${code})`,
   shared: (code: string) => `new SharedWorker(${code}, { type: 'module' }).port`,
 };
 
 describe.each(['isolated', 'plain'] as const)('on a page that is %s', (kind) => {
   it.each([
     ['dedicated', kind === 'isolated' ? 'shared' : 'copied'],
+    ['classic', kind === 'isolated' ? 'shared' : 'copied'],
     ['shared', 'copied'],
   ] as const)('a %s worker records in mode %s, and loses nothing when it waits', async (workerKind, mode) => {
     const { page, errors } = await openPage(browser, pages, { kind, edge: collector.url });
     const traceId = randomBytes(16).toString('hex');
     const script = `
-      import { attachProducer } from '${collector.url}/sdk/producer.js';
       const serve = async (line) => {
+        const { attachProducer } = await import('${collector.url}/sdk/producer.js');
         const sdk = await attachProducer(line);
         const { tracer, flush, stats } = sdk;
         const parent = { traceId: '${traceId}', spanId: '00000000000000ff', flags: 1 };
