@@ -26,7 +26,8 @@ interface Receiver {
 
 export function carryMessages(): () => void {
   const { MessageChannel, MessagePort } = globalThis;
-  if (typeof MessageChannel !== 'function') return () => {};
+  // Node keeps a process alive for a port that somebody listens at.
+  if (typeof MessageChannel !== 'function' || typeof location === 'undefined') return () => {};
   const receivers = new WeakMap<object, Receiver>();
   const arrived = new WeakMap<Event, Context>();
 

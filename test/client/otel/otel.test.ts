@@ -81,6 +81,12 @@ describe('a span of @opentelemetry/api', () => {
     expect(span.spanContext()).toMatchObject({ traceId: inner.context.traceId, spanId: inner.context.spanId });
   });
 
+  it('goes by the clock where a time is none', () => {
+    const span = otel().startSpan('x', { startTime: new Date('no') });
+    span.addEvent('e', {}, [Number.NaN, 0]).end(Number.NaN);
+    expect([ended[0]!.startUs, ended[0]!.events[0]!.timeUs, ended[0]!.endUs]).toEqual([1e6, 1e6, 1e6]);
+  });
+
   it('takes whatever is thrown', () => {
     const span = otel().startSpan('x');
     for (const thrown of ['text', null, undefined, 7, { message: 'plain', code: null, name: 'N' }]) {
