@@ -75,9 +75,9 @@ export function carryMessages(): () => void {
       MessagePort.prototype,
       'postMessage',
       (original) =>
-        function (this: MessagePort, data: unknown, options?: unknown) {
-          original.call(this, data, options as never);
-          post(this, data, options);
+        function (this: MessagePort, ...args: unknown[]) {
+          original.apply(this, args as never);
+          post(this, args[0], args[1]);
         },
     ),
     wrapHandler(

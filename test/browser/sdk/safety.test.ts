@@ -80,6 +80,16 @@ describe('the SDK in a page', () => {
     await page.close();
   });
 
+  it('leaves it to fetch to say what is wrong with a call', async () => {
+    const { page } = await openPage(browser, pages, { kind: 'plain', edge: collector.url });
+    const faults = await page.evaluate(() => {
+      const wrong = [[], ['http://['], ['/api', { method: 'no method' }]] as unknown as Parameters<typeof fetch>[];
+      return Promise.all(wrong.map((args) => fetch(...args).catch((error: Error) => error.name)));
+    });
+    expect(faults).toEqual(['TypeError', 'TypeError', 'TypeError']);
+    await page.close();
+  });
+
   it('leaves listeners as they were: once, capture, objects, removal, twice the same', async () => {
     const { page } = await openPage(browser, pages, { kind: 'plain', edge: collector.url });
     const log = await page.evaluate(() => {

@@ -1,5 +1,5 @@
 import { promisify } from 'node:util';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { carryContext } from '../../../client/context/index.ts';
 import { wrapListeners } from '../../../client/instrument/listeners.ts';
 import { patch } from '../../../client/instrument/patch.ts';
@@ -23,6 +23,16 @@ it('puts back all that it patched, whoever patched before or after it and has go
   end();
   last();
   expect(seen().every((one, i) => one === before[i])).toBe(true);
+});
+
+it('leaves it to the platform to say when there are too few arguments', () => {
+  const platform = (...args: unknown[]) => args.length;
+  vi.stubGlobal('requestIdleCallback', platform);
+  const end = carryContext();
+  const counts = [[], [() => {}], [null, {}]].map((args) => requestIdleCallback(...(args as unknown as [() => void])));
+  end();
+  expect([counts, requestIdleCallback]).toEqual([[0, 1, 2], platform]);
+  vi.unstubAllGlobals();
 });
 
 it('does no harm in Node: timers can be promised, and no channel keeps the process alive', async () => {
