@@ -3,7 +3,6 @@
 import { type Line, takeOffer } from '../recorder/offer.ts';
 import { createProducer } from '../recorder/producer.ts';
 import { createWorkerRecorder } from '../recorder/worker-recorder.ts';
-import { headSampling } from '../sampling/head-sampling.ts';
 import { createClock } from './clock.ts';
 import type { InitOptions } from './options.ts';
 import { redactWith } from './redact.ts';
@@ -13,8 +12,8 @@ import { Tracer } from './tracer.ts';
 /** As in a page; a worker has no workers that attach to it. */
 export type WorkerTailrace = Omit<Tailrace, 'attachProducer'>;
 
-/** A worker has its own: functions do not travel, and what the edge says reaches the page only. */
-export type WorkerOptions = Pick<InitOptions, 'redact' | 'sampleRate' | 'sampler'>;
+/** A worker has its own: functions do not travel. */
+export type WorkerOptions = Pick<InitOptions, 'redact'>;
 
 /**
  * To be called in a worker that the page has given to `attachProducer`, or will: resolves when the page has answered.
@@ -22,13 +21,13 @@ export type WorkerOptions = Pick<InitOptions, 'redact' | 'sampleRate' | 'sampler
  */
 export async function attachProducer(
   line: Line = globalThis as unknown as Line,
-  { redact, sampleRate = 1, sampler }: WorkerOptions = {},
+  { redact }: WorkerOptions = {},
 ): Promise<WorkerTailrace> {
   const offer = await takeOffer(line);
   const beforeRecord = redact && redactWith(redact);
   const producer = createProducer({
     clock: createClock(),
-    host: { config: offer.config, sampling: sampler ?? (sampleRate < 1 ? headSampling(sampleRate) : null) },
+    host: { config: offer.config },
     // The recorder is there.
     sendEarly() {},
     loadRecorder: async () => (counts) => createWorkerRecorder(offer, counts, beforeRecord),

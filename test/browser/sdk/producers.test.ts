@@ -96,33 +96,4 @@ describe.each(['isolated', 'plain'] as const)('on a page that is %s', (kind) => 
     expect(stats).toMatchObject({ recorded: 2, accepted: 1, encode_failed: 1 });
     await page.close();
   });
-
-  it('samples by a rate of its own, and goes by a parent', async () => {
-    const { page } = await openPage(browser, pages, { kind, edge: collector.url });
-    const [sampled, other] = [randomBytes(16).toString('hex'), randomBytes(16).toString('hex')];
-    const script = `
-      import { attachProducer } from '${collector.url}/sdk/producer.js';
-      const { tracer, flush, stats } = await attachProducer(self, { sampleRate: 0 });
-      const spanId = '00000000000000ff';
-      tracer.startSpan('begun here', { parent: null }).end();
-      tracer.startSpan('left out', { parent: { traceId: '${other}', spanId, flags: 0 } }).end();
-      tracer.startSpan('taken', { parent: { traceId: '${sampled}', spanId, flags: 1 } }).end();
-      await flush();
-      postMessage({ stats: stats() });`;
-    const stats = await page.evaluate(
-      (script) =>
-        new Promise<Record<string, number>>((resolve) => {
-          const code = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
-          const worker = new Worker(code, { type: 'module' });
-          worker.addEventListener('message', ({ data }) => data.stats && resolve(data.stats));
-          sdk.attachProducer(worker);
-        }),
-      script,
-    );
-    expect((await collector.ended(sampled, 1)).size).toBe(1);
-    expect(stats).toMatchObject({ recorded: 1, accepted: 1, not_sampled: 2 });
-    const batch = collector.batches.find(({ spans }) => spans.some(({ name }) => name === 'taken'))!;
-    expect([batch.spans.map(({ name }) => name), batch.hasUnsampled]).toEqual([['taken'], false]);
-    await page.close();
-  });
 });
