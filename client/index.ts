@@ -1,6 +1,6 @@
 /** `tailrace`: tracing for web pages. */
 
-export { attachProducer, type WorkerTailrace } from './api/attach-producer.ts';
+export { attachProducer, type WorkerOptions, type WorkerTailrace } from './api/attach-producer.ts';
 export type { InitOptions } from './api/options.ts';
 export type { AttributeInput, Span, StatusCode } from './api/span.ts';
 export type { Stats, Tailrace } from './api/tailrace.ts';

@@ -11,8 +11,10 @@ const tag = document.currentScript as HTMLScriptElement | null;
 
 /** Starts tracing this page, with options the tag cannot say. */
 export function init(options: InitOptions & ConsentOptions): ConsentTailrace {
-  const url = options?.workerUrl ?? new URL('recorder.js', tag?.src ?? location.href).href;
-  const loadSteering = () => import(/* @vite-ignore */ new URL('steering.js', new URL(url, location.href)).href);
+  const { workerUrl = new URL('recorder.js', tag?.src ?? location.href).href } = options ?? {};
+  // `import` would take this script's place, which is the edge.
+  const url = new URL(workerUrl, location.href).href;
+  const loadSteering = () => import(/* @vite-ignore */ new URL('steering.js', url).href);
   return gate(options, (options) =>
     start(options, { loadRecorder: () => import(/* @vite-ignore */ url), loadSteering, worker: url }),
   );
@@ -27,6 +29,6 @@ export const sdk = service
       endpoint: endpoint ?? new URL(tag!.src).origin,
       key,
       sampleRate: +sampleRate,
-      ...(consent ? { consent: consent as Consent } : {}),
+      consent: consent as Consent | undefined,
     })
   : null;

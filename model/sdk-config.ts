@@ -15,6 +15,24 @@ export interface SdkConfig {
 /** What an SDK does where nobody tells it anything. Where that is all there is to tell, nobody has to ask. */
 export const NO_SDK_CONFIG: SdkConfig = { version: 'b4276414', routes: [], paused: false };
 
+/** What an edge answered, as far as it can be gone by: null where it is not what an edge answers. */
+export function parseSdkConfig(json: unknown): SdkConfig | null {
+  if (typeof json !== 'object' || json === null) return null;
+  const { version, sampleRate, routes, paused, boost } = json as { readonly [K in keyof SdkConfig]?: unknown };
+  const isWhole =
+    typeof version === 'string' &&
+    typeof paused === 'boolean' &&
+    (sampleRate === undefined || isShare(sampleRate)) &&
+    Array.isArray(routes) &&
+    routes.every((route) => typeof route?.name === 'string' && isShare(route.sampleRate)) &&
+    (boost === undefined || isBoost(boost as SdkConfig['boost'] | null));
+  return isWhole ? (json as SdkConfig) : null;
+}
+
+const isShare = (value: unknown) => typeof value === 'number' && value >= 0 && value <= 1;
+const isBoost = (boost: Partial<SdkConfig['boost']> | null) =>
+  isShare(boost?.sampleRate) && typeof boost?.untilMs === 'number';
+
 export const DIRECTIVES_HEADER = 'tailrace-directives';
 
 /** What the header says of each answer. */

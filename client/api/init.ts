@@ -56,10 +56,9 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
   const sampling = options.sampler ?? (sampleRate < 1 ? headSampling(sampleRate) : null);
   const clock = createClock();
   const original = globalThis.fetch;
-  const config = { url: `${endpoint}/v1/batch?key=${encodeURIComponent(key)}`, resource: resourceOf(options) };
   const batches: PageHost = {
     ...file,
-    config,
+    config: { url: `${endpoint}/v1/batch?key=${encodeURIComponent(key)}`, resource: resourceOf(options) },
     tuning,
     debug,
     sampling,
@@ -95,15 +94,15 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
     get mode() {
       return producer.mode;
     },
-    flush: () => producer.flush(),
+    flush: producer.flush,
     async shutdown({ discard = false } = {}) {
       if (isOn) running = null;
       for (const step of undo.splice(0)) step();
       if (!discard) return producer.stop();
       const forgotten = producer.forget();
-      await (isOn ? await load() : null)?.clearOffline(forgotten);
+      if (isOn) await (await load())?.clearOffline(forgotten);
     },
-    stats: () => producer.stats(),
+    stats: producer.stats,
     attachProducer: async (worker) => (await producer.attach())?.attachProducer(worker),
   };
 }

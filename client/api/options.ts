@@ -30,7 +30,7 @@ export interface InitOptions {
   readonly debug?: boolean;
   /** `lowLatency`, `throughput`, or values of your own; something between them by default. */
   readonly tuning?: Tuning;
-  /** Where the recorder's script is, when the bundler's or the edge's own place for it does not do. */
+  /** Where the recorder's script is, relative to the page, when the bundler's or the edge's own place for it does not do. */
   readonly workerUrl?: string;
 }
 

@@ -2,22 +2,25 @@
 
 import type { InitOptions } from '../api/options.ts';
 import { SILENCE } from '../api/silence.ts';
-import type { Span } from '../api/span.ts';
+import { Span } from '../api/span.ts';
 import type { Tailrace } from '../api/tailrace.ts';
 import { type SpanOptions, Tracer } from '../api/tracer.ts';
 import { Counters } from '../recorder/counters.ts';
+import type { Line } from '../recorder/offer.ts';
+import { OFFLINE_DATABASE } from '../recorder/protocol.ts';
+import type { TraceIdentity } from '../recorder/recordable.ts';
 
 export type Consent = 'pending' | 'granted' | 'denied';
 
 export interface ConsentOptions {
   /** What the user has said so far; `granted` by default. */
-  readonly consent?: Consent;
+  readonly consent?: Consent | undefined;
 }
 
 export interface ConsentTailrace extends Tailrace {
   /**
    * `granted` starts tracing. Anything else ends it: what was not sent is dropped, and what waited for the next visit is
-   * deleted; resolves when it is.
+   * deleted; resolves when it is. With `denied` also what an earlier visit has left to wait.
    */
   setConsent(consent: Consent): Promise<void>;
 }
@@ -29,15 +32,19 @@ export function gate(
 ): ConsentTailrace {
   let sdk: Tailrace | null = null;
   const tracer = new GatedTracer(() => sdk);
+  /** Workers that were given before there was consent. */
+  const waiting: Line[] = [];
 
   async function setConsent(consent: Consent): Promise<void> {
     if (consent === 'granted') {
       sdk ??= start(options);
+      for (const worker of waiting.splice(0)) sdk.attachProducer(worker);
       return;
     }
     const ending = sdk;
     sdk = null;
-    await ending?.shutdown({ discard: true });
+    if (ending) await ending.shutdown({ discard: true });
+    else if (consent === 'denied') await deleteStored();
   }
 
   void setConsent(options?.consent ?? 'granted');
@@ -50,13 +57,27 @@ export function gate(
     flush: async () => sdk?.flush(),
     shutdown: async (how) => sdk?.shutdown(how),
     stats: () => sdk?.stats() ?? new Counters().all(),
-    attachProducer: async (worker) => sdk?.attachProducer(worker),
+    attachProducer(worker) {
+      if (sdk) sdk.attachProducer(worker);
+      else waiting.push(worker);
+    },
   };
 }
 
+/** With its database, so that nothing is stored to find out whether something is. */
+function deleteStored(): Promise<void> {
+  return new Promise<void>((resolve) => {
+    const deleting = indexedDB.deleteDatabase(OFFLINE_DATABASE);
+    // Tabs that have it open close it.
+    deleting.onsuccess = deleting.onerror = deleting.onblocked = () => resolve();
+  }).catch(() => {});
+}
+
+/** What is started without consent is in no trace: its ids are not valid, so nobody passes them on or takes them for a parent. */
+const NO_TRACE: TraceIdentity = { words: [0, 0, 0, 0], flags: 0, traceState: '', segmentUs: 0, id0: 0, id1: 0 };
+
 class GatedTracer extends Tracer {
   readonly #sdk: () => Tailrace | null;
-  readonly #silent = new WeakSet<object>();
 
   constructor(sdk: () => Tailrace | null) {
     super(SILENCE);
@@ -70,13 +91,12 @@ class GatedTracer extends Tracer {
   override startSpan(name: string, options: SpanOptions = {}): Span {
     const sdk = this.#sdk();
     if (!sdk) {
-      // It has ended before it begins, so nobody takes it for one that is recorded.
-      const span = super.startSpan(name, { ...options, parent: null });
+      const span = new Span(SILENCE, NO_TRACE, null, name, 1, '', 0);
       span.end();
-      this.#silent.add(span);
       return span;
     }
     const { parent = this.current() } = options;
-    return sdk.tracer.startSpan(name, { ...options, parent: parent && this.#silent.has(parent) ? null : parent });
+    const isSilent = parent instanceof Span && parent.trace === NO_TRACE;
+    return sdk.tracer.startSpan(name, { ...options, parent: isSilent ? null : parent });
   }
 }

@@ -51,7 +51,8 @@ export function frame(): Frame {
 }
 
 function iterate<T>(items: AsyncIterable<T> | Iterable<T>): AsyncIterator<Awaited<T>> {
-  if (Symbol.asyncIterator in items) return items[Symbol.asyncIterator]() as AsyncIterator<Awaited<T>>;
+  const asyncItems = items as Partial<AsyncIterable<Awaited<T>>>;
+  if (asyncItems[Symbol.asyncIterator]) return asyncItems[Symbol.asyncIterator]!();
   return (async function* () {
     yield* items;
   })() as AsyncIterator<Awaited<T>>;

@@ -48,8 +48,12 @@ function carryCallback(name: string): () => void {
     globalThis as unknown as Record<string, (...args: unknown[]) => unknown>,
     name,
     (original) =>
-      function (this: unknown, callback, ...rest) {
-        return original.call(this, bound(callback), ...rest);
+      function (this: unknown, ...args) {
+        // No more of them than there were: a function of the platform says when there are too few.
+        return original.apply(
+          this,
+          args.map((arg, i) => (i === 0 ? bound(arg) : arg)),
+        );
       },
   );
 }

@@ -19,6 +19,8 @@ export function carryFetch(): () => void {
  * a patched `Promise.prototype` would not help it either, and would slow down everybody's promises.
  */
 function carryThen<T>(promise: Promise<T>): Promise<T> {
+  // Somebody else's fetch may give anything.
+  if (!(promise instanceof Promise) || !Object.isExtensible(promise)) return promise;
   const original = promise.then;
   Object.defineProperty(promise, 'then', {
     configurable: true,

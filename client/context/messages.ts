@@ -26,7 +26,8 @@ interface Receiver {
 
 export function carryMessages(): () => void {
   const { MessageChannel, MessagePort } = globalThis;
-  if (typeof MessageChannel !== 'function') return () => {};
+  // Node keeps a process alive for a port that somebody listens at.
+  if (typeof MessageChannel !== 'function' || typeof location === 'undefined') return () => {};
   const receivers = new WeakMap<object, Receiver>();
   const arrived = new WeakMap<Event, Context>();
 
@@ -74,9 +75,9 @@ export function carryMessages(): () => void {
       MessagePort.prototype,
       'postMessage',
       (original) =>
-        function (this: MessagePort, data: unknown, options?: unknown) {
-          original.call(this, data, options as never);
-          post(this, data, options);
+        function (this: MessagePort, ...args: unknown[]) {
+          original.apply(this, args as never);
+          post(this, args[0], args[1]);
         },
     ),
     wrapHandler(

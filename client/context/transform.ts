@@ -34,10 +34,10 @@ export function keepContext(code: string, program: Node, from: string): { code: 
   function changeFunction(fn: AnyNode): void {
     const body = fn.body as AnyNode;
     const inside = waitsOf(body);
-    if (!inside.some(({ type }) => type !== 'TryStatement')) return;
+    if (!inside.some(({ type }) => type !== 'TryStatement' && type !== 'ReturnStatement')) return;
     if (inside.some(({ kind }) => kind === 'await using')) return;
     isChanged = true;
-    for (const node of inside) changeWait(node);
+    for (const node of inside) changeWait(node, fn);
     if (body.type === 'BlockStatement') {
       before(afterDirectives(body), OPEN);
       after(body.end - 1, CLOSE);
@@ -47,13 +47,18 @@ export function keepContext(code: string, program: Node, from: string): { code: 
     }
   }
 
-  function changeWait(node: AnyNode): void {
+  function changeWait(node: AnyNode, fn: AnyNode): void {
     if (node.type === 'AwaitExpression' || node.type === 'YieldExpression') {
       before(node.start, `${T}.enter(`);
       if (node.argument) {
         before(node.delegate ? code.indexOf('*', node.start) + 1 : node.start + 'await'.length, ` ${T}.leave(`);
         after(node.end, '))');
       } else after(node.end, ` ${T}.leave())`);
+    } else if (node.type === 'ReturnStatement') {
+      // Only a generator waits for what it returns, before it is over.
+      if (!node.argument || !fn.generator) return;
+      before(node.start + 'return'.length, ` ${T}.leave(`);
+      after((node.argument as Node).end, ')');
     } else if (node.type === 'TryStatement') {
       for (const block of [(node.handler as AnyNode | null)?.body, node.finalizer] as (AnyNode | null | undefined)[]) {
         if (block) before(block.start + 1, ` ${T}.enter();`);
@@ -85,7 +90,7 @@ export function keepContext(code: string, program: Node, from: string): { code: 
   return { code: text.toString(), map: text.generateMap({ hires: 'boundary', includeContent: true }).toString() };
 }
 
-/** All that this function itself waits for, and its `try` statements; what is nested comes first. */
+/** All that this function itself waits for, its `try` statements and where it returns; what is nested comes first. */
 function waitsOf(body: AnyNode): AnyNode[] {
   const found: AnyNode[] = [];
   walk(body, (node) => {
@@ -95,6 +100,7 @@ function waitsOf(body: AnyNode): AnyNode[] {
       type === 'AwaitExpression' ||
       type === 'YieldExpression' ||
       type === 'TryStatement' ||
+      type === 'ReturnStatement' ||
       (type === 'ForOfStatement' && node.await === true) ||
       (type === 'VariableDeclaration' && node.kind === 'await using');
     if (isWait) found.push(node);

@@ -4,7 +4,7 @@
  * request's route is, is not known when its trace begins.
  */
 
-import { NO_SDK_CONFIG, parseDirectives, type SdkConfig } from '../../model/sdk-config.ts';
+import { NO_SDK_CONFIG, parseDirectives, parseSdkConfig, type SdkConfig } from '../../model/sdk-config.ts';
 import { nowUs } from './clock.ts';
 import type { ResolvedOptions } from './options.ts';
 
@@ -46,8 +46,7 @@ export async function ask(options: ResolvedOptions): Promise<void> {
     const url = options.tracesUrl.replace(/traces$/, 'config');
     const request = new Request(url, { headers, redirect: 'manual', signal: AbortSignal.timeout(TIMEOUT_MS) });
     const response = await (options.exporter ? options.exporter.fetch(request) : fetch(request));
-    const json = response.ok ? ((await response.json()) as Partial<SdkConfig>) : null;
-    if (typeof json?.version === 'string') known = json as SdkConfig;
+    if (response.ok) known = parseSdkConfig(await response.json()) ?? known;
   } catch {
     // The next answer says again that there is another.
   }

@@ -27,8 +27,8 @@ export function instrumentFetch(tracer: Tracer, { endpoint, propagateTo }: Fetch
     );
 
   /** Starts the span; null for requests that are not ours to trace, or that are wrong and `fetch`'s own to refuse. */
-  const prepare = (input: RequestInfo | URL, init: RequestInit | undefined) => {
-    if (isQuiet()) return null;
+  const prepare = (input: RequestInfo | URL | undefined, init: RequestInit | undefined) => {
+    if (isQuiet() || input === undefined) return null;
     try {
       const request = input instanceof Request ? input : null;
       const url = new URL(request ? request.url : String(input), document.baseURI);
@@ -52,9 +52,10 @@ export function instrumentFetch(tracer: Tracer, { endpoint, propagateTo }: Fetch
     }
   };
 
-  return patch(globalThis, 'fetch', (original) => (input, init) => {
+  return patch(globalThis, 'fetch', (original) => (...args) => {
+    const [input, init] = args;
     const prepared = prepare(input, init);
-    if (!prepared) return original.call(globalThis, input, init);
+    if (!prepared) return original.apply(globalThis, args);
     const { span, options } = prepared;
     return original.call(globalThis, input, options).then(
       (response) => {

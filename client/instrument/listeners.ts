@@ -15,6 +15,7 @@ export interface ListenerRule {
  */
 export function wrapListeners(rule: ListenerRule): () => void {
   const { prototype } = EventTarget;
+  const remove = prototype.removeEventListener;
   const wrappers = new WeakMap<object, EventListener>();
   let isOn = true;
   let isUsed = false;
@@ -38,8 +39,11 @@ export function wrapListeners(rule: ListenerRule): () => void {
     'addEventListener',
     (original) =>
       function (this: EventTarget, type, listener, ...rest) {
-        const isOurs = listener && rule.wants(this ?? globalThis, type, listener);
-        return original.call(this, type, isOurs ? wrapperOf(listener) : listener, ...rest);
+        if (!listener || !rule.wants(this ?? globalThis, type, listener))
+          return original.call(this, type, listener, ...rest);
+        // Added before we were here, and now again, it is still to be called once.
+        remove.call(this, type, listener, ...rest);
+        return original.call(this, type, wrapperOf(listener), ...rest);
       },
   );
   const undoRemove = patch(

@@ -4,9 +4,13 @@
 type Any = any;
 type AnyFunction = (this: Any, ...args: Any[]) => Any;
 
+/** Those of ours that are over, and what they were put in the place of. */
+const over = new WeakMap<AnyFunction, AnyFunction>();
+
 /**
- * Replaces `target[name]` by what `wrap` makes of it. The result takes that back: where somebody has wrapped ours
- * meanwhile, theirs stays, and ours does nothing but call the original. What cannot be written is left alone.
+ * Replaces `target[name]` by what `wrap` makes of it. The result takes that back, with all of ours that are over by then: where
+ * somebody has wrapped ours meanwhile, theirs stays, and ours does nothing but call the original. What cannot be written is
+ * left alone.
  */
 export function patch<N extends string, T extends { [K in N]?: Any }>(
   target: T,
@@ -16,10 +20,13 @@ export function patch<N extends string, T extends { [K in N]?: Any }>(
   const original = target[name] as AnyFunction;
   if (!original) return () => {};
   const wrapped: AnyFunction = wrap(original as NonNullable<T[N]>);
-  let isOn = true;
-  const ours: AnyFunction = function (...args) {
-    return (isOn ? wrapped : original).apply(this, args);
+  const { ours }: { ours: AnyFunction } = {
+    ours(...args) {
+      return (over.has(ours) ? original : wrapped).apply(this, args);
+    },
   };
+  // Others read what is on it: its name, its length, what they have added to it.
+  Object.defineProperties(ours, Object.getOwnPropertyDescriptors(original));
   const put = (value: Any) => {
     try {
       target[name] = value;
@@ -29,7 +36,9 @@ export function patch<N extends string, T extends { [K in N]?: Any }>(
   };
   put(ours);
   return () => {
-    isOn = false;
-    if (target[name] === ours) put(original);
+    over.set(ours, original);
+    let before: Any = target[name];
+    while (over.has(before)) before = over.get(before);
+    if (before !== target[name]) put(before);
   };
 }

@@ -10,16 +10,12 @@ import {
   trace,
 } from '@opentelemetry/api';
 import { formatTraceparent, parseTraceparent, parseTraceState } from '../propagation/w3c.ts';
-import { OtelSpan } from './span.ts';
 import { isSuppressed } from './suppressed.ts';
 
 export class TailracePropagator implements TextMapPropagator {
   inject(context: Context, carrier: unknown, setter: TextMapSetter): void {
-    const active = trace.getSpan(context);
-    const span = active?.spanContext();
+    const span = trace.getSpanContext(context);
     if (!span || !isSpanContextValid(span) || isSuppressed(context)) return;
-    // One of ours that is not recorded: there is no consent.
-    if (active instanceof OtelSpan && !active.isRecording()) return;
     setter.set(carrier, 'traceparent', formatTraceparent({ ...span, flags: span.traceFlags, traceState: '' }));
     const state = span.traceState?.serialize();
     if (state) setter.set(carrier, 'tracestate', state);

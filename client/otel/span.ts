@@ -73,8 +73,10 @@ export class OtelSpan implements OtelApiSpan {
     return this;
   }
 
+  /** `OK` is final, and nothing is made `UNSET` again (https://opentelemetry.io/docs/specs/otel/trace/api/#set-status). */
   setStatus({ code, message }: SpanStatus): this {
-    this.inner.setStatus(STATUS_CODES[code], message);
+    const isFinal = this.inner.statusCode === SpanStatusCode.OK;
+    if (!isFinal && code !== SpanStatusCode.UNSET) this.inner.setStatus(STATUS_CODES[code], message);
     return this;
   }
 
@@ -92,12 +94,14 @@ export class OtelSpan implements OtelApiSpan {
   }
 
   recordException(exception: Exception, time?: TimeInput): void {
-    const { name, message, stack, code } =
-      typeof exception === 'string' ? ({ message: exception } as Exclude<Exception, string>) : exception;
+    // What is thrown may be nothing at all.
+    const { name, message, stack, code } = (
+      typeof exception === 'string' ? { message: exception } : (exception ?? {})
+    ) as Extract<Exception, { stack?: unknown }>;
     this.inner.addEvent(
       'exception',
       {
-        'exception.type': code === undefined ? name : String(code),
+        'exception.type': code ? String(code) : name,
         'exception.message': message,
         'exception.stacktrace': stack,
       },

@@ -1,5 +1,6 @@
 /** Sends batches as OTLP: all that makes, keeps and resends them stays as it is. */
 
+import { DIRECTIVES_HEADER } from '../../model/sdk-config.ts';
 import type { Fetch } from '../recorder/exporter.ts';
 import { toOtlp } from './to-otlp.ts';
 
@@ -14,7 +15,12 @@ export function otlpFetch(fetch: Fetch, headers: Headers): Fetch {
     const body = toOtlp(init.body as Uint8Array<ArrayBuffer>);
     const answer = body ? await fetch(url, requestOf(init, body, headers)) : null;
     // What is asked for is what the edge says of a batch; who takes OTLP says it in protobuf, and we may not be able to read it.
-    return answer && !answer.ok ? answer : Response.json({});
+    if (!answer || answer.ok) return Response.json({});
+    const { status } = answer;
+    const kept = new Headers(answer.headers);
+    // An edge means it for those who send batches, and have a `/v1/batch` to say something back to.
+    kept.delete(DIRECTIVES_HEADER);
+    return new Response(null, { status, headers: kept });
   };
 }
 

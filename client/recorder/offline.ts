@@ -4,9 +4,9 @@
 
 import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
 import type { Sent } from './outcome.ts';
+import { OFFLINE_DATABASE } from './protocol.ts';
 import { runAlone } from './run-alone.ts';
 
-const DATABASE = 'tailrace';
 const VERSION = 2;
 const BATCHES = 'batches';
 /** What they may take together; see `trim`. */
@@ -58,7 +58,7 @@ export class OfflineStore {
 
   /** Also what is thrown at once, as in a sandboxed frame, is a rejection. */
   static async #open(): Promise<OfflineStore> {
-    const database = await openDB<Schema>(DATABASE, VERSION, {
+    const database = await openDB<Schema>(OFFLINE_DATABASE, VERSION, {
       upgrade(database, oldVersion, _, transaction) {
         if (oldVersion < 1) database.createObjectStore(BATCHES, { autoIncrement: true });
         transaction.objectStore(BATCHES).createIndex('entries', ['rank', 'size', 'spanCount']);

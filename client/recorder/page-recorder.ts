@@ -61,7 +61,7 @@ function createPageRecorder(options: PageHost, counts: Int32Array): PageRecorder
   const allocate = (isShared: boolean) => createMemory(isShared, tuning?.ringBytes);
   const buffer = allocate(globalThis.crossOriginIsolated && 'SharedArrayBuffer' in globalThis);
   const host = { ...options, config, buffer };
-  const producer = createRingProducer(buffer);
+  const producer = createRingProducer(buffer, options.beforeRecord);
   const { counters } = producer;
   counters.words.set(counts);
   let attached: Attached | null = null;
@@ -87,11 +87,6 @@ function createPageRecorder(options: PageHost, counts: Int32Array): PageRecorder
 
   return {
     ...producer,
-    push(span) {
-      if (options.beforeRecord?.(span) !== false) return producer.push(span);
-      span.changed = false;
-      counters.add('encode_failed');
-    },
     get mode() {
       return attached?.mode ?? 'starting';
     },

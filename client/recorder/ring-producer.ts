@@ -21,7 +21,11 @@ export interface RingProducer {
   ready(flush: () => Promise<void>): Promise<void>;
 }
 
-export function createRingProducer(buffer: ArrayBufferLike): RingProducer {
+/** `beforeRecord` is called with a span before it is pushed; false when it must not be. */
+export function createRingProducer(
+  buffer: ArrayBufferLike,
+  beforeRecord?: (span: OpenRecordable) => boolean,
+): RingProducer {
   const counters = countersOf(buffer);
   const ring = createRing(buffer);
   const write = createRecordWriter(ring, createStringTable(buffer));
@@ -34,7 +38,8 @@ export function createRingProducer(buffer: ArrayBufferLike): RingProducer {
     push(span) {
       span.changed = false;
       try {
-        if (!write(span)) counters.add('ring_full');
+        if (beforeRecord?.(span) === false) counters.add('encode_failed');
+        else if (!write(span)) counters.add('ring_full');
       } catch (error) {
         // Otherwise user code gave something that no type allows.
         counters.add(error instanceof RangeError ? 'span_too_large' : 'encode_failed');

@@ -7,18 +7,27 @@ import type { Offer } from './offer.ts';
 import { createOpenWatch } from './open-watch.ts';
 import type { PageRecorder } from './page-recorder.ts';
 import { MAX_PAGE_RING_BYTES, type ProducerHost } from './producer-host.ts';
+import type { OpenRecordable } from './recordable.ts';
 import { createRingProducer } from './ring-producer.ts';
 import { type ScheduledRecorder, type Start, schedule } from './schedule.ts';
 
 /** Starts the recorder of a worker, with what the page has offered it. */
-export function startWorkerRecorder(offer: Offer, start: Start): ScheduledRecorder {
-  return schedule(createWorkerRecorder(offer, start.counts), start);
+export function startWorkerRecorder(
+  offer: Offer,
+  start: Start,
+  beforeRecord?: (span: OpenRecordable) => boolean,
+): ScheduledRecorder {
+  return schedule(createWorkerRecorder(offer, start.counts, beforeRecord), start);
 }
 
-/** `counts` is what has been counted before. */
-function createWorkerRecorder({ port, config, buffer: shared }: Offer, counts: Int32Array): PageRecorder {
+/** `counts` is what has been counted before; `beforeRecord` is that of `createRingProducer`. */
+function createWorkerRecorder(
+  { port, config, buffer: shared }: Offer,
+  counts: Int32Array,
+  beforeRecord?: (span: OpenRecordable) => boolean,
+): PageRecorder {
   const buffer = shared ?? createMemory(false);
-  const producer = createRingProducer(buffer);
+  const producer = createRingProducer(buffer, beforeRecord);
   producer.counters.words.set(counts);
   const host = wrap<ProducerHost>(port);
   const drain: Drain = shared

@@ -4,10 +4,10 @@ import { readRandom, withThreshold } from './trace-state.ts';
 
 /**
  * Samples the share `probability` (0 to 1) of all traces and drops the rest: the same ones as everybody who samples as
- * OpenTelemetry specifies, and of them those that a lower probability samples too.
+ * OpenTelemetry specifies, and of them those that a lower probability samples too. What is no share is none, or all.
  */
 export function probability(probability: number): Sampler {
-  const threshold = thresholdOf(probability);
+  const threshold = thresholdOf(probability > 0 ? Math.min(1, probability) : 0);
   return {
     onStart({ trace }) {
       const { words, traceState } = trace;

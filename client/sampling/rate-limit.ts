@@ -1,3 +1,4 @@
+import { monotonicMs } from '../api/clock.ts';
 import { always } from './always.ts';
 import { DROP, type Sampler } from './sampler.ts';
 import { withThreshold } from './trace-state.ts';
@@ -7,18 +8,18 @@ import { withThreshold } from './trace-state.ts';
  * rest. Whom it drops depends on when they come, so what it samples stands for itself only. Meant for roots: put it in
  * `parentBased`.
  */
-export function rateLimit(perSecond: number, inner: Sampler = always): Sampler {
-  const most = Math.max(1, perSecond);
+export function rateLimit(perSecond: number, inner: Sampler = always, nowMs: () => number = monotonicMs): Sampler {
+  const most = perSecond > 0 ? Math.max(1, perSecond) : 0;
   let saved = most;
-  let lastUs = Number.NEGATIVE_INFINITY;
+  // Not when spans say they start: that may be any time, and follows clocks that are set.
+  let lastMs = nowMs();
   return {
     onStart(span) {
       const result = inner.onStart(span);
       if (result?.decision !== 'record_and_sample') return result;
-      if (span.startUs > lastUs) {
-        saved = Math.min(most, saved + ((span.startUs - lastUs) / 1e6) * perSecond);
-        lastUs = span.startUs;
-      }
+      const ms = nowMs();
+      saved = Math.min(most, saved + ((ms - lastMs) / 1_000) * perSecond);
+      lastMs = ms;
       if (saved < 1) return DROP;
       saved--;
       const traceState = withThreshold(result.traceState ?? span.trace.traceState, '');

@@ -3,7 +3,7 @@
  * what is recorded before the first answer goes by the page's own options.
  */
 
-import { NO_SDK_CONFIG, parseDirectives, type SdkConfig } from '../../model/sdk-config.ts';
+import { NO_SDK_CONFIG, parseDirectives, parseSdkConfig, type SdkConfig } from '../../model/sdk-config.ts';
 import { wallMs } from '../api/clock.ts';
 import { wordsToHex } from '../api/ids.ts';
 import type { Fetch } from '../recorder/exporter.ts';
@@ -78,7 +78,7 @@ export function createRemote({ url, fetch, local, apply, nowMs = wallMs }: Remot
 
   async function read(cache: RequestCache): Promise<SdkConfig | null> {
     const response = await fetch(url, { cache, credentials: 'omit' });
-    return response.ok ? toConfig(await response.json()) : null;
+    return response.ok ? parseSdkConfig(await response.json()) : null;
   }
 
   function schedule(): void {
@@ -127,9 +127,4 @@ function withoutTraces(stopped: ReadonlySet<string>, sampling: Sampling | null):
     },
     ask() {},
   };
-}
-
-/** null where it is not what an edge answers. */
-function toConfig(json: Partial<SdkConfig> | null): SdkConfig | null {
-  return typeof json?.version === 'string' && Array.isArray(json.routes) ? (json as SdkConfig) : null;
 }

@@ -1,5 +1,6 @@
 /** Asks a sampler about spans, and does as it says. User code wrote it: whatever it does, the span goes on. */
 
+import { QUIET, runIn } from '../api/context.ts';
 import { FLAG_SAMPLED } from '../propagation/w3c.ts';
 import type { SampledSpan, Sampler, Sampling, SamplingResult, UndecidedSpan } from './sampler.ts';
 import { withThreshold } from './trace-state.ts';
@@ -21,12 +22,12 @@ export function sampleBy(sampler: Sampler): Sampling {
       else sampling.ask(span, 'onStart');
     },
     ask(span, hook, first, second) {
-      // Nobody is asked about what the sampler itself does to the span.
+      // Nobody is asked about what the sampler itself does to the span, or traces what else it does.
       span.sampling = null;
       let mayRetry = hook !== 'onEnd';
       let result: SamplingResult | undefined;
       try {
-        result = (sampler[hook] as Call | undefined)?.call(sampler, span, first, second);
+        result = runIn(QUIET, () => (sampler[hook] as Call | undefined)?.call(sampler, span, first, second));
       } catch {
         mayRetry = false;
       }

@@ -5,6 +5,8 @@ import { MAX_RULES, MAX_TEXT_CHARS } from '../policies/bounds.ts';
 
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
 
+const NO_TIME = 'is not an ISO 8601 time';
+
 export const sdkSchema = v.strictObject({
   /** The share of traces that is recorded. */
   sampleRate: v.optional(share),
@@ -22,7 +24,11 @@ export const sdkSchema = v.strictObject({
   boost: v.optional(
     v.strictObject({
       sampleRate: v.optional(share, 1),
-      until: v.pipe(v.string(), v.isoTimestamp('is not an ISO 8601 time')),
+      until: v.pipe(
+        v.string(),
+        v.isoTimestamp(NO_TIME),
+        v.check((text) => !Number.isNaN(Date.parse(text)), NO_TIME),
+      ),
     }),
   ),
   /** Of a trace that has more, pages are told to record no more. */

@@ -147,6 +147,7 @@ describe('the section sdk', () => {
     [{ sampleRate: 2 }, 'sdk.sampleRate'],
     [{ routes: [{ name: 'a' }] }, 'sdk.routes.0.sampleRate'],
     [{ boost: { until: 'soon' } }, 'sdk.boost.until: is not an ISO 8601 time'],
+    [{ boost: { until: '2026-11-21T15:00:00+00' } }, 'sdk.boost.until: is not an ISO 8601 time'],
     [{ maxTraceSpans: 1 }, 'sdk.maxTraceSpans'],
     [{ pause: true }, 'sdk.pause'],
   ])('refuses %j', (sdk, message) => {

@@ -398,6 +398,32 @@ export const SHAPES: readonly Shape[] = [
       }),
   },
   {
+    name: 'an `XMLHttpRequest` that another span sends again',
+    inPage: true,
+    run: async ({ tracer, probe, url }) => {
+      const request = new XMLHttpRequest();
+      let sender: Span | null = null;
+      let done = deferred();
+      const send = (span: Span) => {
+        sender = span;
+        request.open('GET', url);
+        request.send();
+        return done.promise;
+      };
+      const first = tracer.withSpan('a', (a) => {
+        request.addEventListener('load', () => probe(sender));
+        request.onloadend = () => {
+          probe(sender);
+          done.resolve();
+        };
+        return send(a);
+      });
+      await first;
+      done = deferred();
+      await tracer.withSpan('b', send);
+    },
+  },
+  {
     name: 'messages of a `MessageChannel`, by two spans in turn',
     run: async ({ tracer, probe }) => {
       const { port1, port2 } = new MessageChannel();

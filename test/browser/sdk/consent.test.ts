@@ -113,19 +113,67 @@ it('waits for consent, and forgets everything when it is withdrawn', async () =>
   await page.close();
 });
 
-it('is what the script tag says', async () => {
+it('that is denied at the next visit deletes what the one before has left', async () => {
+  const { page, errors } = await openPage(browser, pages, { kind: 'plain', edge: collector.url });
+  // The recorder is there.
+  await collector.ended(await recordSpans(page, 1), 1);
+  for (let i = 0; i < 20; i++) (collector.failures as unknown[]).push({ status: 503 });
+  await recordSpans(page, 5);
+  await hide(page);
+  await page.waitForFunction(() => sdk.stats().saved === 5);
+  await page.goto(pages.url('plain', `${collector.url}/sdk/tailrace.js`));
+  expect(await stored(page)).toBeGreaterThan(0);
+  await page.evaluate(async (endpoint) => {
+    const sdk = tailrace.init({ serviceName: 'shop', endpoint, consent: 'pending' });
+    await sdk.setConsent('denied');
+  }, collector.url);
+  expect(await stored(page)).toBeNull();
+  collector.failures.splice(0);
+  expect(errors).toEqual([]);
+  await page.close();
+});
+
+it('lets workers record that were given before it', async () => {
+  const { page } = await openPage(browser, pages, {
+    kind: 'plain',
+    edge: collector.url,
+    init: { consent: 'pending' },
+  });
+  const script = `
+    import { attachProducer } from '${collector.url}/sdk/producer.js';
+    const { tracer, flush } = await attachProducer();
+    const span = tracer.startSpan('in a worker', { parent: null });
+    span.end();
+    await flush();
+    postMessage({ traceId: span.context.traceId });`;
+  const traceId = await page.evaluate(
+    (script) =>
+      new Promise<string>((resolve) => {
+        const code = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+        const worker = new Worker(code, { type: 'module' });
+        worker.addEventListener('message', ({ data }) => data.traceId && resolve(data.traceId));
+        sdk.attachProducer(worker);
+        void sdk.setConsent('granted');
+      }),
+    script,
+  );
+  expect((await collector.ended(traceId, 1)).size).toBe(1);
+  await page.close();
+});
+
+it.each(['pending', ''])('is what the script tag says: %j', async (consent) => {
   const page = await browser.newPage();
   await page.goto(pages.url('plain', ''));
   await page.evaluate(
-    (src) =>
+    ({ src, consent }) =>
       new Promise((resolve) => {
         const tag = document.createElement('script');
-        Object.assign(tag.dataset, { service: 'shop', consent: 'pending' });
+        Object.assign(tag.dataset, { service: 'shop', consent });
         tag.onload = resolve;
         tag.src = src;
         document.head.append(tag);
       }),
-    `${collector.url}/sdk/tailrace.js`,
+    { src: `${collector.url}/sdk/tailrace.js`, consent },
   );
   const modes = await page.evaluate(async () => {
     globalThis.sdk = tailrace.sdk!;

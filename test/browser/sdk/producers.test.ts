@@ -25,19 +25,21 @@ afterAll(async () => {
 
 const WORKERS = {
   dedicated: (code: string) => `new Worker(${code}, { type: 'module' })`,
+  classic: (code: string) => `new Worker(${code})`,
   shared: (code: string) => `new SharedWorker(${code}, { type: 'module' }).port`,
 };
 
 describe.each(['isolated', 'plain'] as const)('on a page that is %s', (kind) => {
   it.each([
     ['dedicated', kind === 'isolated' ? 'shared' : 'copied'],
+    ['classic', kind === 'isolated' ? 'shared' : 'copied'],
     ['shared', 'copied'],
   ] as const)('a %s worker records in mode %s, and loses nothing when it waits', async (workerKind, mode) => {
     const { page, errors } = await openPage(browser, pages, { kind, edge: collector.url });
     const traceId = randomBytes(16).toString('hex');
     const script = `
-      import { attachProducer } from '${collector.url}/sdk/producer.js';
       const serve = async (line) => {
+        const { attachProducer } = await import('${collector.url}/sdk/producer.js');
         const sdk = await attachProducer(line);
         const { tracer, flush, stats } = sdk;
         const parent = { traceId: '${traceId}', spanId: '00000000000000ff', flags: 1 };
@@ -61,6 +63,37 @@ describe.each(['isolated', 'plain'] as const)('on a page that is %s', (kind) => 
     const spans = await collector.ended(traceId, 3000);
     expect(spans.size).toBe(3000);
     expect(errors).toEqual([]);
+    await page.close();
+  });
+
+  it('has a rule of its own see what it records', async () => {
+    const { page } = await openPage(browser, pages, { kind, edge: collector.url });
+    const script = `
+      import { attachProducer } from '${collector.url}/sdk/producer.js';
+      const redact = (key, value) => {
+        if (key === 'bad') throw new Error('in the rule');
+        tracer.startSpan('in the rule').end();
+        return key === 'user.email' ? undefined : value;
+      };
+      const { tracer, flush, stats } = await attachProducer(self, { redact });
+      const span = tracer.startSpan('work', { parent: null, attributes: { 'user.email': 'a@b.test', n: 1 } });
+      tracer.startSpan('lost', { parent: span, attributes: { bad: 1 } }).end();
+      span.end();
+      await flush();
+      postMessage({ traceId: span.context.traceId, stats: stats() });`;
+    const { traceId, stats } = await page.evaluate(
+      (script) =>
+        new Promise<{ traceId: string; stats: Record<string, number> }>((resolve) => {
+          const code = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+          const worker = new Worker(code, { type: 'module' });
+          worker.addEventListener('message', ({ data }) => data.traceId && resolve(data));
+          sdk.attachProducer(worker);
+        }),
+      script,
+    );
+    const [span] = [...(await collector.ended(traceId, 1)).values()];
+    expect([span!.name, span!.attributes]).toEqual(['work', [['n', 1]]]);
+    expect(stats).toMatchObject({ recorded: 2, accepted: 1, encode_failed: 1 });
     await page.close();
   });
 });

@@ -80,6 +80,16 @@ describe('the SDK in a page', () => {
     await page.close();
   });
 
+  it('leaves it to fetch to say what is wrong with a call', async () => {
+    const { page } = await openPage(browser, pages, { kind: 'plain', edge: collector.url });
+    const faults = await page.evaluate(() => {
+      const wrong = [[], ['http://['], ['/api', { method: 'no method' }]] as unknown as Parameters<typeof fetch>[];
+      return Promise.all(wrong.map((args) => fetch(...args).catch((error: Error) => error.name)));
+    });
+    expect(faults).toEqual(['TypeError', 'TypeError', 'TypeError']);
+    await page.close();
+  });
+
   it('leaves listeners as they were: once, capture, objects, removal, twice the same', async () => {
     const { page } = await openPage(browser, pages, { kind: 'plain', edge: collector.url });
     const log = await page.evaluate(() => {
@@ -109,6 +119,27 @@ describe('the SDK in a page', () => {
       return log;
     });
     expect(log).toEqual(['captured', 'twice', 'object', 'once', 'captured', 'twice']);
+    await page.close();
+  });
+
+  it('calls a listener once that was there before it and is added again', async () => {
+    const page = await browser.newPage();
+    await page.goto(pages.url('plain', ''));
+    await page.evaluate(() => {
+      const count = () => {
+        document.body.dataset.clicks = String(Number(document.body.dataset.clicks ?? 0) + 1);
+      };
+      Object.assign(globalThis, { listen: () => document.querySelector('button')!.addEventListener('click', count) });
+    });
+    const listen = () => page.evaluate(() => (globalThis as unknown as { listen(): void }).listen());
+    await listen();
+    await page.addScriptTag({ url: script() });
+    await page.evaluate((endpoint) => {
+      tailrace.init({ serviceName: 'shop', endpoint });
+    }, collector.url);
+    await listen();
+    await page.click('button');
+    expect(await page.evaluate(() => document.body.dataset.clicks)).toBe('1');
     await page.close();
   });
 

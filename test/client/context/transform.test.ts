@@ -76,6 +76,19 @@ describe('a changed async function', () => {
       'async function* g() { yield; } const result = g().next();',
       { done: false, value: undefined },
     ],
+    [
+      'generator that returns promises',
+      'async function* g(x) { try { if (await x) return (Promise.resolve(1), Promise.resolve(2)); return; } finally { await 3; } } const result = Promise.all([g(1).next(), g(0).next()]);',
+      [
+        { done: true, value: 2 },
+        { done: true, value: undefined },
+      ],
+    ],
+    [
+      'for await over a text',
+      'async function f(s = "") { for await (const c of "abc") s = c + s; return s; } const result = f();',
+      'cba',
+    ],
   ])('still does what it did: %s', async (_, code, result) => {
     expect(await run(code)).toEqual(result);
   });
@@ -97,6 +110,9 @@ describe('a changed async function', () => {
       run('const result = (async () => { for await (const x of [1]) return x; })();'),
       run(
         'async function* g() { try { yield 1; } finally { await 2; } } const result = (async () => { for await (const x of g()) throw x; })().catch(() => 1);',
+      ),
+      run(
+        'async function* g() { await 1; return Promise.resolve().then(() => null).then(() => null); } const result = g().next();',
       ),
     ]);
     expect(swapContext(before)).toBe(own);

@@ -14,6 +14,29 @@ describe('a patched function', () => {
     expect(object.add).toBe(add);
   });
 
+  it('is put back whichever of several of ours goes first', () => {
+    for (const order of [
+      [0, 1, 2],
+      [1, 0, 2],
+      [2, 0, 1],
+    ]) {
+      const object = target();
+      const { add } = object;
+      const undo = order.map(() => patch(object, 'add', double));
+      expect(object.add(1, 2)).toBe(24);
+      for (const i of order) undo[i]!();
+      expect(object.add).toBe(add);
+    }
+  });
+
+  it('has what the original has: name, length, and what was added to it', () => {
+    const object = target();
+    const original = Object.assign(object.add, { [Symbol.for('promised')]: 1 });
+    patch(object, 'add', double);
+    expect(object.add).not.toBe(original);
+    expect(Object.getOwnPropertyDescriptors(object.add)).toEqual(Object.getOwnPropertyDescriptors(original));
+  });
+
   it('does nothing more when somebody has wrapped it meanwhile, and leaves theirs there', () => {
     const object = target();
     const undo = patch(object, 'add', double);

@@ -11,12 +11,17 @@ import {
 } from '@opentelemetry/api';
 import { suppressTracing, W3CTraceContextPropagator } from '@opentelemetry/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { activeSpan } from '../../../client/api/context.ts';
+import { activeSpan, isQuiet } from '../../../client/api/context.ts';
 import { SILENCE } from '../../../client/api/silence.ts';
 import type { Span } from '../../../client/api/span.ts';
 import { Tracer } from '../../../client/api/tracer.ts';
+import { gate } from '../../../client/consent/gate.ts';
 import { carryContext } from '../../../client/context/index.ts';
 import { register } from '../../../client/otel/index.ts';
+import type { OtelSpan } from '../../../client/otel/span.ts';
+import { logFields } from '../../../client/propagation/log-fields.ts';
+import { never } from '../../../client/sampling/always.ts';
+import { sampleBy } from '../../../client/sampling/sample-by.ts';
 
 let ended: Span[];
 let tracer: Tracer;
@@ -74,6 +79,37 @@ describe('a span of @opentelemetry/api', () => {
     expect(inner.events[3]!.attributes.slice(0, 2)).toEqual(['exception.type', '17']);
     expect(inner.links).toHaveLength(1);
     expect(span.spanContext()).toMatchObject({ traceId: inner.context.traceId, spanId: inner.context.spanId });
+  });
+
+  it('goes by the clock where a time is none', () => {
+    const span = otel().startSpan('x', { startTime: new Date('no') });
+    span.addEvent('e', {}, [Number.NaN, 0]).end(Number.NaN);
+    expect([ended[0]!.startUs, ended[0]!.events[0]!.timeUs, ended[0]!.endUs]).toEqual([1e6, 1e6, 1e6]);
+  });
+
+  it('takes whatever is thrown', () => {
+    const span = otel().startSpan('x');
+    for (const thrown of ['text', null, undefined, 7, { message: 'plain', code: null, name: 'N' }]) {
+      span.recordException(thrown as never);
+    }
+    span.end();
+    expect(ended[0]!.events.map(({ attributes }) => attributes)).toEqual([
+      ['exception.message', 'text'],
+      [],
+      [],
+      [],
+      ['exception.type', 'N', 'exception.message', 'plain'],
+    ]);
+  });
+
+  it('keeps the status OK, and is never made UNSET again', () => {
+    const span = otel().startSpan('x');
+    const statusAfter = (code: SpanStatusCode) => (span.setStatus({ code, message: 'm' }) as OtelSpan).inner.statusCode;
+    expect(statusAfter(SpanStatusCode.ERROR)).toBe(2);
+    expect(statusAfter(SpanStatusCode.UNSET)).toBe(2);
+    expect(statusAfter(SpanStatusCode.OK)).toBe(1);
+    expect(statusAfter(SpanStatusCode.ERROR)).toBe(1);
+    expect(statusAfter(SpanStatusCode.UNSET)).toBe(1);
   });
 
   it('counts times below the time origin from there, as performance.now() gives them', () => {
@@ -153,6 +189,33 @@ describe('the propagator', () => {
     expect(a).toEqual(carrier);
   });
 
+  it('writes a span that is over, and one that is not sampled as such', () => {
+    const over = otel().startSpan('over');
+    over.end();
+    const carrier: { traceparent?: string } = {};
+    propagation.inject(trace.setSpan(ROOT_CONTEXT, over), carrier);
+    expect(carrier.traceparent).toMatch(/-03$/);
+    undo();
+    undo = register({ tracer: new Tracer({ ...SILENCE, sampling: sampleBy(never) }) });
+    const dropped = otel().startSpan('left out');
+    propagation.inject(trace.setSpan(ROOT_CONTEXT, dropped), carrier);
+    expect(carrier.traceparent).toBe(`00-${dropped.spanContext().traceId}-${dropped.spanContext().spanId}-02`);
+  });
+
+  it('writes nothing of what is started without consent', () => {
+    undo();
+    const sdk = gate({ serviceName: 's', endpoint: 'https://e.test', consent: 'pending' }, () => {
+      throw new Error('started');
+    });
+    undo = register(sdk);
+    const carrier = {};
+    otel().startActiveSpan('before', (span) => {
+      propagation.inject(context.active(), carrier);
+      expect([span.isRecording(), logFields(sdk.tracer.current())]).toEqual([false, {}]);
+    });
+    expect(carrier).toEqual({});
+  });
+
   it('writes the active span, and nothing where there is none or tracing is suppressed', () => {
     const carrier: { traceparent?: string } = {};
     propagation.inject(context.active(), carrier);
@@ -168,8 +231,18 @@ describe('the propagator', () => {
 
 describe('what OpenTelemetry does itself', () => {
   it('is not traced', () => {
-    context.with(suppressTracing(context.active()), () => otel().startSpan('export').end());
-    expect(ended).toEqual([]);
+    const suppressing = suppressTracing(context.active());
+    const asked = () => {
+      otel().startSpan('export').end();
+      // What the SDK would record of their requests.
+      tracer.startSpan('POST').end();
+      return [context.active() === suppressing, isQuiet()];
+    };
+    expect([context.with(suppressing, asked), context.bind(suppressing, asked)()]).toEqual([
+      [true, true],
+      [true, true],
+    ]);
+    expect([ended, isQuiet(), context.active()]).toEqual([[], false, ROOT_CONTEXT]);
   });
 
   it('is free again after the end', () => {

@@ -143,6 +143,19 @@ describe('the hooks', () => {
     expect(recording.sent).toEqual(['again+']);
   });
 
+  it('may trace and start what they want: nothing of it is recorded, and nobody is asked about it', () => {
+    let asked = 0;
+    const recording: Recording = new Recording({
+      onStart: () => {
+        asked++;
+        recording.tracer.withSpan('of the sampler', (span) => span.setAttribute('a', 1));
+        return { decision: 'record_and_sample', shouldRetry: false };
+      },
+    });
+    recording.tracer.startSpan('work').end();
+    expect([asked, recording.sent]).toEqual([1, ['work+']]);
+  });
+
   it('do not see a span that may be dropped sent while it is open', () => {
     const undecided = new Recording({
       onStart: () => ({ decision: 'record', shouldRetry: true }),

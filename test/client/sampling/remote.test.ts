@@ -15,6 +15,8 @@ class Page {
   /** What the browser still has of it. */
   cached: SdkConfig | null = null;
   isAway = false;
+  /** What it answers instead, whatever it has. */
+  answer: unknown;
   readonly asked: string[] = [];
   applied: Sampling | null | undefined;
   readonly remote: Remote = createRemote({
@@ -22,6 +24,7 @@ class Page {
     fetch: async (_, { cache }) => {
       this.asked.push(cache!);
       if (this.isAway) throw new TypeError('Failed to fetch');
+      if (this.answer !== undefined) return Response.json(this.answer);
       const answer = cache === 'default' ? (this.cached ?? this.config) : this.config;
       this.cached = answer;
       return Response.json(answer);
@@ -138,12 +141,29 @@ describe('what the edge says', () => {
     expect(page.applied).toBe(undefined);
   });
 
-  it('changes nothing where it is not what an edge says', async () => {
-    page.config = { version: '00000001' } as SdkConfig;
-    await page.hear();
-    expect(page.applied).toBe(undefined);
+  it.each([
+    null,
+    'paused',
+    { version: '00000001' },
+    { version: '00000001', routes: [null], paused: false },
+    { version: '00000001', routes: [{ name: 'a' }], paused: false },
+    { version: '00000001', routes: [], paused: 'no' },
+    { version: '00000001', routes: [], paused: false, sampleRate: 2 },
+    { version: '00000001', routes: [], paused: false, sampleRate: '0.5' },
+    { version: '00000001', routes: [], paused: false, boost: null },
+    { version: '00000001', routes: [], paused: false, boost: { sampleRate: Number.NaN, untilMs: 1e15 } },
+  ])('changes nothing where it is not what an edge says: %j', async (answer) => {
+    page.answer = answer;
+    page.remote.hear('config=00000001', 0);
+    await vi.advanceTimersByTimeAsync(0);
     page.remote.hear('nonsense; config=zz, stop=1, time=x', 0);
-    expect(page.asked).toEqual(['default', 'no-cache']);
+    expect([page.asked, page.applied]).toEqual([['default', 'no-cache'], undefined]);
+    // And what comes after it is heard.
+    await vi.advanceTimersByTimeAsync(5_000);
+    page.answer = undefined;
+    page.config = { version: '00000001', routes: [], paused: true };
+    await page.hear();
+    expect(page.share('x')).toBe(0);
   });
 });
 

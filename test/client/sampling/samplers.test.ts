@@ -25,6 +25,9 @@ const tolerance = (p: number, count: number) => 5 * Math.sqrt((p * (1 - p)) / co
 
 const TRACES = 20_000;
 
+/** What a rate limit goes by: each time it looks, more of it has gone. */
+let clockMs = 0;
+
 function begin(recording: Recording, name = 'root'): Span {
   return recording.tracer.startSpan(name, { parent: null });
 }
@@ -38,6 +41,17 @@ describe('probability', () => {
     expect(Math.abs(ended.length / TRACES - p)).toBeLessThanOrEqual(tolerance(p, TRACES));
     for (const span of ended) expect(weightOf(span) * p).toBeCloseTo(1, 9);
     for (const { flags } of dropped) expect(flags).toBe(2);
+  });
+
+  it.each([
+    [-1, 0],
+    [Number.NaN, 0],
+    [2, 1],
+  ])('of %f is that of %f', (wrong, right) => {
+    const recording = new Recording(probability(wrong));
+    for (let i = 0; i < 20; i++) begin(recording).end();
+    expect(recording.ended.length).toBe(20 * right);
+    for (const { traceState } of recording.ended) expect(traceState).toBe('ot=th:0');
   });
 
   it.each([0, 0.01, 1 / 3, 1])('at a parent is what sampleRate %f does', (p) => {
@@ -132,7 +146,7 @@ describe('parentBased', () => {
   it.each([
     ['probability', parentBased(probability(0.5))],
     ['perRoute', parentBased(perRoute([{ name: 'r1', probability: 0.9 }], 0.2))],
-    ['rateLimit', parentBased(rateLimit(5))],
+    ['rateLimit', parentBased(rateLimit(5, always, () => (clockMs += 100)))],
     ['recordUnsampled', parentBased(recordUnsampled(probability(0.5)))],
   ])('has all spans of a trace agree, with %s', (_, sampler) => {
     const recording = new Recording(sampler);
@@ -185,18 +199,37 @@ describe('perRoute', () => {
 
 describe('rateLimit', () => {
   it('samples so many a second on the long run, and saves no more than one second', () => {
-    const recording = new Recording(rateLimit(10));
+    let nowMs = 0;
+    const recording = new Recording(rateLimit(10, always, () => nowMs));
     for (let i = 0; i < 1_000; i++) {
-      recording.timeUs += 10_000;
+      nowMs += 10;
       begin(recording).end();
     }
     // Ten seconds, and what was saved at the start.
     expect(recording.ended.length).toBeGreaterThanOrEqual(108);
     expect(recording.ended.length).toBeLessThanOrEqual(110);
-    recording.timeUs += 3_600_000_000;
+    nowMs += 3_600_000;
     for (let i = 0; i < 100; i++) begin(recording).end();
     expect(recording.dropped.length + recording.ended.length).toBe(1_100);
     expect(recording.ended.length).toBeLessThanOrEqual(120);
+  });
+
+  it('goes on where the clock that spans start by is set, or somebody says that they start at another time', () => {
+    let nowMs = 0;
+    const recording = new Recording(rateLimit(10, always, () => nowMs));
+    recording.tracer.startSpan('of another time', { parent: null, startUs: 1e15 }).end();
+    recording.timeUs = 0;
+    for (let i = 0; i < 1_000; i++) {
+      nowMs += 10;
+      begin(recording).end();
+    }
+    expect(recording.ended.length).toBeGreaterThanOrEqual(108);
+  });
+
+  it('of none a second samples none', () => {
+    const recording = new Recording(rateLimit(0));
+    begin(recording).end();
+    expect(recording.ended).toEqual([]);
   });
 
   it('says of nothing that it stands for others', () => {
