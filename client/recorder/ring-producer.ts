@@ -32,13 +32,14 @@ export function createRingProducer(buffer: ArrayBufferLike): RingProducer {
       return ring.usedBytes === 0;
     },
     push(span) {
-      span.changed = false;
       try {
         if (!write(span)) counters.add('ring_full');
       } catch (error) {
         // Otherwise user code gave something that no type allows.
         counters.add(error instanceof RangeError ? 'span_too_large' : 'encode_failed');
       }
+      // Only now: Firefox may stop a script in the middle when its tab is closed, and then the next event has to do it all.
+      span.changed = false;
     },
     async ready(flush) {
       while (ring.usedBytes > readyBytes) {
