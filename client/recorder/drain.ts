@@ -78,7 +78,8 @@ export function createDrain({ buffer, config, send, offline, maxRingBytes, idle 
   async function deliver(bytes: Uint8Array<ArrayBuffer>, spanCount: number, isWanted: () => boolean): Promise<Sent> {
     const sent = await send(bytes, isWanted);
     const { outcome, attempts, waitMs } = sent;
-    const isAway = outcome === 'unavailable';
+    // What did not leave because the page has taken over says nothing of the edge.
+    const isAway = outcome === 'unavailable' && (attempts > 0 || isWanted());
     if (!isAway) safeMs = monotonicMs();
     pace.note(sent, monotonicMs());
     counters.add('sent', attempts > 0 ? spanCount : 0);

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createClaim, EXIT } from '../../../client/recorder/claim.ts';
 import { createDrain } from '../../../client/recorder/drain.ts';
-import { countersOf, createMemory } from '../../../client/recorder/memory.ts';
+import { countersOf, createMemory, headerOf, WORD_AWAY } from '../../../client/recorder/memory.ts';
 import type { SavedBatch } from '../../../client/recorder/offline.ts';
 import type { Sent } from '../../../client/recorder/outcome.ts';
 import { createRecordWriter } from '../../../client/recorder/record.ts';
@@ -23,7 +24,7 @@ class Bench {
   readonly batches: { names: string[]; atMs: number; dropped: object }[] = [];
   /** What is stored, by rank; sent again when the edge is asked to take it. */
   readonly stored: SavedBatch[] = [];
-  private readonly buffer = createMemory(false, 16 * 1024);
+  readonly buffer = createMemory(false, 16 * 1024);
   private readonly write = createRecordWriter(createRing(this.buffer), createStringTable(this.buffer));
   readonly counters = countersOf(this.buffer);
   private readonly drainage = createDrain({
@@ -47,9 +48,12 @@ class Bench {
     send: async (bytes) => {
       const { spans, dropped } = decodeBatch(bytes);
       this.batches.push({ names: spans.map(({ name }) => name).sort(), atMs: performance.now(), dropped });
+      this.onSend();
       return this.sent;
     },
   });
+  /** What happens while a batch is on its way. */
+  onSend = () => {};
   readonly drain = () => this.drainage.run();
 
   record(name: string, span: Partial<SpanData> = {}): void {
@@ -216,5 +220,17 @@ describe('while the edge is away', () => {
     bench.recordAll();
     await bench.drain();
     expect(bench.counters.all()).toMatchObject({ accepted: 3, rejected: 1 });
+  });
+
+  it.each([
+    ['because the page has taken over', 0, 0],
+    ['and the edge did not answer', 1, 1],
+  ])('what did not leave %s: %i attempts, away %i', async (_, attempts, isAway) => {
+    const bench = new Bench();
+    bench.sent = { ...SENT, outcome: 'unavailable', pressure: null, attempts };
+    bench.onSend = () => createClaim(bench.buffer, EXIT).take();
+    bench.recordAll();
+    await bench.drain();
+    expect(headerOf(bench.buffer)[WORD_AWAY]).toBe(isAway);
   });
 });
