@@ -59,9 +59,11 @@ export class OfflineStore {
   /** Also what is thrown at once, as in a sandboxed frame, is a rejection. */
   static async #open(): Promise<OfflineStore> {
     const database = await openDB<Schema>(DATABASE, VERSION, {
-      upgrade(database, oldVersion, _, transaction) {
-        if (oldVersion < 1) database.createObjectStore(BATCHES, { autoIncrement: true });
-        transaction.objectStore(BATCHES).createIndex('entries', ['rank', 'size', 'spanCount']);
+      upgrade(database, oldVersion) {
+        // The first version was in no release.
+        if (oldVersion > 0) database.deleteObjectStore(BATCHES);
+        const batches = database.createObjectStore(BATCHES, { autoIncrement: true });
+        batches.createIndex('entries', ['rank', 'size', 'spanCount']);
         database.createObjectStore('lease');
       },
       // A newer version of the SDK, in another tab, wants to change it.
@@ -98,9 +100,7 @@ export class OfflineStore {
     try {
       await runAlone(this.#database, async (goOn) => {
         result.givenUp = await this.trim();
-        // Batches of the database's first version are not in the index.
-        const [known, all] = await Promise.all([this.#entries(), this.#database.getAllKeys(BATCHES)]);
-        for (const key of new Set([...known.filter(({ rank }) => rank === 1).map((entry) => entry.key), ...all])) {
+        for (const { key } of (await this.#entries()).sort((a, b) => b.rank - a.rank || a.key - b.key)) {
           const batch = await this.#database.get(BATCHES, key);
           if (batch?.url !== url) continue;
           const { outcome, refused } = await send(batch.bytes, batch.spanCount);
