@@ -39,7 +39,7 @@ declare const fetchLater: ((url: string, init: RequestInit & { activateAfter: nu
 type Way = (piece: Piece) => Promise<void> | false;
 
 export interface Exit {
-  /** The consumer's role is here. */
+  /** The consumer's role is here, and stays for now. */
   readonly isActive: boolean;
   /** Sends everything that is not released and not on its way. `leaving`: the page will not see any answer. */
   send(leaving: boolean): Promise<unknown>;
@@ -134,7 +134,7 @@ export function createExit({ buffer, config, recorder, beacon = sendBeacon }: Ex
 
   return {
     get isActive() {
-      return cursor !== null;
+      return cursor !== null && !isReturning;
     },
     send(leaving) {
       isLeaving = leaving;

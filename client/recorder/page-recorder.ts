@@ -66,7 +66,13 @@ export function createPageRecorder(options: PageHost, counts: Int32Array): PageR
   async function flush(leaving?: boolean): Promise<void> {
     try {
       if (leaving !== undefined || exit.isActive) {
-        await Promise.all([exit, ...others].map((one) => one.send(!!leaving)));
+        await Promise.all([
+          exit.send(!!leaving),
+          // Hidden, the page has nothing to wake it when they have recorded something: the recorder goes on with them.
+          ...(leaving === undefined
+            ? []
+            : others.map((one) => one.send(leaving).then(() => (leaving ? undefined : one.giveBack())))),
+        ]);
       } else if (!producer.isEmpty) await (await attaching).flush();
     } catch {
       counters.add('encode_failed');
@@ -76,7 +82,10 @@ export function createPageRecorder(options: PageHost, counts: Int32Array): PageR
   return {
     ...producer,
     push(span) {
-      if (options.beforeRecord?.(span) !== false) return producer.push(span);
+      const isAllowed = options.beforeRecord?.(span) !== false;
+      // What the page's own code did meanwhile may have had it recorded.
+      if (!span.changed) return;
+      if (isAllowed) return producer.push(span);
       span.changed = false;
       counters.add('encode_failed');
     },

@@ -145,7 +145,8 @@ export function createProducer({ host, clock, loadRecorder }: ProducerOptions): 
       ageTimer = undefined;
       (await attach())?.watchOpen(spans, clock.nowUs);
       encode(true);
-      if (isPending()) scheduleFlush(0);
+      // Not by another timer: a page in the background may have to wait a second for each.
+      void flush();
       if (!spans.isEmpty || isPending()) watchAge();
     }, tuning.ageMs);
   }
@@ -201,7 +202,7 @@ export function createProducer({ host, clock, loadRecorder }: ProducerOptions): 
     },
     onIgnored: () => counters.add('ignored'),
     hide: (leaving) => void hide(leaving),
-    show: () => void recorder?.show().then(() => scheduleFlush(0)),
+    show: () => void recorder?.show().then(flush),
     async forget() {
       isForgotten = true;
       discard();
