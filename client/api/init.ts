@@ -5,6 +5,7 @@ import { createByteWriter } from '../../model/bytes.ts';
 import { instrumentClicks } from '../instrument/click.ts';
 import { instrumentDocumentLoad } from '../instrument/document-load.ts';
 import { instrumentFetch } from '../instrument/fetch.ts';
+import { deleteDatabase } from '../recorder/database.ts';
 import type { PageHost } from '../recorder/page-recorder.ts';
 import { createProducer } from '../recorder/producer.ts';
 import { headSampling } from '../sampling/head-sampling.ts';
@@ -92,15 +93,15 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
     get mode() {
       return producer.mode;
     },
-    flush: () => producer.flush(),
-    async shutdown({ discard = false } = {}) {
+    flush: producer.flush,
+    shutdown({ discard } = {}) {
       if (isOn) running = null;
       for (const step of undo.splice(0)) step();
       if (!discard) return producer.stop();
-      const forgotten = producer.forget();
-      await (isOn ? await load() : null)?.clearOffline(forgotten);
+      deleteDatabase();
+      return producer.forget();
     },
-    stats: () => producer.stats(),
+    stats: producer.stats,
     attachProducer: async (worker) => (await producer.attach())?.attachProducer(worker),
   };
 }

@@ -2,16 +2,15 @@
  * Batches that could not be sent wait in IndexedDB, for all tabs of the origin: until the edge answers again, or for the next visit.
  */
 
-import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
+import { answerOf, commit, DATABASE, storeIn } from './database.ts';
 import type { Sent } from './outcome.ts';
-import { runAlone } from './run-alone.ts';
+import { LEASE, runAlone } from './run-alone.ts';
 
-const DATABASE = 'tailrace';
 const VERSION = 2;
 const BATCHES = 'batches';
+const ENTRIES = 'entries';
 /** What they may take together; see `trim`. */
 export const MAX_OFFLINE_BYTES = 4 * 1024 * 1024;
-const OPEN_MS = 2_000;
 /** Holds nothing. */
 const WARM = 1;
 
@@ -22,14 +21,6 @@ export interface SavedBatch {
   /** 1 when there are roots or errors in it, otherwise 0. */
   readonly rank: 0 | 1;
 }
-
-interface Schema extends DBSchema {
-  /** `size`: bytes of the batch. The index tells all that has to be known of a batch, without reading it. */
-  batches: { key: number; value: SavedBatch & { size: number }; indexes: { entries: [0 | 1, number, number] } };
-  /** Until when who is sending them all has that to himself, where there are no Web Locks. */
-  lease: { key: number; value: number };
-}
-export type OfflineDatabase = IDBPDatabase<Schema>;
 
 /** What became of the spans that were stored. */
 export interface SentSaved {
@@ -43,45 +34,42 @@ export interface SentSaved {
 
 /** Opened early: while the page goes away there is time for a write, not for opening a database. */
 export class OfflineStore {
-  readonly #database: OfflineDatabase;
+  readonly #database: IDBDatabase;
 
-  private constructor(database: OfflineDatabase) {
+  private constructor(database: IDBDatabase) {
     this.#database = database;
   }
 
   /** null where the page may not store anything. */
   static open(): Promise<OfflineStore | null> {
-    // WebKit's IndexedDB has been known not to answer at all (https://bugs.webkit.org/show_bug.cgi?id=226547).
-    const tooLate = new Promise<null>((resolve) => setTimeout(resolve, OPEN_MS, null));
-    return Promise.race([OfflineStore.#open().catch(() => null), tooLate]);
+    return OfflineStore.#open().catch(() => null);
   }
 
   /** Also what is thrown at once, as in a sandboxed frame, is a rejection. */
   static async #open(): Promise<OfflineStore> {
-    const database = await openDB<Schema>(DATABASE, VERSION, {
-      upgrade(database, oldVersion) {
-        // The first version was in no release.
-        if (oldVersion > 0) database.deleteObjectStore(BATCHES);
-        const batches = database.createObjectStore(BATCHES, { autoIncrement: true });
-        batches.createIndex('entries', ['rank', 'size', 'spanCount']);
-        database.createObjectStore('lease');
-      },
-      // A newer version of the SDK, in another tab, wants to change it.
-      blocking: (_, __, event) => (event.target as IDBDatabase).close(),
-    });
+    const request = indexedDB.open(DATABASE, VERSION);
+    request.onupgradeneeded = ({ oldVersion }) => {
+      const { result } = request;
+      // The first version was in no release.
+      if (oldVersion > 0) result.deleteObjectStore(BATCHES);
+      // `size`: bytes of the batch. The index tells all that has to be known of a batch, without reading it.
+      result.createObjectStore(BATCHES, { autoIncrement: true }).createIndex(ENTRIES, ['rank', 'size', 'spanCount']);
+      result.createObjectStore(LEASE);
+    };
+    const database = await answerOf(request);
+    // Another tab has a newer version of the SDK that wants to change it, or deletes it.
+    database.onversionchange = () => database.close();
     // Only who has written lately may write quickly: Chromium asks for the quota first, which a page that goes away does not live to see.
-    await database.put('lease', 0, WARM);
+    await answerOf(storeIn(database, LEASE).put(0, WARM));
     return new OfflineStore(database);
   }
 
   /** Writes at once, without waiting. Resolves to false when the batch could not be stored. */
   async save(batch: SavedBatch): Promise<boolean> {
     try {
-      const transaction = this.#database.transaction(BATCHES, 'readwrite');
-      const added = transaction.store.add({ ...batch, size: batch.bytes.length });
-      // Without this the transaction would need a task of the page to end, and there may be none.
-      transaction.commit();
-      await Promise.all([added, transaction.done]);
+      const store = this.#batches();
+      store.add({ ...batch, size: batch.bytes.length });
+      await commit(store);
       return true;
     } catch {
       return false;
@@ -101,13 +89,13 @@ export class OfflineStore {
       await runAlone(this.#database, async (goOn) => {
         result.givenUp = await this.trim();
         for (const { key } of (await this.#entries()).sort((a, b) => b.rank - a.rank || a.key - b.key)) {
-          const batch = await this.#database.get(BATCHES, key);
+          const batch: SavedBatch | undefined = await answerOf(this.#batches().get(key));
           if (batch?.url !== url) continue;
           const { outcome, refused } = await send(batch.bytes, batch.spanCount);
           if (outcome === 'unavailable') return;
           result[outcome] += batch.spanCount - refused;
           result.rejected += refused;
-          await this.#database.delete(BATCHES, key);
+          await answerOf(this.#batches().delete(key));
           if (!(await goOn())) return;
         }
         result.isDone = true;
@@ -125,7 +113,7 @@ export class OfflineStore {
     let givenUp = 0;
     for (const { key, size, spanCount } of entries) {
       if (bytes <= MAX_OFFLINE_BYTES) break;
-      await this.#database.delete(BATCHES, key);
+      await answerOf(this.#batches().delete(key));
       bytes -= size;
       givenUp += spanCount;
     }
@@ -134,36 +122,20 @@ export class OfflineStore {
 
   async #entries(): Promise<{ key: number; rank: number; size: number; spanCount: number }[]> {
     const entries = [];
-    let cursor = await this.#database.transaction(BATCHES).store.index('entries').openKeyCursor();
-    for (; cursor; cursor = await cursor.continue()) {
-      const [rank, size, spanCount] = cursor.key;
-      entries.push({ key: cursor.primaryKey, rank, size, spanCount });
+    const request = this.#batches().index(ENTRIES).openKeyCursor();
+    for (let cursor = await answerOf(request); cursor; cursor = await answerOf(request)) {
+      const [rank, size, spanCount] = cursor.key as [number, number, number];
+      entries.push({ key: cursor.primaryKey as number, rank, size, spanCount });
+      cursor.continue();
     }
     return entries;
   }
 
-  /** Deletes everything, whatever edge it was for. */
-  async clear(): Promise<void> {
-    await this.#database.clear(BATCHES);
+  #batches(): IDBObjectStore {
+    return storeIn(this.#database, BATCHES);
   }
 
   close(): void {
     this.#database.close();
   }
-}
-
-/**
- * Deletes what earlier visits and this one have kept: at once, so that nothing of it is sent any more, and again when
- * nothing can be added to it.
- */
-export async function clearOffline(closed: Promise<unknown>): Promise<void> {
-  const store = await OfflineStore.open();
-  try {
-    await store?.clear();
-    await closed;
-    await store?.clear();
-  } catch {
-    // The database went away.
-  }
-  store?.close();
 }

@@ -60,8 +60,8 @@ export function createProducer({ host, clock, loadRecorder }: ProducerOptions): 
   let recorded = 0;
   let recorder: PageRecorder | null = null;
   let flushTimer: ReturnType<typeof setTimeout> | undefined;
+  /** The earliest that was asked for; while a flush is under way nothing is earlier. */
   let flushDelayMs = Number.POSITIVE_INFINITY;
-  let isFlushing = false;
   let ageTimer: ReturnType<typeof setTimeout> | undefined;
   let isStopped = false;
   let isForgotten = false;
@@ -86,8 +86,8 @@ export function createProducer({ host, clock, loadRecorder }: ProducerOptions): 
 
   /** Records the spans that have ended, and with `isAll` also those that are open and have changed. */
   function encode(isAll = false): void {
-    if (!recorder) return;
     countRecorded();
+    if (!recorder) return;
     const { push } = recorder;
     heldBytes = 0;
     spans.sweep((span) => {
@@ -115,7 +115,6 @@ export function createProducer({ host, clock, loadRecorder }: ProducerOptions): 
   async function hide(leaving: boolean): Promise<void> {
     encode(true);
     if (recorder) return recorder.flush(leaving);
-    countRecorded();
     try {
       sendEarly(spans, host, counters, leaving);
       heldBytes = 0;
@@ -126,14 +125,13 @@ export function createProducer({ host, clock, loadRecorder }: ProducerOptions): 
 
   /** One timer, at the earliest of what was asked for; while a flush is under way it will see to the rest. */
   function scheduleFlush(delayMs: number): void {
-    if (isStopped || isFlushing || delayMs >= flushDelayMs) return;
+    if (isStopped || delayMs >= flushDelayMs) return;
     clearTimeout(flushTimer);
     flushDelayMs = delayMs;
     flushTimer = setTimeout(async () => {
-      flushDelayMs = Number.POSITIVE_INFINITY;
-      isFlushing = true;
+      flushDelayMs = -1;
       await flush();
-      isFlushing = false;
+      flushDelayMs = Number.POSITIVE_INFINITY;
       // Without its file there is nobody to send; the age will see to it.
       if (recorder && heldBytes > 0) scheduleFlush(heldBytes >= tuning.flushBytes ? 0 : tuning.rootEndedMs);
     }, delayMs);
