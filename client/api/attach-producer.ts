@@ -27,7 +27,7 @@ export async function attachProducer(line: Line = globalThis as unknown as Line)
       return producer.mode;
     },
     flush: producer.flush,
-    shutdown: ({ discard = false } = {}) => (discard ? producer.forget() : producer.stop()),
+    shutdown: ({ discard } = {}) => (discard ? producer.forget() : producer.stop()),
     stats: producer.stats,
   };
 }

@@ -37,7 +37,7 @@ export interface RecorderHost {
 
 export interface Recorder {
   readonly mode: RecorderMode;
-  /** Sends everything recorded until now. */
+  /** Sends everything recorded until now, or ends with `close`. */
   flush(): Promise<void>;
   /** Sends a batch in a way that outlives the page. */
   sendKeepalive(bytes: Uint8Array<ArrayBuffer>): Promise<Outcome>;
@@ -80,6 +80,8 @@ export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
           idle: () => steering.calm().then(idle),
         });
   const controller = new AbortController();
+  /** Who waits for a flush; a worker that was ended answers nobody. */
+  const waiting = new Set<() => void>();
   const onOnline = async () => {
     await (worker?.remote ?? exporter).reopen();
     await drain.run();
@@ -89,7 +91,12 @@ export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
   void drain.run();
   return {
     mode: worker ? (shared ? 'shared' : 'copied') : 'page',
-    flush: drain.run,
+    flush: () =>
+      new Promise((resolve, reject) => {
+        waiting.add(resolve);
+        const forget = () => waiting.delete(resolve);
+        drain.run().then(resolve, reject).finally(forget);
+      }),
     sendKeepalive: async (bytes) => (await sendOnce(fetch, url, bytes, true)).outcome,
     save: async ({ bytes, spanCount, rank }, leaving) => {
       if (leaving && !isWrittenAtEnd()) return false;
@@ -97,7 +104,10 @@ export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
     },
     host(port, buffer) {
       if (worker) void worker.remote.host(transfer(port, [port]), buffer);
-      else expose(createProducerHost(config, buffer, send, offline), port);
+      else {
+        const sendWhileOpen: Send = (bytes) => send(bytes, () => !controller.signal.aborted);
+        expose(createProducerHost(config, buffer, sendWhileOpen, offline), port);
+      }
     },
     close() {
       controller.abort();
@@ -105,6 +115,7 @@ export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
       steering.close();
       worker?.terminate();
       offline?.close();
+      for (const resolve of waiting) resolve();
     },
   };
 }

@@ -10,6 +10,8 @@ import { createStringTable } from './strings.ts';
 /** Room that `ready` finds, as a share of the capacity: below it ordinary spans fit, and some more. */
 const READY_SHARE = 0.5;
 const RETRY_MS = 10;
+/** A recorder that was ended does not answer: whether there is room is looked at again after this. */
+const PATIENCE_MS = 1_000;
 
 export interface RingProducer {
   readonly counters: Counters;
@@ -43,9 +45,13 @@ export function createRingProducer(buffer: ArrayBufferLike): RingProducer {
     },
     async ready(flush) {
       while (ring.usedBytes > readyBytes) {
-        await flush();
-        if (ring.usedBytes > readyBytes) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        await Promise.race([flush(), pause(PATIENCE_MS)]);
+        if (ring.usedBytes > readyBytes) await pause(RETRY_MS);
       }
     },
   };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
