@@ -14,7 +14,6 @@ import type { Sent } from './outcome.ts';
 import { createPace } from './pace.ts';
 import { byStart, isSentFirst, type PendingRecord, readPending } from './pending.ts';
 import { createRing } from './ring.ts';
-import { storeRecords } from './store-records.ts';
 
 /** Delivers one encoded batch. `isWanted` turns false when the page has taken over. */
 export type Send = (bytes: Uint8Array<ArrayBuffer>, isWanted: () => boolean) => Promise<Sent>;
@@ -36,7 +35,7 @@ export interface DrainOptions {
   readonly config: BatchConfig;
   readonly send: Send;
   /** null where nothing can be stored. */
-  readonly offline: Pick<OfflineStore, 'save' | 'sendAll'> | null;
+  readonly offline: Pick<OfflineStore, 'saveRecords' | 'sendAll'> | null;
   /** How much of the ring goes into one batch at most; bounds the time that one step takes. */
   readonly maxRingBytes: number;
   /** Waits for a good moment to read and encode. */
@@ -104,7 +103,7 @@ export function createDrain({ buffer, config, send, offline, maxRingBytes, idle 
       if (outcome !== 'unavailable') return { outcome, refused };
     }
     if (!offline || !isUrgent() || !claim.holds()) return null;
-    const isStored = await storeRecords({ buffer, config, offline, isWhole: claim.holds }, records, losses);
+    const isStored = await offline.saveRecords({ buffer, config, isWhole: claim.holds }, records, losses);
     return isStored ? { outcome: 'saved', refused: 0 } : null;
   }
 

@@ -2,9 +2,12 @@
  * Batches that could not be sent wait in IndexedDB, for all tabs of the origin: until the edge answers again, or for the next visit.
  */
 
+import type { Losses } from './counters.ts';
 import { answerOf, commit, DATABASE, storeIn } from './database.ts';
 import type { Sent } from './outcome.ts';
+import type { PendingRecord } from './pending.ts';
 import { LEASE, runAlone } from './run-alone.ts';
+import { type RecordsIn, storeRecords } from './store-records.ts';
 
 const VERSION = 2;
 const BATCHES = 'batches';
@@ -74,6 +77,11 @@ export class OfflineStore {
     } catch {
       return false;
     }
+  }
+
+  /** Saves records that are still in the ring; false when some could not be. */
+  saveRecords(from: RecordsIn, records: readonly PendingRecord[], losses: Losses): Promise<boolean> {
+    return storeRecords(this, from, records, losses);
   }
 
   /**

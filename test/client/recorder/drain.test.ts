@@ -7,6 +7,7 @@ import type { SavedBatch } from '../../../client/recorder/offline.ts';
 import type { Sent } from '../../../client/recorder/outcome.ts';
 import { createRecordWriter } from '../../../client/recorder/record.ts';
 import { createRing } from '../../../client/recorder/ring.ts';
+import { storeRecords } from '../../../client/recorder/store-records.ts';
 import { createStringTable } from '../../../client/recorder/strings.ts';
 import { decodeBatch } from '../../../model/batch/decode.ts';
 import type { SpanData } from '../../../model/span-data.ts';
@@ -33,7 +34,8 @@ class Bench {
     maxRingBytes: 256 * 1024,
     idle: async () => {},
     offline: {
-      save: async (batch) => this.stored.push(batch) > 0,
+      saveRecords: (from, records, losses) =>
+        storeRecords({ save: async (batch) => this.stored.push(batch) > 0 }, from, records, losses),
       sendAll: async (_, send) => {
         let accepted = 0;
         while (this.stored.length > 0) {
