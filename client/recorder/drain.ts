@@ -85,7 +85,8 @@ export function createDrain({ buffer, config, send, offline, maxRingBytes, idle 
     counters.add('retried', Math.max(0, attempts - 1) * spanCount);
     Atomics.store(header, WORD_AWAY, Number(isAway));
     againMs = isAway ? Math.max(waitMs, MIN_AGAIN_MS) : null;
-    return sent;
+    // Whoever answers may say anything.
+    return { ...sent, refused: Math.max(0, Math.min(sent.refused, spanCount)) | 0 };
   }
 
   function isUrgent(): boolean {

@@ -216,12 +216,17 @@ describe('while the edge is away', () => {
     expect(bench.stored.map(({ spanCount }) => spanCount)).toEqual([1]);
   });
 
-  it('counts what the edge refuses of a batch it takes', async () => {
+  it.each([
+    [1, 1],
+    [1e9, 4],
+    [-7, 0],
+    ['many', 0],
+  ])('counts what the edge refuses of a batch it takes: it says %j of four', async (refused, rejected) => {
     const bench = new Bench();
-    bench.sent = { ...SENT, outcome: 'accepted', pressure: null, refused: 1 };
+    bench.sent = { ...SENT, outcome: 'accepted', pressure: null, refused: refused as number };
     bench.recordAll();
     await bench.drain();
-    expect(bench.counters.all()).toMatchObject({ accepted: 3, rejected: 1 });
+    expect(bench.counters.all()).toMatchObject({ accepted: 4 - rejected, rejected });
   });
 
   it.each([
