@@ -12,7 +12,7 @@ import { createDrain, type Drain, type Send } from './drain.ts';
 import { createExporter, type Fetch, sendOnce } from './exporter.ts';
 import type { RecorderMode } from './mode.ts';
 import { OfflineStore, type SavedBatch } from './offline.ts';
-import type { Outcome } from './outcome.ts';
+import type { Sent } from './outcome.ts';
 import { createProducerHost, MAX_PAGE_RING_BYTES } from './producer-host.ts';
 import type { HeardMessage, RecorderWorker } from './protocol.ts';
 import type { OpenRecordable } from './recordable.ts';
@@ -40,7 +40,7 @@ export interface Recorder {
   /** Sends everything recorded until now, or ends with `close`. */
   flush(): Promise<void>;
   /** Sends a batch in a way that outlives the page. */
-  sendKeepalive(bytes: Uint8Array<ArrayBuffer>): Promise<Outcome>;
+  sendKeepalive(bytes: Uint8Array<ArrayBuffer>): Promise<Pick<Sent, 'outcome' | 'refused'>>;
   /** Keeps a batch until the edge answers again; false when that is not possible. `leaving`: the page goes away. */
   save(batch: Omit<SavedBatch, 'url'>, leaving: boolean): Promise<boolean>;
   /** Serves a producer over `port`; `buffer` is what its ring is in when it is shared. */
@@ -97,7 +97,7 @@ export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
         const forget = () => waiting.delete(resolve);
         drain.run().then(resolve, reject).finally(forget);
       }),
-    sendKeepalive: async (bytes) => (await sendOnce(fetch, url, bytes, true)).outcome,
+    sendKeepalive: (bytes) => sendOnce(fetch, url, bytes, true),
     save: async ({ bytes, spanCount, rank }, leaving) => {
       if (leaving && !isWrittenAtEnd()) return false;
       return (await offline?.save({ url, bytes, spanCount, rank })) ?? false;

@@ -10,7 +10,7 @@ import { createClaim, DRAIN } from './claim.ts';
 import type { Losses } from './counters.ts';
 import { countersOf, headerOf, WORD_AWAY } from './memory.ts';
 import type { OfflineStore } from './offline.ts';
-import type { Sent } from './outcome.ts';
+import { countRefused, type Sent } from './outcome.ts';
 import { createPace } from './pace.ts';
 import { byStart, isSentFirst, type PendingRecord, readPending } from './pending.ts';
 import { createRing } from './ring.ts';
@@ -85,8 +85,7 @@ export function createDrain({ buffer, config, send, offline, maxRingBytes, idle 
     counters.add('retried', Math.max(0, attempts - 1) * spanCount);
     Atomics.store(header, WORD_AWAY, Number(isAway));
     againMs = isAway ? Math.max(waitMs, MIN_AGAIN_MS) : null;
-    // Whoever answers may say anything.
-    return { ...sent, refused: Math.max(0, Math.min(sent.refused, spanCount)) | 0 };
+    return { ...sent, refused: countRefused(sent.refused, spanCount) };
   }
 
   function isUrgent(): boolean {

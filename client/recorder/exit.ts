@@ -11,6 +11,7 @@ import { encodeBatch } from './batcher.ts';
 import { createClaim, DRAIN, EXIT } from './claim.ts';
 import { EXIT_BUDGET_BYTES, MIN_PIECE_BYTES, sendBeacon, toBlob } from './early-exit.ts';
 import { countersOf, headerOf, WORD_AWAY } from './memory.ts';
+import { countRefused } from './outcome.ts';
 import { byImportance, type PendingRecord, readPending } from './pending.ts';
 import { createRing } from './ring.ts';
 
@@ -71,11 +72,13 @@ export function createExit({ buffer, config, recorder, beacon = sendBeacon }: Ex
   const asKeepalive: Way = async (piece) => {
     inFlightBytes += piece.bytes.length;
     unanswered.add(piece);
-    const outcome = await recorder()!.sendKeepalive(piece.bytes);
+    const { outcome, refused } = await recorder()!.sendKeepalive(piece.bytes);
     unanswered.delete(piece);
     inFlightBytes -= piece.bytes.length;
     if (outcome === 'unavailable') return save(piece);
-    counters.add(outcome, piece.spanCount);
+    const rejected = countRefused(refused, piece.spanCount);
+    counters.add(outcome, piece.spanCount - rejected);
+    counters.add('rejected', rejected);
   };
 
   /** The browser promises to deliver it; the page will not hear of it. */

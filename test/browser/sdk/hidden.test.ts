@@ -53,6 +53,18 @@ describe.each(['isolated', 'plain'] as const)('on a page that is %s', (kind) => 
   });
 });
 
+it('counts what the edge refuses of the last words', async () => {
+  const { page } = await openPage(browser, pages, { kind: 'plain', edge: collector.url });
+  await recordSpans(page, 1);
+  await page.evaluate(() => sdk.flush());
+  collector.fault = { status: 200, body: '{"rejected":2}' };
+  await recordSpans(page, 10);
+  await setHidden(page, true);
+  await page.waitForFunction(() => sdk.stats().rejected === 2);
+  expect(await page.evaluate(() => sdk.stats().accepted)).toBe(9);
+  await page.close();
+});
+
 it('a worker that shares memory with a hidden page goes on, and loses nothing when it waits', async () => {
   const { page, errors } = await openPage(browser, pages, { kind: 'isolated', edge: collector.url });
   const traceId = randomBytes(16).toString('hex');
