@@ -9,10 +9,9 @@ import type { Sampling } from '../sampling/sampler.ts';
 import { createSteering, type SteeringOptions } from '../sampling/steering.ts';
 import type { BatchConfig } from './batch-head.ts';
 import { createDrain, type Drain, type Send } from './drain.ts';
-import { createExporter, type Fetch, sendOnce } from './exporter.ts';
+import { type Answer, createExporter, type Fetch, sendOnce } from './exporter.ts';
 import type { RecorderMode } from './mode.ts';
 import { OfflineStore, type SavedBatch } from './offline.ts';
-import type { Sent } from './outcome.ts';
 import { createProducerHost, MAX_PAGE_RING_BYTES } from './producer-host.ts';
 import type { HeardMessage, RecorderWorker } from './protocol.ts';
 import type { OpenRecordable } from './recordable.ts';
@@ -40,7 +39,7 @@ export interface Recorder {
   /** Sends everything recorded until now, or ends with `close`. */
   flush(): Promise<void>;
   /** Sends a batch in a way that outlives the page. */
-  sendKeepalive(bytes: Uint8Array<ArrayBuffer>): Promise<Pick<Sent, 'outcome' | 'refused'>>;
+  sendKeepalive(bytes: Uint8Array<ArrayBuffer>): Promise<Answer>;
   /** Keeps a batch until the edge answers again; false when that is not possible. `leaving`: the page goes away. */
   save(batch: Omit<SavedBatch, 'url'>, leaving: boolean): Promise<boolean>;
   /** Serves a producer over `port`; `buffer` is what its ring is in when it is shared. */

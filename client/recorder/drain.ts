@@ -104,7 +104,11 @@ export function createDrain({ buffer, config, send, offline, maxRingBytes, idle 
     }
     if (!offline || !isUrgent() || !claim.holds()) return null;
     const isStored = await offline.saveRecords({ buffer, config, isWhole: claim.holds }, records, losses);
-    return isStored ? { outcome: 'saved', refused: 0 } : null;
+    if (isStored) return { outcome: 'saved', refused: 0 };
+    // Nothing is stored that would try whether the edge is back: what is in the ring has to.
+    if (claim.holds()) Atomics.store(header, WORD_AWAY, 0);
+    againMs ??= MIN_AGAIN_MS;
+    return null;
   }
 
   /** False when there is nothing more to do. */

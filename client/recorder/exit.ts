@@ -5,6 +5,7 @@
  * a budget of its own. What they refuse is stored, and so is everything when nobody would answer.
  */
 
+import { monotonicMs } from '../api/clock.ts';
 import type { Recorder, RecorderHost } from './attach.ts';
 import type { BatchConfig } from './batch-head.ts';
 import { encodeBatch } from './batcher.ts';
@@ -17,6 +18,8 @@ import { createRing } from './ring.ts';
 
 /** What cannot be sent is stored in batches of this size, which the edge takes. */
 const SAVED_BATCH_BYTES = 256 * 1024;
+/** While the page is hidden an edge that did not answer is left alone for so long, or for as long as it asked. */
+const QUIET_MS = 1_000;
 
 export interface ExitOptions {
   readonly buffer: ArrayBufferLike;
@@ -60,6 +63,7 @@ export function createExit({ buffer, config, recorder, beacon = sendBeacon }: Ex
   /** The role goes back when nothing is on its way any more. */
   let isReturning = false;
   let inFlightBytes = 0;
+  let quietUntilMs = 0;
   const unanswered = new Set<Piece>();
   /** Settles when everything before the cursor is delivered, stored or counted as lost, and released. */
   let settled: Promise<unknown> = Promise.resolve();
@@ -72,10 +76,13 @@ export function createExit({ buffer, config, recorder, beacon = sendBeacon }: Ex
   const asKeepalive: Way = async (piece) => {
     inFlightBytes += piece.bytes.length;
     unanswered.add(piece);
-    const { outcome, refused } = await recorder()!.sendKeepalive(piece.bytes);
+    const { outcome, refused, retryAfterMs } = await recorder()!.sendKeepalive(piece.bytes);
     unanswered.delete(piece);
     inFlightBytes -= piece.bytes.length;
-    if (outcome === 'unavailable') return save(piece);
+    if (outcome === 'unavailable') {
+      quietUntilMs = monotonicMs() + (retryAfterMs ?? QUIET_MS);
+      return save(piece);
+    }
     const rejected = countRefused(refused, piece.spanCount);
     counters.add(outcome, piece.spanCount - rejected);
     counters.add('rejected', rejected);
@@ -101,7 +108,7 @@ export function createExit({ buffer, config, recorder, beacon = sendBeacon }: Ex
   function waysOut(goodbye: boolean): Way[] {
     const isAway = !navigator.onLine || Atomics.load(header, WORD_AWAY) > 0;
     if (recorder() && isAway) return [save];
-    if (recorder() && !goodbye) return [asKeepalive, save];
+    if (recorder() && !goodbye) return monotonicMs() < quietUntilMs ? [save] : [asKeepalive, save];
     // Who has a beacon of its own sends something else than batches.
     const isBatch = beacon === sendBeacon;
     return isBatch && 'fetchLater' in globalThis ? [asBeacon, asFetchLater, save] : [asBeacon, save];

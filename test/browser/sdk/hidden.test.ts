@@ -65,6 +65,28 @@ it('counts what the edge refuses of the last words', async () => {
   await page.close();
 });
 
+it('leaves an edge alone that asks for it, and keeps what ends meanwhile', async () => {
+  const { page } = await openPage(browser, pages, { kind: 'plain', edge: collector.url });
+  await recordSpans(page, 1);
+  await page.evaluate(() => sdk.flush());
+  let asked = 0;
+  await page.route('**/v1/batch*', (route) => {
+    asked++;
+    const headers = { 'access-control-allow-origin': '*', 'access-control-expose-headers': 'retry-after' };
+    return route.fulfill({ status: 429, headers: { ...headers, 'retry-after': '60' } });
+  });
+  await recordSpans(page, 10);
+  await setHidden(page, true);
+  await page.waitForFunction(() => sdk.stats().saved === 10);
+  for (let i = 2; i <= 4; i++) {
+    await recordSpans(page, 10);
+    await page.evaluate(() => sdk.flush());
+    expect(await page.evaluate(() => sdk.stats().saved)).toBe(10 * i);
+  }
+  expect(asked).toBe(1);
+  await page.close();
+});
+
 it('a worker that shares memory with a hidden page goes on, and loses nothing when it waits', async () => {
   const { page, errors } = await openPage(browser, pages, { kind: 'isolated', edge: collector.url });
   const traceId = randomBytes(16).toString('hex');

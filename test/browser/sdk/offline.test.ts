@@ -169,3 +169,30 @@ it.concurrent('gives up the oldest beyond 4 MiB, roots and errors last', async (
   expect(left).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 18, 19]);
   expect(await page.evaluate(() => sdk.stats().offline_cap)).toBe(500);
 });
+
+it.concurrent('delivers all the same where IndexedDB stops answering', async (test) => {
+  const { collector, context, visit } = await newUser(test);
+  const page = await visit('no-worker');
+  await page.evaluate(() => {
+    IDBTransaction.prototype.addEventListener = () => {};
+    for (const type of ['oncomplete', 'onabort', 'onerror']) {
+      Object.defineProperty(IDBTransaction.prototype, type, { set() {} });
+    }
+  });
+  await context.setOffline(true);
+  const traceId = await recordSpans(page, 500);
+  // After five seconds it is stored, which does not end.
+  const asked = page.evaluate(
+    () =>
+      new Promise<void>((resolve) => {
+        const { commit } = IDBTransaction.prototype;
+        IDBTransaction.prototype.commit = function () {
+          resolve();
+          return commit.call(this);
+        };
+      }),
+  );
+  await asked;
+  await context.setOffline(false);
+  expect((await collector.ended(traceId, 500)).size).toBe(500);
+});

@@ -35,7 +35,7 @@ class Bench {
     idle: async () => {},
     offline: {
       saveRecords: (from, records, losses) =>
-        storeRecords({ save: async (batch) => this.stored.push(batch) > 0 }, from, records, losses),
+        storeRecords({ save: async (batch) => this.canStore && this.stored.push(batch) > 0 }, from, records, losses),
       sendAll: async (_, send) => {
         let accepted = 0;
         while (this.stored.length > 0) {
@@ -54,6 +54,7 @@ class Bench {
       return this.sent;
     },
   });
+  canStore = true;
   /** What happens while a batch is on its way. */
   onSend = () => {};
   readonly drain = () => this.drainage.run();
@@ -202,6 +203,19 @@ describe('while the edge is away', () => {
     await vi.advanceTimersByTimeAsync(1_001);
     expect(bench.batches).toHaveLength(3);
     expect(bench.counters.all()).toMatchObject({ saved: 0, accepted: 2 });
+  });
+
+  it('sends from the ring when the edge is back, by itself, where nothing can be stored', async () => {
+    const bench = new Bench();
+    bench.canStore = false;
+    bench.sent = { ...SENT, outcome: 'unavailable', pressure: null, waitMs: 2_000 };
+    fill(bench);
+    await bench.drain();
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(bench.counters.all()).toMatchObject({ saved: 0, accepted: 0, ring_full: 0 });
+    bench.sent = { ...SENT, outcome: 'accepted', pressure: null };
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(bench.counters.all()).toMatchObject({ saved: 0, accepted: 21 });
   });
 
   it('keeps nothing in the ring alone for more than five seconds', async () => {
