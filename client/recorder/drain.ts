@@ -83,7 +83,7 @@ export function createDrain({ buffer, config, send, offline, maxRingBytes, idle 
     pace.note(sent, monotonicMs());
     counters.add('sent', attempts > 0 ? spanCount : 0);
     counters.add('retried', Math.max(0, attempts - 1) * spanCount);
-    Atomics.store(header, WORD_AWAY, Number(isAway));
+    Atomics.store(header, WORD_AWAY, Number(isAway && offline !== null));
     againMs = isAway ? Math.max(waitMs, MIN_AGAIN_MS) : null;
     return { ...sent, refused: countRefused(sent.refused, spanCount) };
   }

@@ -25,7 +25,7 @@ export const WORD_CLAIM = 4;
 export const WORD_STRINGS_END = 6;
 /** 1 when the producer is no more. */
 export const WORD_LEFT = 7;
-/** 1 while the edge cannot be reached, as far as the recorder knows. */
+/** 1 while the edge cannot be reached, as far as the recorder knows, and batches can be stored instead. */
 export const WORD_AWAY = 15;
 /** From here on are counters, see `counters.ts`. */
 const WORD_COUNTERS = 16;

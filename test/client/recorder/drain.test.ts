@@ -218,6 +218,22 @@ describe('while the edge is away', () => {
     expect(bench.counters.all()).toMatchObject({ saved: 0, accepted: 21 });
   });
 
+  it('has a page that ends try all the same where nothing can be stored', async () => {
+    const bench = new Bench();
+    bench.record('root');
+    const { buffer } = bench;
+    const { run } = createDrain({
+      buffer,
+      config: { url: '', resource: new Uint8Array([0]) },
+      maxRingBytes: 1024,
+      idle: async () => {},
+      offline: null,
+      send: async () => ({ ...SENT, outcome: 'unavailable', pressure: null }),
+    });
+    await run();
+    expect(headerOf(buffer)[WORD_AWAY]).toBe(0);
+  });
+
   it('keeps nothing in the ring alone for more than five seconds', async () => {
     const bench = new Bench();
     bench.record('first');
