@@ -18,6 +18,8 @@ import { createRing } from './ring.ts';
 
 /** What cannot be sent is stored in batches of this size, which the edge takes. */
 const SAVED_BATCH_BYTES = 256 * 1024;
+/** A span with a larger record comes last: with the strings it may be all that there is room for, or more. */
+const BIG_BYTES = 16 * 1024;
 /** While the page is hidden an edge that did not answer is left alone for so long, or for as long as it asked. */
 const QUIET_MS = 1_000;
 
@@ -156,7 +158,11 @@ export function createExit({ buffer, config, recorder, beacon = sendBeacon }: Ex
       const reading = readPending(ring, claim, cursor, 2 ** 31);
       if (!reading) return settled;
       const { records, end } = reading;
-      const outcomes = deliver(records.sort(byImportance), leaving);
+      const isBig = ({ index }: PendingRecord) => Number(ring.words[index]! > BIG_BYTES);
+      const outcomes = deliver(
+        records.sort((a, b) => isBig(a) - isBig(b) || byImportance(a, b)),
+        leaving,
+      );
       // Only now: Firefox may stop a script in the middle when its tab is closed, and then the next event has to do it all.
       cursor = end;
       settled = Promise.all([settled, ...outcomes]).then(() => claim.release(end));
