@@ -17,7 +17,7 @@ export interface ConsentOptions {
 export interface ConsentTailrace extends Tailrace {
   /**
    * `granted` starts tracing. Anything else ends it: what was not sent is dropped, and what waited for the next visit is
-   * deleted; resolves when it is.
+   * deleted: who looks for it after that finds nothing.
    */
   setConsent(consent: Consent): Promise<void>;
 }
