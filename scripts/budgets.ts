@@ -14,7 +14,7 @@ export interface Budget {
 /** What pages download and what Cloudflare starts: `npm run check` fails when one is exceeded. */
 export const BUDGETS: readonly Budget[] = [
   { name: 'SDK on the page', files: ['dist/site/sdk/tailrace.js'], maxGzipBytes: 12 * 1024 },
-  { name: 'recorder', files: ['dist/site/sdk/recorder.js'], maxGzipBytes: 13_504 },
+  { name: 'recorder', files: ['dist/site/sdk/recorder.js'], maxGzipBytes: 13_952 },
   { name: 'a worker of the page', files: ['dist/site/sdk/producer.js'], maxGzipBytes: 10_240 },
   { name: 'steering', files: ['dist/site/sdk/steering.js'], maxGzipBytes: 3 * 1024 },
   { name: 'edge Worker', files: ['dist/worker/index.js'], maxGzipBytes: 1_000_000 },

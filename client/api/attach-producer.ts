@@ -35,7 +35,7 @@ export async function attachProducer(
       return producer.mode;
     },
     flush: producer.flush,
-    shutdown: ({ discard = false } = {}) => (discard ? producer.forget() : producer.stop()),
+    shutdown: ({ discard } = {}) => (discard ? producer.forget() : producer.stop()),
     stats: producer.stats,
   };
 }

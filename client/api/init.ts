@@ -4,6 +4,7 @@ import type { FlatAttributes } from '../../model/batch/span-body.ts';
 import { instrumentClicks } from '../instrument/click.ts';
 import { instrumentDocumentLoad } from '../instrument/document-load.ts';
 import { instrumentFetch } from '../instrument/fetch.ts';
+import { deleteDatabase } from '../recorder/database.ts';
 import { sendEarly } from '../recorder/early-exit.ts';
 import type { PageHost } from '../recorder/page-recorder.ts';
 import { createProducer } from '../recorder/producer.ts';
@@ -95,12 +96,12 @@ function create(options: InitOptions, file: RecorderFile): Tailrace {
       return producer.mode;
     },
     flush: producer.flush,
-    async shutdown({ discard = false } = {}) {
+    shutdown({ discard } = {}) {
       if (isOn) running = null;
       for (const step of undo.splice(0)) step();
       if (!discard) return producer.stop();
-      const forgotten = producer.forget();
-      if (isOn) await (await load())?.clearOffline(forgotten);
+      deleteDatabase();
+      return producer.forget();
     },
     stats: producer.stats,
     attachProducer: async (worker) => (await producer.attach())?.attachProducer(worker),

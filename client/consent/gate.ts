@@ -6,8 +6,8 @@ import { Span } from '../api/span.ts';
 import type { Tailrace } from '../api/tailrace.ts';
 import { type SpanOptions, Tracer } from '../api/tracer.ts';
 import { Counters } from '../recorder/counters.ts';
+import { deleteDatabase } from '../recorder/database.ts';
 import type { Line } from '../recorder/offer.ts';
-import { OFFLINE_DATABASE } from '../recorder/protocol.ts';
 import type { TraceIdentity } from '../recorder/recordable.ts';
 
 export type Consent = 'pending' | 'granted' | 'denied';
@@ -20,7 +20,7 @@ export interface ConsentOptions {
 export interface ConsentTailrace extends Tailrace {
   /**
    * `granted` starts tracing. Anything else ends it: what was not sent is dropped, and what waited for the next visit is
-   * deleted; resolves when it is. With `denied` also what an earlier visit has left to wait.
+   * deleted: who looks for it after that finds nothing. With `denied` also what an earlier visit has left to wait.
    */
   setConsent(consent: Consent): Promise<void>;
 }
@@ -44,7 +44,7 @@ export function gate(
     const ending = sdk;
     sdk = null;
     if (ending) await ending.shutdown({ discard: true });
-    else if (consent === 'denied') await deleteStored();
+    else if (consent === 'denied') deleteDatabase();
   }
 
   void setConsent(options?.consent ?? 'granted');
@@ -62,15 +62,6 @@ export function gate(
       else waiting.push(worker);
     },
   };
-}
-
-/** With its database, so that nothing is stored to find out whether something is. */
-function deleteStored(): Promise<void> {
-  return new Promise<void>((resolve) => {
-    const deleting = indexedDB.deleteDatabase(OFFLINE_DATABASE);
-    // Tabs that have it open close it.
-    deleting.onsuccess = deleting.onerror = deleting.onblocked = () => resolve();
-  }).catch(() => {});
 }
 
 /** What is started without consent is in no trace: its ids are not valid, so nobody passes them on or takes them for a parent. */

@@ -5,7 +5,6 @@ import { startWorker } from '../recorder/worker.ts';
 import { otlpFetch } from './transport.ts';
 
 export { recordLoad } from '../instrument/record-load.ts';
-export { clearOffline } from '../recorder/offline.ts';
 export { startRecorder } from '../recorder/page-recorder.ts';
 
 if (typeof document === 'undefined' && (globalThis as { name?: string }).name === WORKER_NAME) {

@@ -9,10 +9,9 @@ import type { Sampling } from '../sampling/sampler.ts';
 import { createSteering, type SteeringOptions } from '../sampling/steering.ts';
 import type { BatchConfig } from './batch-head.ts';
 import { createDrain, type Drain, type Send } from './drain.ts';
-import { createExporter, type Fetch, sendOnce } from './exporter.ts';
+import { type Answer, createExporter, type Fetch, sendOnce } from './exporter.ts';
 import type { RecorderMode } from './mode.ts';
 import { OfflineStore, type SavedBatch } from './offline.ts';
-import type { Outcome } from './outcome.ts';
 import { createProducerHost, MAX_PAGE_RING_BYTES } from './producer-host.ts';
 import type { HeardMessage, RecorderWorker } from './protocol.ts';
 import type { OpenRecordable } from './recordable.ts';
@@ -37,10 +36,10 @@ export interface RecorderHost {
 
 export interface Recorder {
   readonly mode: RecorderMode;
-  /** Sends everything recorded until now. */
+  /** Sends everything recorded until now, or ends with `close`. */
   flush(): Promise<void>;
   /** Sends a batch in a way that outlives the page. */
-  sendKeepalive(bytes: Uint8Array<ArrayBuffer>): Promise<Outcome>;
+  sendKeepalive(bytes: Uint8Array<ArrayBuffer>): Promise<Answer>;
   /** Keeps a batch until the edge answers again; false when that is not possible. `leaving`: the page goes away. */
   save(batch: Omit<SavedBatch, 'url'>, leaving: boolean): Promise<boolean>;
   /** Serves a producer over `port`; `buffer` is what its ring is in when it is shared. */
@@ -80,6 +79,8 @@ export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
           idle: () => steering.calm().then(idle),
         });
   const controller = new AbortController();
+  /** Who waits for a flush; a worker that was ended answers nobody. */
+  const waiting = new Set<() => void>();
   const onOnline = async () => {
     await (worker?.remote ?? exporter).reopen();
     await drain.run();
@@ -89,15 +90,23 @@ export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
   void drain.run();
   return {
     mode: worker ? (shared ? 'shared' : 'copied') : 'page',
-    flush: drain.run,
-    sendKeepalive: async (bytes) => (await sendOnce(fetch, url, bytes, true)).outcome,
+    flush: () =>
+      new Promise((resolve, reject) => {
+        waiting.add(resolve);
+        const forget = () => waiting.delete(resolve);
+        drain.run().then(resolve, reject).finally(forget);
+      }),
+    sendKeepalive: (bytes) => sendOnce(fetch, url, bytes, true),
     save: async ({ bytes, spanCount, rank }, leaving) => {
       if (leaving && !isWrittenAtEnd()) return false;
       return (await offline?.save({ url, bytes, spanCount, rank })) ?? false;
     },
     host(port, buffer) {
       if (worker) void worker.remote.host(transfer(port, [port]), buffer);
-      else expose(createProducerHost(config, buffer, send, offline), port);
+      else {
+        const sendWhileOpen: Send = (bytes) => send(bytes, () => !controller.signal.aborted);
+        expose(createProducerHost(config, buffer, sendWhileOpen, offline), port);
+      }
     },
     close() {
       controller.abort();
@@ -105,6 +114,7 @@ export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
       steering.close();
       worker?.terminate();
       offline?.close();
+      for (const resolve of waiting) resolve();
     },
   };
 }

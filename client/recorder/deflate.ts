@@ -4,9 +4,12 @@ import { DEFLATED, HEADER_BYTES } from '../../model/batch/format.ts';
 
 const MIN_BYTES = 512;
 
-/** The same batch, deflated; or `bytes` themselves when they are few. */
+/** The same batch, deflated; or `bytes` themselves when they are few, or that cannot be. */
 export async function deflateBatch(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
-  if (bytes.length < MIN_BYTES || typeof CompressionStream === 'undefined') return bytes;
+  return bytes.length < MIN_BYTES ? bytes : deflate(bytes).catch(() => bytes);
+}
+
+async function deflate(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
   const stream = new Blob([bytes.subarray(HEADER_BYTES)]).stream().pipeThrough(new CompressionStream('deflate'));
   const payload = new Uint8Array(await new Response(stream).arrayBuffer());
   const deflated = new Uint8Array(HEADER_BYTES + payload.length);

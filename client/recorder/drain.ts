@@ -10,11 +10,10 @@ import { createClaim, DRAIN } from './claim.ts';
 import type { Losses } from './counters.ts';
 import { countersOf, headerOf, WORD_AWAY } from './memory.ts';
 import type { OfflineStore } from './offline.ts';
-import type { Sent } from './outcome.ts';
+import { countRefused, type Sent } from './outcome.ts';
 import { createPace } from './pace.ts';
 import { byStart, isSentFirst, type PendingRecord, readPending } from './pending.ts';
 import { createRing } from './ring.ts';
-import { storeRecords } from './store-records.ts';
 
 /** Delivers one encoded batch. `isWanted` turns false when the page has taken over. */
 export type Send = (bytes: Uint8Array<ArrayBuffer>, isWanted: () => boolean) => Promise<Sent>;
@@ -36,7 +35,7 @@ export interface DrainOptions {
   readonly config: BatchConfig;
   readonly send: Send;
   /** null where nothing can be stored. */
-  readonly offline: Pick<OfflineStore, 'save' | 'sendAll'> | null;
+  readonly offline: Pick<OfflineStore, 'saveRecords' | 'sendAll'> | null;
   /** How much of the ring goes into one batch at most; bounds the time that one step takes. */
   readonly maxRingBytes: number;
   /** Waits for a good moment to read and encode. */
@@ -78,14 +77,15 @@ export function createDrain({ buffer, config, send, offline, maxRingBytes, idle 
   async function deliver(bytes: Uint8Array<ArrayBuffer>, spanCount: number, isWanted: () => boolean): Promise<Sent> {
     const sent = await send(bytes, isWanted);
     const { outcome, attempts, waitMs } = sent;
-    const isAway = outcome === 'unavailable';
+    // What did not leave because the page has taken over says nothing of the edge.
+    const isAway = outcome === 'unavailable' && (attempts > 0 || isWanted());
     if (!isAway) safeMs = monotonicMs();
     pace.note(sent, monotonicMs());
     counters.add('sent', attempts > 0 ? spanCount : 0);
     counters.add('retried', Math.max(0, attempts - 1) * spanCount);
-    Atomics.store(header, WORD_AWAY, Number(isAway));
+    Atomics.store(header, WORD_AWAY, Number(isAway && offline !== null));
     againMs = isAway ? Math.max(waitMs, MIN_AGAIN_MS) : null;
-    return sent;
+    return { ...sent, refused: countRefused(sent.refused, spanCount) };
   }
 
   function isUrgent(): boolean {
@@ -103,8 +103,12 @@ export function createDrain({ buffer, config, send, offline, maxRingBytes, idle 
       if (outcome !== 'unavailable') return { outcome, refused };
     }
     if (!offline || !isUrgent() || !claim.holds()) return null;
-    const isStored = await storeRecords({ buffer, config, offline, isWhole: claim.holds }, records, losses);
-    return isStored ? { outcome: 'saved', refused: 0 } : null;
+    const isStored = await offline.saveRecords({ buffer, config, isWhole: claim.holds }, records, losses);
+    if (isStored) return { outcome: 'saved', refused: 0 };
+    // Nothing is stored that would try whether the edge is back: what is in the ring has to.
+    if (claim.holds()) Atomics.store(header, WORD_AWAY, 0);
+    againMs ??= MIN_AGAIN_MS;
+    return null;
   }
 
   /** False when there is nothing more to do. */

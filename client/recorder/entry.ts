@@ -4,7 +4,6 @@ import { WORKER_NAME } from './protocol.ts';
 import { startWorker } from './worker.ts';
 
 export { recordLoad } from '../instrument/record-load.ts';
-export { clearOffline } from './offline.ts';
 export { startRecorder } from './page-recorder.ts';
 
 if (typeof document === 'undefined' && (globalThis as { name?: string }).name === WORKER_NAME) startWorker();

@@ -5,17 +5,23 @@
  * a budget of its own. What they refuse is stored, and so is everything when nobody would answer.
  */
 
+import { monotonicMs } from '../api/clock.ts';
 import type { Recorder, RecorderHost } from './attach.ts';
 import type { BatchConfig } from './batch-head.ts';
 import { encodeBatch } from './batcher.ts';
 import { createClaim, DRAIN, EXIT } from './claim.ts';
 import { EXIT_BUDGET_BYTES, MIN_PIECE_BYTES, sendBeacon, toBlob } from './early-exit.ts';
 import { countersOf, headerOf, WORD_AWAY } from './memory.ts';
+import { countRefused } from './outcome.ts';
 import { byImportance, type PendingRecord, readPending } from './pending.ts';
 import { createRing } from './ring.ts';
 
 /** What cannot be sent is stored in batches of this size, which the edge takes. */
 const SAVED_BATCH_BYTES = 256 * 1024;
+/** A span with a larger record comes last: with the strings it may be all that there is room for, or more. */
+const BIG_BYTES = 16 * 1024;
+/** While the page is hidden an edge that did not answer is left alone for so long, or for as long as it asked. */
+const QUIET_MS = 1_000;
 
 export interface ExitOptions {
   readonly buffer: ArrayBufferLike;
@@ -39,7 +45,7 @@ declare const fetchLater: ((url: string, init: RequestInit & { activateAfter: nu
 type Way = (piece: Piece) => Promise<void> | false;
 
 export interface Exit {
-  /** The consumer's role is here. */
+  /** The consumer's role is here, and stays for now. */
   readonly isActive: boolean;
   /** Sends everything that is not released and not on its way. `leaving`: the page will not see any answer. */
   send(leaving: boolean): Promise<unknown>;
@@ -59,6 +65,7 @@ export function createExit({ buffer, config, recorder, beacon = sendBeacon }: Ex
   /** The role goes back when nothing is on its way any more. */
   let isReturning = false;
   let inFlightBytes = 0;
+  let quietUntilMs = 0;
   const unanswered = new Set<Piece>();
   /** Settles when everything before the cursor is delivered, stored or counted as lost, and released. */
   let settled: Promise<unknown> = Promise.resolve();
@@ -71,11 +78,16 @@ export function createExit({ buffer, config, recorder, beacon = sendBeacon }: Ex
   const asKeepalive: Way = async (piece) => {
     inFlightBytes += piece.bytes.length;
     unanswered.add(piece);
-    const outcome = await recorder()!.sendKeepalive(piece.bytes);
+    const { outcome, refused, retryAfterMs } = await recorder()!.sendKeepalive(piece.bytes);
     unanswered.delete(piece);
     inFlightBytes -= piece.bytes.length;
-    if (outcome === 'unavailable') return save(piece);
-    counters.add(outcome, piece.spanCount);
+    if (outcome === 'unavailable') {
+      quietUntilMs = monotonicMs() + (retryAfterMs ?? QUIET_MS);
+      return save(piece);
+    }
+    const rejected = countRefused(refused, piece.spanCount);
+    counters.add(outcome, piece.spanCount - rejected);
+    counters.add('rejected', rejected);
   };
 
   /** The browser promises to deliver it; the page will not hear of it. */
@@ -98,7 +110,7 @@ export function createExit({ buffer, config, recorder, beacon = sendBeacon }: Ex
   function waysOut(goodbye: boolean): Way[] {
     const isAway = !navigator.onLine || Atomics.load(header, WORD_AWAY) > 0;
     if (recorder() && isAway) return [save];
-    if (recorder() && !goodbye) return [asKeepalive, save];
+    if (recorder() && !goodbye) return monotonicMs() < quietUntilMs ? [save] : [asKeepalive, save];
     // Who has a beacon of its own sends something else than batches.
     const isBatch = beacon === sendBeacon;
     return isBatch && 'fetchLater' in globalThis ? [asBeacon, asFetchLater, save] : [asBeacon, save];
@@ -134,7 +146,7 @@ export function createExit({ buffer, config, recorder, beacon = sendBeacon }: Ex
 
   return {
     get isActive() {
-      return cursor !== null;
+      return cursor !== null && !isReturning;
     },
     send(leaving) {
       isLeaving = leaving;
@@ -146,7 +158,11 @@ export function createExit({ buffer, config, recorder, beacon = sendBeacon }: Ex
       const reading = readPending(ring, claim, cursor, 2 ** 31);
       if (!reading) return settled;
       const { records, end } = reading;
-      const outcomes = deliver(records.sort(byImportance), leaving);
+      const isBig = ({ index }: PendingRecord) => Number(ring.words[index]! > BIG_BYTES);
+      const outcomes = deliver(
+        records.sort((a, b) => isBig(a) - isBig(b) || byImportance(a, b)),
+        leaving,
+      );
       // Only now: Firefox may stop a script in the middle when its tab is closed, and then the next event has to do it all.
       cursor = end;
       settled = Promise.all([settled, ...outcomes]).then(() => claim.release(end));

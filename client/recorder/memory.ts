@@ -23,7 +23,9 @@ export const WORD_HEAD = 2;
 export const WORD_CLAIM = 4;
 /** Bytes used of the string table. */
 export const WORD_STRINGS_END = 6;
-/** 1 while the edge cannot be reached, as far as the recorder knows. */
+/** 1 when the producer is no more. */
+export const WORD_LEFT = 7;
+/** 1 while the edge cannot be reached, as far as the recorder knows, and batches can be stored instead. */
 export const WORD_AWAY = 15;
 /** From here on are counters, see `counters.ts`. */
 const WORD_COUNTERS = 16;
@@ -54,4 +56,11 @@ export function headerOf(buffer: ArrayBufferLike): Int32Array {
 /** The counters in memory that `createMemory` made. */
 export function countersOf(buffer: ArrayBufferLike): Counters {
   return new Counters(headerOf(buffer).subarray(WORD_COUNTERS));
+}
+
+/** The producer is no more: who watches its ring hears of it. */
+export function markLeft(buffer: SharedArrayBuffer): void {
+  const header = headerOf(buffer);
+  Atomics.store(header, WORD_LEFT, 1);
+  Atomics.notify(header, WORD_HEAD);
 }

@@ -3,15 +3,20 @@
  */
 
 import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
+import { within } from '../../model/within.ts';
+import type { Losses } from './counters.ts';
+import { DATABASE } from './database.ts';
 import type { Sent } from './outcome.ts';
-import { OFFLINE_DATABASE } from './protocol.ts';
+import type { PendingRecord } from './pending.ts';
 import { runAlone } from './run-alone.ts';
+import { type RecordsIn, storeRecords } from './store-records.ts';
 
 const VERSION = 2;
 const BATCHES = 'batches';
 /** What they may take together; see `trim`. */
 export const MAX_OFFLINE_BYTES = 4 * 1024 * 1024;
-const OPEN_MS = 2_000;
+/** WebKit's IndexedDB has been known not to answer at all (https://bugs.webkit.org/show_bug.cgi?id=226547). */
+const PATIENCE_MS = 3_000;
 /** Holds nothing. */
 const WARM = 1;
 
@@ -51,20 +56,20 @@ export class OfflineStore {
 
   /** null where the page may not store anything. */
   static open(): Promise<OfflineStore | null> {
-    // WebKit's IndexedDB has been known not to answer at all (https://bugs.webkit.org/show_bug.cgi?id=226547).
-    const tooLate = new Promise<null>((resolve) => setTimeout(resolve, OPEN_MS, null));
-    return Promise.race([OfflineStore.#open().catch(() => null), tooLate]);
+    return within(PATIENCE_MS, OfflineStore.#open()).catch(() => null);
   }
 
   /** Also what is thrown at once, as in a sandboxed frame, is a rejection. */
   static async #open(): Promise<OfflineStore> {
-    const database = await openDB<Schema>(OFFLINE_DATABASE, VERSION, {
-      upgrade(database, oldVersion, _, transaction) {
-        if (oldVersion < 1) database.createObjectStore(BATCHES, { autoIncrement: true });
-        transaction.objectStore(BATCHES).createIndex('entries', ['rank', 'size', 'spanCount']);
+    const database = await openDB<Schema>(DATABASE, VERSION, {
+      upgrade(database, oldVersion) {
+        // The first version was in no release.
+        if (oldVersion > 0) database.deleteObjectStore(BATCHES);
+        const batches = database.createObjectStore(BATCHES, { autoIncrement: true });
+        batches.createIndex('entries', ['rank', 'size', 'spanCount']);
         database.createObjectStore('lease');
       },
-      // A newer version of the SDK, in another tab, wants to change it.
+      // Another tab has a newer version of the SDK that wants to change it, or deletes it.
       blocking: (_, __, event) => (event.target as IDBDatabase).close(),
     });
     // Only who has written lately may write quickly: Chromium asks for the quota first, which a page that goes away does not live to see.
@@ -79,11 +84,16 @@ export class OfflineStore {
       const added = transaction.store.add({ ...batch, size: batch.bytes.length });
       // Without this the transaction would need a task of the page to end, and there may be none.
       transaction.commit();
-      await Promise.all([added, transaction.done]);
+      await within(PATIENCE_MS, Promise.all([added, transaction.done]));
       return true;
     } catch {
       return false;
     }
+  }
+
+  /** Saves records that are still in the ring; false when some could not be. */
+  saveRecords(from: RecordsIn, records: readonly PendingRecord[], losses: Losses): Promise<boolean> {
+    return storeRecords(this, from, records, losses);
   }
 
   /**
@@ -98,10 +108,8 @@ export class OfflineStore {
     try {
       await runAlone(this.#database, async (goOn) => {
         result.givenUp = await this.trim();
-        // Batches of the database's first version are not in the index.
-        const [known, all] = await Promise.all([this.#entries(), this.#database.getAllKeys(BATCHES)]);
-        for (const key of new Set([...known.filter(({ rank }) => rank === 1).map((entry) => entry.key), ...all])) {
-          const batch = await this.#database.get(BATCHES, key);
+        for (const { key } of (await this.#entries()).sort((a, b) => b.rank - a.rank || a.key - b.key)) {
+          const batch = await within(PATIENCE_MS, this.#database.get(BATCHES, key));
           if (batch?.url !== url) continue;
           const { outcome, refused } = await send(batch.bytes, batch.spanCount);
           if (outcome === 'unavailable') return;
@@ -134,7 +142,7 @@ export class OfflineStore {
 
   async #entries(): Promise<{ key: number; rank: number; size: number; spanCount: number }[]> {
     const entries = [];
-    let cursor = await this.#database.transaction(BATCHES).store.index('entries').openKeyCursor();
+    let cursor = await within(PATIENCE_MS, this.#database.transaction(BATCHES).store.index('entries').openKeyCursor());
     for (; cursor; cursor = await cursor.continue()) {
       const [rank, size, spanCount] = cursor.key;
       entries.push({ key: cursor.primaryKey, rank, size, spanCount });
@@ -142,28 +150,7 @@ export class OfflineStore {
     return entries;
   }
 
-  /** Deletes everything, whatever edge it was for. */
-  async clear(): Promise<void> {
-    await this.#database.clear(BATCHES);
-  }
-
   close(): void {
     this.#database.close();
   }
-}
-
-/**
- * Deletes what earlier visits and this one have kept: at once, so that nothing of it is sent any more, and again when
- * nothing can be added to it.
- */
-export async function clearOffline(closed: Promise<unknown>): Promise<void> {
-  const store = await OfflineStore.open();
-  try {
-    await store?.clear();
-    await closed;
-    await store?.clear();
-  } catch {
-    // The database went away.
-  }
-  store?.close();
 }

@@ -17,3 +17,8 @@ export interface Sent {
 
 /** Lets a request pass without a preflight. */
 export const CONTENT_TYPE = 'text/plain';
+
+/** How many of a batch's spans the edge refused: whoever answers may say anything. */
+export function countRefused(refused: number, spanCount: number): number {
+  return Math.max(0, Math.min(refused, spanCount)) | 0;
+}

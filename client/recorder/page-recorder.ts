@@ -9,7 +9,7 @@ import { type Recorder as Attached, attachRecorder, type RecorderHost } from './
 import type { BatchConfig } from './batch-head.ts';
 import { createClaim, EXIT } from './claim.ts';
 import { createExit, type Exit } from './exit.ts';
-import { createMemory } from './memory.ts';
+import { createMemory, headerOf, markLeft, WORD_HEAD } from './memory.ts';
 import type { RecorderMode } from './mode.ts';
 import { type Line, offerTo } from './offer.ts';
 import { createOpenWatch, type OpenWatch } from './open-watch.ts';
@@ -73,12 +73,23 @@ function createPageRecorder(options: PageHost, counts: Int32Array): PageRecorder
     createExit({ buffer, config, recorder: () => attached, beacon: options.beacon });
   const exit = exitOf(buffer);
   /** Of the workers whose rings the page can see. */
-  const others: Exit[] = [];
+  const others = new Set<Exit>();
+  /** A worker ends unheard; what is left in its ring leaves, and its memory is let go. */
+  const gone = new FinalizationRegistry<{ exit: Exit; buffer: SharedArrayBuffer }>(({ exit, buffer }) => {
+    others.delete(exit);
+    markLeft(buffer);
+  });
 
   async function flush(leaving?: boolean): Promise<void> {
     try {
       if (leaving !== undefined || exit.isActive) {
-        await Promise.all([exit, ...others].map((one) => one.send(!!leaving)));
+        await Promise.all([
+          exit.send(!!leaving),
+          // Hidden, the page has nothing to wake it when they have recorded something: the recorder goes on with them.
+          ...(leaving === undefined
+            ? []
+            : [...others].map((one) => one.send(leaving).then(() => (leaving ? undefined : one.giveBack())))),
+        ]);
       } else if (!producer.isEmpty) await (await attaching).flush();
     } catch {
       counters.add('encode_failed');
@@ -103,7 +114,11 @@ function createPageRecorder(options: PageHost, counts: Int32Array): PageRecorder
         // Shared workers share with no page.
         const shared = recorder.mode === 'shared' && line instanceof Worker ? allocate(true) : null;
         const buffer = shared as SharedArrayBuffer | null;
-        if (buffer) others.push(exitOf(buffer));
+        if (buffer) {
+          const exit = exitOf(buffer);
+          others.add(exit);
+          gone.register(line, { exit, buffer });
+        }
         recorder.host(port1, buffer);
         return { port: port2, config, buffer };
       });
@@ -112,8 +127,10 @@ function createPageRecorder(options: PageHost, counts: Int32Array): PageRecorder
       await Promise.all([exit, ...others].map((one) => one.giveBack()));
     },
     async close() {
-      // Whoever is sending has lost its role to nobody.
-      createClaim(buffer, EXIT).take();
+      // Whoever is sending has lost its role to nobody, and who waits for room has it.
+      const claim = createClaim(buffer, EXIT);
+      claim.take();
+      claim.release(Atomics.load(headerOf(buffer), WORD_HEAD));
       (await attaching).close();
     },
   };

@@ -5,7 +5,7 @@
 
 import type { BatchConfig } from './batch-head.ts';
 import { createDrain, type DrainOptions, type Send } from './drain.ts';
-import { headerOf, WORD_CLAIM, WORD_HEAD } from './memory.ts';
+import { headerOf, WORD_CLAIM, WORD_HEAD, WORD_LEFT } from './memory.ts';
 import type { Sent } from './outcome.ts';
 
 /** Ring bytes in one batch: some 300 spans, encoded in 2 ms or less. */
@@ -36,12 +36,13 @@ export function createProducerHost(
   return { drain: () => drain(), send: (bytes) => send(bytes, () => true) };
 }
 
-/** Drains whenever there is something, also what was left by a producer that is no more. */
+/** Drains whenever there is something, also what was left by a producer that is no more; then it ends. */
 async function watch(header: Int32Array, drain: () => Promise<void>): Promise<void> {
   for (;;) {
     const head = Atomics.load(header, WORD_HEAD);
     // The low half of the claim is the consumer's position.
     if (head !== Atomics.load(header, WORD_CLAIM)) await drain().catch(() => {});
+    else if (Atomics.load(header, WORD_LEFT) > 0) return;
     else if ('waitAsync' in Atomics) await Atomics.waitAsync(header, WORD_HEAD, head).value;
     await new Promise((resolve) => setTimeout(resolve, COLLECT_MS));
   }

@@ -7,7 +7,6 @@ import type { Sent } from './outcome.ts';
 export const WORKER_NAME = 'tailrace-recorder';
 
 /** The IndexedDB database for what waits until it can be sent. */
-export const OFFLINE_DATABASE = 'tailrace';
 
 export interface WorkerConfig {
   readonly batch: BatchConfig;

@@ -10,6 +10,8 @@ import { createStringTable } from './strings.ts';
 /** Room that `ready` finds, as a share of the capacity: below it ordinary spans fit, and some more. */
 const READY_SHARE = 0.5;
 const RETRY_MS = 10;
+/** A recorder that was ended does not answer: whether there is room is looked at again after this. */
+const PATIENCE_MS = 1_000;
 
 export interface RingProducer {
   readonly counters: Counters;
@@ -36,20 +38,28 @@ export function createRingProducer(
       return ring.usedBytes === 0;
     },
     push(span) {
-      span.changed = false;
       try {
-        if (beforeRecord?.(span) === false) counters.add('encode_failed');
+        const isAllowed = beforeRecord?.(span) !== false;
+        // What the page's own code did meanwhile may have had it recorded.
+        if (!span.changed) return;
+        if (!isAllowed) counters.add('encode_failed');
         else if (!write(span)) counters.add('ring_full');
       } catch (error) {
         // Otherwise user code gave something that no type allows.
         counters.add(error instanceof RangeError ? 'span_too_large' : 'encode_failed');
       }
+      // Only now: Firefox may stop a script in the middle when its tab is closed, and then the next event has to do it all.
+      span.changed = false;
     },
     async ready(flush) {
       while (ring.usedBytes > readyBytes) {
-        await flush();
-        if (ring.usedBytes > readyBytes) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        await Promise.race([flush(), pause(PATIENCE_MS)]);
+        if (ring.usedBytes > readyBytes) await pause(RETRY_MS);
       }
     },
   };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

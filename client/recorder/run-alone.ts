@@ -25,7 +25,9 @@ export async function runAlone(
   const take = async () => {
     const transaction = database.transaction('lease', 'readwrite');
     const untilMs = (await transaction.store.get(HOLDER)) ?? 0;
-    const isFree = heldMs === null ? untilMs <= wallMs() : untilMs === heldMs;
+    const leftMs = untilMs - wallMs();
+    // A clock that was set back makes nobody wait for hours.
+    const isFree = heldMs === null ? leftMs <= 0 || leftMs > LEASE_MS : untilMs === heldMs;
     if (isFree) {
       heldMs = wallMs() + LEASE_MS;
       await transaction.store.put(heldMs, HOLDER);

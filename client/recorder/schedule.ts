@@ -35,8 +35,8 @@ export function schedule(recorder: PageRecorder, { spans, tuning, nowUs }: Start
   /** What is held by those that have ended and are not encoded. */
   let heldBytes = 0;
   let flushTimer: ReturnType<typeof setTimeout> | undefined;
+  /** The earliest that was asked for; while a flush is under way nothing is earlier. */
   let flushDelayMs = Number.POSITIVE_INFINITY;
-  let isFlushing = false;
   let ageTimer: ReturnType<typeof setTimeout> | undefined;
   let isClosed = false;
 
@@ -60,14 +60,13 @@ export function schedule(recorder: PageRecorder, { spans, tuning, nowUs }: Start
 
   /** One timer, at the earliest of what was asked for; while a flush is under way it will see to the rest. */
   function flushIn(delayMs: number): void {
-    if (isClosed || isFlushing || delayMs >= flushDelayMs) return;
+    if (isClosed || delayMs >= flushDelayMs) return;
     clearTimeout(flushTimer);
     flushDelayMs = delayMs;
     flushTimer = setTimeout(async () => {
-      flushDelayMs = Number.POSITIVE_INFINITY;
-      isFlushing = true;
+      flushDelayMs = -1;
       await flush();
-      isFlushing = false;
+      flushDelayMs = Number.POSITIVE_INFINITY;
       if (heldBytes > 0) flushIn(heldBytes >= tuning.flushBytes ? 0 : tuning.rootEndedMs);
     }, delayMs);
   }
@@ -79,7 +78,8 @@ export function schedule(recorder: PageRecorder, { spans, tuning, nowUs }: Start
       ageTimer = undefined;
       recorder.watchOpen(spans, nowUs);
       encode(true);
-      if (isPending()) flushIn(0);
+      // Not by another timer: a page in the background may have to wait a second for each.
+      if (isPending()) void recorder.flush();
       if (!spans.isEmpty || isPending()) watchAge();
     }, tuning.ageMs);
   }
@@ -110,7 +110,7 @@ export function schedule(recorder: PageRecorder, { spans, tuning, nowUs }: Start
     },
     async show() {
       await recorder.show();
-      flushIn(0);
+      await flush();
     },
     close() {
       isClosed = true;

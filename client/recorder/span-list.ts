@@ -19,12 +19,16 @@ export class SpanList {
     this.#last = span;
   }
 
-  /** Calls `keep` with each, and forgets those that it does not keep. The list is whole at any moment: a page may end within. */
+  /**
+   * Calls `keep` with each, and forgets those that it does not keep. The list is whole at any moment: a page may end within. Where
+   * `keep` itself has swept, by what user code did in it, and the place is lost, this ends: the list has been seen to.
+   */
   sweep(keep: (span: OpenRecordable) => boolean): void {
     let kept: OpenRecordable | null = null;
     let span = this.#first;
     while (span) {
       const isKept = keep(span);
+      if ((kept ? kept.next : this.#first) !== span) return;
       const { next }: OpenRecordable = span;
       if (isKept) kept = span;
       else {

@@ -6,10 +6,10 @@ import type { Losses } from './counters.ts';
 import type { OfflineStore } from './offline.ts';
 import { byStart, type PendingRecord } from './pending.ts';
 
-export interface StoreOptions {
+/** Where the records are. */
+export interface RecordsIn {
   readonly buffer: ArrayBufferLike;
   readonly config: BatchConfig;
-  readonly offline: Pick<OfflineStore, 'save'>;
   /** What was read is still ours, and so whole. */
   readonly isWhole: () => boolean;
 }
@@ -19,7 +19,8 @@ export interface StoreOptions {
  * False when something could not be stored.
  */
 export async function storeRecords(
-  { buffer, config, offline, isWhole }: StoreOptions,
+  offline: Pick<OfflineStore, 'save'>,
+  { buffer, config, isWhole }: RecordsIn,
   records: readonly PendingRecord[],
   losses: Losses,
 ): Promise<boolean> {

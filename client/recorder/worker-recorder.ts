@@ -40,10 +40,9 @@ function createWorkerRecorder(
         idle: () => Promise.resolve(),
         send: (bytes) => host.send(transfer(bytes, [bytes.buffer])),
       });
-  async function flush(): Promise<void> {
-    if (producer.isEmpty) return;
+  function flush(): Promise<void> {
     if (shared) Atomics.notify(headerOf(shared), WORD_HEAD);
-    await drain.run();
+    return drain.run();
   }
   return {
     ...producer,

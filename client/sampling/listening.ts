@@ -20,7 +20,9 @@ export function listening(fetch: Fetch, hear: Hear, nowMs: () => number = wallMs
   let foundMs = 0;
   return async (url, init) => {
     const sentMs = nowMs();
-    const response = await fetch(offsetMs === null ? url : `${url}&offset=${Math.round(offsetMs)}`, init);
+    // Where OTLP goes to has no query.
+    const joint = url.includes('?') ? '&' : '?';
+    const response = await fetch(offsetMs === null ? url : `${url}${joint}offset=${Math.round(offsetMs)}`, init);
     const receivedMs = nowMs();
     const header = response.headers.get(DIRECTIVES_HEADER);
     const { timeMs } = parseDirectives(header);

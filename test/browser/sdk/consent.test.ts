@@ -16,6 +16,8 @@ afterAll(async () => {
   await Promise.all([browser?.close(), collector?.close(), pages?.close()]);
 });
 
+const script = () => `${collector.url}/sdk/tailrace.js`;
+
 /** How many batches wait in IndexedDB; null when there is no database of ours. */
 const stored = (page: Page) =>
   page.evaluate(async () => {
@@ -92,7 +94,7 @@ it('waits for consent, and forgets everything when it is withdrawn', async () =>
   const batches = collector.batches.length;
   await page.evaluate(() => sdk.setConsent('denied'));
   collector.failures.splice(0);
-  expect(await stored(page)).toBe(0);
+  expect(await stored(page)).toBeNull();
   expect(await seenTraceparent(page)).toBeNull();
   requests.length = 0;
   await recordSpans(page, 4);
@@ -183,5 +185,28 @@ it.each(['pending', ''])('is what the script tag says: %j', async (consent) => {
   });
   expect(modes).toEqual(['off', 'starting']);
   expect((await collector.ended(await recordSpans(page, 2), 2)).size).toBe(2);
+  await page.close();
+});
+
+it('deletes what waits for the next visit although the recorder cannot be loaded', async () => {
+  const page = await browser.newPage();
+  await page.route('**/recorder.js', (route) => route.abort());
+  await page.goto(pages.url('plain', script()));
+  await page.evaluate(
+    () =>
+      new Promise<void>((resolve) => {
+        const opening = indexedDB.open('tailrace', 2);
+        opening.onupgradeneeded = () => opening.result.createObjectStore('batches', { autoIncrement: true }).add({});
+        opening.onsuccess = () => {
+          opening.result.close();
+          resolve();
+        };
+      }),
+  );
+  expect(await stored(page)).toBe(1);
+  await page.evaluate(async (endpoint) => {
+    await tailrace.init({ serviceName: 'shop', endpoint }).setConsent('denied');
+  }, collector.url);
+  expect(await stored(page)).toBeNull();
   await page.close();
 });

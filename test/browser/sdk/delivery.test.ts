@@ -47,6 +47,21 @@ describe.each(Object.entries(PAGE_KINDS) as [PageKind, string][])('on a page tha
     await page.close();
   });
 
+  it('loses nothing to a root that there is no room for when the page is left', async () => {
+    const { page } = await open(kind);
+    await recordSpans(page, 1);
+    await page.evaluate(async () => {
+      await sdk.flush();
+      const root = sdk.tracer.startSpan('huge', { parent: null });
+      for (let i = 0; i < 15; i++) root.setAttribute(`key ${i}`, `${i}`.repeat(4_096));
+      // A record may be as large as what leaves at once, and the batch has more than that.
+      root.setAttribute('rest', '-'.repeat(3_800)).end();
+    });
+    const traceId = await recordSpans(page, 300, pages.url('plain', ''));
+    expect((await collector.ended(traceId, 300)).size).toBe(300);
+    await page.close();
+  });
+
   it('loses none of 1,000 spans when the tab is closed at once', async () => {
     const { page } = await open(kind);
     const traceId = await recordSpans(page, 1000);

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { CLIENT_DROP_REASONS } from '../../../model/reasons.ts';
 import { launchChromium } from '../../kit/chromium.ts';
 import { type Collector, startCollector } from '../../kit/collector.ts';
 import { longestTask, recordSteadily } from '../../kit/longest-task.ts';
@@ -55,6 +56,30 @@ describe.each(Object.keys(PAGE_KINDS) as PageKind[])('on a page that is %s', (ki
     expect(await page.evaluate(() => sdk.stats())).toMatchObject({ recorded: 10_000, accepted: 10_000, ring_full: 0 });
     await page.close();
     expect(longest).toBeLessThan(MAX_TASK_MS);
+  });
+
+  it('delivers or counts as dropped each of 10,000 spans that do not wait, also when the edge fails now and then', async () => {
+    const { page } = await openPage(browser, pages, { kind, edge: collector.url, init: { tuning: SMALL } });
+    const parent = contextOf();
+    collector.failures.push({ status: 503, retryAfter: '0' }, { status: 503 });
+    await page.evaluate(async (parent) => {
+      for (let i = 0; i < 100; i++) {
+        for (let j = 0; j < 100; j++) sdk.tracer.startSpan(`step ${j}`, { parent }).end();
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    }, parent);
+    await page.waitForFunction(
+      (reasons) => {
+        const stats = sdk.stats();
+        return stats.accepted + reasons.reduce((sum, reason) => sum + stats[reason], 0) === stats.recorded;
+      },
+      CLIENT_DROP_REASONS,
+      { timeout: 20_000 },
+    );
+    const { recorded, accepted, ring_full } = await page.evaluate(() => sdk.stats());
+    expect([recorded, accepted + ring_full, ring_full > 0]).toEqual([10_000, 10_000, true]);
+    expect((await collector.ended(parent.traceId, accepted)).size).toBe(accepted);
+    await page.close();
   });
 
   it('records 10,000 spans a second in short tasks', async () => {

@@ -102,9 +102,11 @@ it.concurrent.for([
   if ('status' in fault) expect(new Set(copies(traceId))).toEqual(new Set([1]));
 });
 
+const WITHOUT_LOCKS = `Object.defineProperty(Navigator.prototype, 'locks', { get: () => undefined });`;
+
 it.concurrent.for([
   ['Web Locks', ''],
-  ['a lease', `Object.defineProperty(Navigator.prototype, 'locks', { get: () => undefined });`],
+  ['a lease', WITHOUT_LOCKS],
 ] as const)('sends what several tabs have stored once, with %s', async ([, script], test) => {
   const { collector, context, copies, visit } = await newUser(test);
   const tabs = [await visit('plain', script), await visit('plain', script), await visit('plain', script)];
@@ -168,4 +170,55 @@ it.concurrent('gives up the oldest beyond 4 MiB, roots and errors last', async (
   // The own small ones count too: 15 of 256 KiB fit beside them.
   expect(left).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 18, 19]);
   expect(await page.evaluate(() => sdk.stats().offline_cap)).toBe(500);
+});
+
+it.concurrent('delivers all the same where IndexedDB stops answering', async (test) => {
+  const { collector, context, visit } = await newUser(test);
+  const page = await visit('no-worker');
+  await page.evaluate(() => {
+    IDBTransaction.prototype.addEventListener = () => {};
+    for (const type of ['oncomplete', 'onabort', 'onerror']) {
+      Object.defineProperty(IDBTransaction.prototype, type, { set() {} });
+    }
+  });
+  await context.setOffline(true);
+  const traceId = await recordSpans(page, 500);
+  // After five seconds it is stored, which does not end.
+  const asked = page.evaluate(
+    () =>
+      new Promise<void>((resolve) => {
+        const { commit } = IDBTransaction.prototype;
+        IDBTransaction.prototype.commit = function () {
+          resolve();
+          return commit.call(this);
+        };
+      }),
+  );
+  await asked;
+  await context.setOffline(false);
+  expect((await collector.ended(traceId, 500)).size).toBe(500);
+});
+
+it.concurrent('does not wait for a lease of a clock that was set back since', async (test) => {
+  const { collector, context, visit } = await newUser(test);
+  const page = await visit('plain', WITHOUT_LOCKS);
+  await page.evaluate(
+    () =>
+      new Promise<void>((resolve) => {
+        const opening = indexedDB.open('tailrace');
+        opening.onsuccess = () => {
+          const transaction = opening.result.transaction('lease', 'readwrite');
+          transaction.objectStore('lease').put(Date.now() + 10 * 3_600_000, 0);
+          transaction.oncomplete = () => {
+            opening.result.close();
+            resolve();
+          };
+        };
+      }),
+  );
+  await context.setOffline(true);
+  const traceId = await recordSpans(page, 100);
+  await page.waitForFunction(() => sdk.stats().saved >= 100, null, { timeout: 15_000 });
+  await context.setOffline(false);
+  expect((await collector.ended(traceId, 100)).size).toBe(100);
 });

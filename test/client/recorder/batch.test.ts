@@ -1,6 +1,6 @@
 import { inflateSync } from 'node:zlib';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { deflateBatch } from '../../../client/recorder/deflate.ts';
 import { encodeEarly, HEAD_BYTES } from '../../../client/recorder/early-batch.ts';
 import { byStart } from '../../../client/recorder/pending.ts';
@@ -57,6 +57,26 @@ describe('what is recorded and sent', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it('is sent as it is where it cannot be deflated', async () => {
+    const bytes = new Uint8Array(1_000);
+    vi.stubGlobal('CompressionStream', undefined);
+    onTestFinished(() => void vi.unstubAllGlobals());
+    expect(await deflateBatch(bytes)).toBe(bytes);
+    vi.stubGlobal(
+      'CompressionStream',
+      class extends TransformStream {
+        constructor() {
+          super({
+            transform() {
+              throw new RangeError('out of memory');
+            },
+          });
+        }
+      },
+    );
+    expect(await deflateBatch(bytes)).toBe(bytes);
   });
 
   it('may be deflated after the header', async () => {

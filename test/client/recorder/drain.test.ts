@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { createClaim, EXIT } from '../../../client/recorder/claim.ts';
 import { createDrain } from '../../../client/recorder/drain.ts';
-import { countersOf, createMemory } from '../../../client/recorder/memory.ts';
+import { countersOf, createMemory, headerOf, WORD_AWAY } from '../../../client/recorder/memory.ts';
 import type { SavedBatch } from '../../../client/recorder/offline.ts';
 import type { Sent } from '../../../client/recorder/outcome.ts';
 import { createRecordWriter } from '../../../client/recorder/record.ts';
 import { createRing } from '../../../client/recorder/ring.ts';
+import { storeRecords } from '../../../client/recorder/store-records.ts';
 import { createStringTable } from '../../../client/recorder/strings.ts';
 import { decodeBatch } from '../../../model/batch/decode.ts';
 import type { SpanData } from '../../../model/span-data.ts';
@@ -23,7 +25,7 @@ class Bench {
   readonly batches: { names: string[]; atMs: number; dropped: object }[] = [];
   /** What is stored, by rank; sent again when the edge is asked to take it. */
   readonly stored: SavedBatch[] = [];
-  private readonly buffer = createMemory(false, 16 * 1024);
+  readonly buffer = createMemory(false, 16 * 1024);
   private readonly write = createRecordWriter(createRing(this.buffer), createStringTable(this.buffer));
   readonly counters = countersOf(this.buffer);
   private readonly drainage = createDrain({
@@ -32,7 +34,8 @@ class Bench {
     maxRingBytes: 256 * 1024,
     idle: async () => {},
     offline: {
-      save: async (batch) => this.stored.push(batch) > 0,
+      saveRecords: (from, records, losses) =>
+        storeRecords({ save: async (batch) => this.canStore && this.stored.push(batch) > 0 }, from, records, losses),
       sendAll: async (_, send) => {
         let accepted = 0;
         while (this.stored.length > 0) {
@@ -47,9 +50,13 @@ class Bench {
     send: async (bytes) => {
       const { spans, dropped } = decodeBatch(bytes);
       this.batches.push({ names: spans.map(({ name }) => name).sort(), atMs: performance.now(), dropped });
+      this.onSend();
       return this.sent;
     },
   });
+  canStore = true;
+  /** What happens while a batch is on its way. */
+  onSend = () => {};
   readonly drain = () => this.drainage.run();
 
   record(name: string, span: Partial<SpanData> = {}): void {
@@ -198,6 +205,35 @@ describe('while the edge is away', () => {
     expect(bench.counters.all()).toMatchObject({ saved: 0, accepted: 2 });
   });
 
+  it('sends from the ring when the edge is back, by itself, where nothing can be stored', async () => {
+    const bench = new Bench();
+    bench.canStore = false;
+    bench.sent = { ...SENT, outcome: 'unavailable', pressure: null, waitMs: 2_000 };
+    fill(bench);
+    await bench.drain();
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(bench.counters.all()).toMatchObject({ saved: 0, accepted: 0, ring_full: 0 });
+    bench.sent = { ...SENT, outcome: 'accepted', pressure: null };
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(bench.counters.all()).toMatchObject({ saved: 0, accepted: 21 });
+  });
+
+  it('has a page that ends try all the same where nothing can be stored', async () => {
+    const bench = new Bench();
+    bench.record('root');
+    const { buffer } = bench;
+    const { run } = createDrain({
+      buffer,
+      config: { url: '', resource: new Uint8Array([0]) },
+      maxRingBytes: 1024,
+      idle: async () => {},
+      offline: null,
+      send: async () => ({ ...SENT, outcome: 'unavailable', pressure: null }),
+    });
+    await run();
+    expect(headerOf(buffer)[WORD_AWAY]).toBe(0);
+  });
+
   it('keeps nothing in the ring alone for more than five seconds', async () => {
     const bench = new Bench();
     bench.record('first');
@@ -210,11 +246,28 @@ describe('while the edge is away', () => {
     expect(bench.stored.map(({ spanCount }) => spanCount)).toEqual([1]);
   });
 
-  it('counts what the edge refuses of a batch it takes', async () => {
+  it.each([
+    [1, 1],
+    [1e9, 4],
+    [-7, 0],
+    ['many', 0],
+  ])('counts what the edge refuses of a batch it takes: it says %j of four', async (refused, rejected) => {
     const bench = new Bench();
-    bench.sent = { ...SENT, outcome: 'accepted', pressure: null, refused: 1 };
+    bench.sent = { ...SENT, outcome: 'accepted', pressure: null, refused: refused as number };
     bench.recordAll();
     await bench.drain();
-    expect(bench.counters.all()).toMatchObject({ accepted: 3, rejected: 1 });
+    expect(bench.counters.all()).toMatchObject({ accepted: 4 - rejected, rejected });
+  });
+
+  it.each([
+    ['because the page has taken over', 0, 0],
+    ['and the edge did not answer', 1, 1],
+  ])('what did not leave %s: %i attempts, away %i', async (_, attempts, isAway) => {
+    const bench = new Bench();
+    bench.sent = { ...SENT, outcome: 'unavailable', pressure: null, attempts };
+    bench.onSend = () => createClaim(bench.buffer, EXIT).take();
+    bench.recordAll();
+    await bench.drain();
+    expect(headerOf(bench.buffer)[WORD_AWAY]).toBe(isAway);
   });
 });

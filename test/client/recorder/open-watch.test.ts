@@ -58,6 +58,19 @@ it('leaves a span alone while a child of it is open, or it changes; not longer t
   expect(warnings).toHaveLength(2);
 });
 
+it('ends those that were busy longest ago when all that are open take more than 1 MiB', () => {
+  const { tracer, warnings, pass } = startPage();
+  const visit = tracer.startSpan('visit', { parent: null });
+  // A span takes 256 bytes.
+  const forgotten = Array.from({ length: 2_000 }, () => tracer.startSpan('forgotten', { parent: null }));
+  pass(1);
+  const later = Array.from({ length: 2_097 }, () => tracer.startSpan('later', { parent: visit }));
+  pass(1);
+  expect([visit, ...forgotten, ...later].filter(({ isRecording }) => !isRecording)).toEqual(forgotten.slice(0, 2));
+  expect(forgotten[0]!.attributes).toEqual(['tailrace.ended_by', 'memory']);
+  expect(warnings[0]).toBe('the span "forgotten" was not ended: memory of 1 min');
+});
+
 it('ends a span at the end of its block', () => {
   const { tracer } = startPage();
   const span = tracer.startSpan('block', { parent: null });

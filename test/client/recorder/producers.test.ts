@@ -2,14 +2,18 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { expose } from 'comlink';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Stats } from '../../../client/api/tailrace.ts';
-import { createMemory } from '../../../client/recorder/memory.ts';
+import { createMemory, headerOf, markLeft, WORD_HEAD } from '../../../client/recorder/memory.ts';
 import { offerTo } from '../../../client/recorder/offer.ts';
 import { createProducerHost } from '../../../client/recorder/producer-host.ts';
+import type { OpenRecordable } from '../../../client/recorder/recordable.ts';
 import { createRing } from '../../../client/recorder/ring.ts';
+import { createRingProducer } from '../../../client/recorder/ring-producer.ts';
 import { decodeBatch } from '../../../model/batch/decode.ts';
-import { encodeResource } from '../../kit/recorded-batch.ts';
+import { encodeResource, toRecordable } from '../../kit/recorded-batch.ts';
+import { arbitrarySpan } from '../../model/batch/arbitrary-batch.ts';
 import type { Job } from './producing-worker.ts';
 
 const config = { url: '', resource: encodeResource([]) };
@@ -93,4 +97,22 @@ it('delivers what a producer pushed that is no more', { timeout: 30_000 }, async
   while (ring.usedBytes > 0) await new Promise((resolve) => setTimeout(resolve, 10));
   const [numbers] = edge.arrived;
   expect(numbers).toEqual(range(numbers!.length));
+});
+
+it('delivers what is left of a producer that is said to be gone, and then watches its ring no more', async () => {
+  const edge = new Edge();
+  const buffer = createMemory(true, 64 * 1024) as SharedArrayBuffer;
+  const { push } = createRingProducer(buffer);
+  const [span] = fc.sample(arbitrarySpan, { seed: 5, numRuns: 1 });
+  const record = (number: number) => push({ ...toRecordable({ ...span!, name: `0 ${number}` }) } as OpenRecordable);
+  createProducerHost(config, buffer, edge.send, null);
+  record(0);
+  markLeft(buffer);
+  while ((edge.arrived[0]?.length ?? 0) < 1) await new Promise((resolve) => setTimeout(resolve, 10));
+  // It looks five times a second while there may be something.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  record(1);
+  Atomics.notify(headerOf(buffer), WORD_HEAD);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  expect([edge.arrived[0], createRing(buffer).usedBytes > 0]).toEqual([[0], true]);
 });

@@ -224,6 +224,20 @@ describe('listening', () => {
     );
   });
 
+  it('tells it to any address, with a query and without', async () => {
+    const asked: string[] = [];
+    const fetch = listening(
+      async (url) => {
+        asked.push(url);
+        return new Response(null, { headers: { 'tailrace-directives': 'time=1010' } });
+      },
+      () => {},
+      () => 1_000,
+    );
+    for (const path of ['v1/batch?key=k', 'v1/batch?key=k', 'v1/traces']) await fetch(`https://e.test/${path}`, {});
+    expect(asked.slice(1)).toEqual(['https://e.test/v1/batch?key=k&offset=10', 'https://e.test/v1/traces?offset=10']);
+  });
+
   it('follows a clock that is set', async () => {
     let nowMs = 1_000_000;
     let waitMs = 10;
