@@ -43,6 +43,12 @@ describe.each(Object.entries(PAGE_KINDS) as [PageKind, string][])('on a page tha
     const { page } = await open(kind);
     const traceId = await recordSpans(page, 1000, pages.url('plain', ''));
     expect((await collector.ended(traceId, 1000)).size).toBe(1000);
+    // In what one exit may send, and by nothing but a beacon.
+    const lastWords = collector.batches.filter(({ spans }) =>
+      spans.some((span) => formatHex(span.traceId) === traceId),
+    );
+    expect(lastWords.map(({ goodbye, spans }) => [goodbye, spans.length])).toEqual([[true, 1000]]);
+    expect(lastWords[0]!.bytes / 1000).toBeLessThanOrEqual(60);
     await page.waitForURL(pages.url('plain', ''));
     await page.close();
   });
