@@ -34,7 +34,7 @@ for (const [title, launch] of Object.entries<Launch>({
       const isRight = all.every((one) => isInOrder(one.arrived) && one.arrived.length + one.stats.ring_full === SPANS);
       if (!isRight || (isCareful && dropped > 0)) process.exitCode = 1;
       console.log(
-        `  mode ${all[0]!.stats.mode.padEnd(6)} ${isCareful ? 'waiting ' : 'not waiting'.padEnd(8)}: ${whole(arrived)} arrived, ${whole(dropped)} dropped, ${isRight ? 'each worker’s in order, none missing' : 'NOT in order, or some missing'}; ${seconds.toFixed(1)} s`,
+        `  mode ${all[0]!.stats.mode.padEnd(6)} ${(isCareful ? 'waiting' : 'not waiting').padEnd(11)} ${whole(arrived)} arrived, ${whole(dropped)} dropped, ${isRight ? 'each worker’s in order, none missing' : 'NOT in order, or some missing'}; ${seconds.toFixed(1)} s`,
       );
       await tab.close();
     }
