@@ -66,10 +66,10 @@ export async function attachRecorder(host: RecorderHost): Promise<Recorder> {
   const [worker, offline] = await Promise.all([startWorker(host, shared), OfflineStore.open()]);
   worker?.onHeard(steering.hear);
   const exporter = createExporter({ fetch, url });
-  const send: Send = worker ? (bytes) => worker.remote.send(transfer(bytes, [bytes.buffer])) : exporter.send;
+  const send: Send = worker ? (bytes) => worker.send(transfer(bytes, [bytes.buffer])) : exporter.send;
   const drain: Drain =
     worker && shared
-      ? { run: () => worker.remote.drain(), stop() {} }
+      ? { run: () => worker.drain(), stop() {} }
       : createDrain({
           buffer,
           config,
@@ -133,13 +133,15 @@ async function startWorker(host: RecorderHost, buffer: SharedArrayBuffer | null)
   try {
     worker = typeof host.worker === 'string' ? createWorkerFrom(host.worker) : host.worker();
     const remote = wrap<RecorderWorker>(worker);
-    await Promise.race([remote.start({ batch: host.config, buffer }), failed(worker)]);
+    // Comlink runs a script for each proxy that is collected, which ends a page that is in the back-forward cache: they are kept.
+    const { start, send, drain } = remote;
+    await Promise.race([start({ batch: host.config, buffer }), failed(worker)]);
     const terminate = worker.terminate.bind(worker);
     const onHeard = (hear: Hear) =>
       worker!.addEventListener('message', ({ data }: MessageEvent<Partial<HeardMessage>>) => {
         if (data.directives !== undefined) hear(data.directives, data.offsetMs!);
       });
-    return { remote, terminate, onHeard };
+    return { remote, start, send, drain, terminate, onHeard };
   } catch {
     worker?.terminate();
     return null;

@@ -6,8 +6,6 @@ import type { Sent } from './outcome.ts';
 /** The name that makes `recorder.js` start as a worker; anything else only imports it. */
 export const WORKER_NAME = 'tailrace-recorder';
 
-/** The IndexedDB database for what waits until it can be sent. */
-
 export interface WorkerConfig {
   readonly batch: BatchConfig;
   /** The shared memory to drain; null when the page drains its own and hands over batches. */

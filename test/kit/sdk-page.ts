@@ -27,9 +27,15 @@ export interface SdkPageOptions {
   readonly init?: Partial<InitOptions & ConsentOptions>;
 }
 
-/** Opens a page of a kind and starts the SDK in it. */
-export async function openPage(browser: Browser, pages: Pages, options: SdkPageOptions): Promise<SdkPage> {
+/** Opens a page of a kind and starts the SDK in it. `prepare` sees it before it is loaded. */
+export async function openPage(
+  browser: Browser,
+  pages: Pages,
+  options: SdkPageOptions,
+  prepare?: (page: Page) => Promise<unknown>,
+): Promise<SdkPage> {
   const page = await browser.newPage();
+  await prepare?.(page);
   const errors: string[] = [];
   const warnings: string[] = [];
   page.on('pageerror', (error) => errors.push(String(error)));

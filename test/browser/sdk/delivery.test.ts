@@ -43,6 +43,12 @@ describe.each(Object.entries(PAGE_KINDS) as [PageKind, string][])('on a page tha
     const { page } = await open(kind);
     const traceId = await recordSpans(page, 1000, pages.url('plain', ''));
     expect((await collector.ended(traceId, 1000)).size).toBe(1000);
+    // In what one exit may send, and by nothing but a beacon.
+    const lastWords = collector.batches.filter(({ spans }) =>
+      spans.some((span) => formatHex(span.traceId) === traceId),
+    );
+    expect(lastWords.map(({ goodbye, spans }) => [goodbye, spans.length])).toEqual([[true, 1000]]);
+    expect(lastWords[0]!.bytes / 1000).toBeLessThanOrEqual(60);
     await page.waitForURL(pages.url('plain', ''));
     await page.close();
   });
@@ -67,6 +73,38 @@ describe.each(Object.entries(PAGE_KINDS) as [PageKind, string][])('on a page tha
     const traceId = await recordSpans(page, 1000);
     await page.close({ runBeforeUnload: true });
     expect((await collector.ended(traceId, 1000)).size).toBe(1000);
+  });
+
+  it.each([
+    ['before its recorder is there', false],
+    ['with its recorder', true],
+  ])('sends errors and roots first when it is left with more than fits, %s', async (_, hasRecorder) => {
+    // Nothing is sent before the page is left.
+    const tuning = { ringBytes: 2 ** 20, flushBytes: 2 ** 20, rootEndedMs: 5_000, ageMs: 60_000 };
+    const { page } = await openPage(browser, pages, { kind, edge: collector.url, init: { tuning } });
+    if (hasRecorder) {
+      await recordSpans(page, 1);
+      await page.evaluate(() => sdk.flush());
+    }
+    const traceId = await page.evaluate(
+      (next) => {
+        const root = sdk.tracer.startSpan('root', { parent: null });
+        for (let i = 0; i < 2500; i++)
+          sdk.tracer.startSpan('step', { parent: root, attributes: { 'app.step': i } }).end();
+        for (let i = 0; i < 3; i++) sdk.tracer.startSpan('failed', { parent: root }).setStatus('error').end();
+        root.end();
+        location.assign(next);
+        return root.context.traceId;
+      },
+      pages.url('plain', ''),
+    );
+    await collector.span((span) => formatHex(span.traceId) === traceId);
+    const first = collector.batches.find(({ spans }) => spans.some((span) => formatHex(span.traceId) === traceId))!;
+    expect(first.bytes).toBeLessThanOrEqual(64 * 1024);
+    expect(first.spans.length).toBeLessThan(3504);
+    const names = first.spans.map(({ name }) => name);
+    expect(names.slice(0, 4).sort()).toEqual(['failed', 'failed', 'failed', 'root']);
+    await page.close();
   });
 
   it('delivers spans of the whole visit once they are released, through many turns of the ring', async () => {

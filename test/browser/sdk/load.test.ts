@@ -25,6 +25,7 @@ beforeAll(async () => {
 
 afterEach(() => {
   collector.fault = null;
+  collector.away = false;
 });
 
 afterAll(async () => {
@@ -89,6 +90,29 @@ describe.each(Object.keys(PAGE_KINDS) as PageKind[])('on a page that is %s', (ki
     await longestTask(browser, page, recordSteadily, { parent: contextOf(), seconds: 1 });
     const longest = await longestTask(browser, page, recordSteadily, { parent, seconds: 2 });
     expect((await collector.ended(parent.traceId, 20_000)).size).toBe(20_000);
+    await page.close();
+    expect(longest).toBeLessThan(MAX_TASK_MS);
+  });
+
+  it('stores what it records while the edge is away in short tasks, and delivers it afterwards', async () => {
+    const { page } = await openPage(browser, pages, { kind, edge: collector.url });
+    const parent = contextOf();
+    await longestTask(browser, page, recordSteadily, { parent: contextOf(), seconds: 1 });
+    const before = await page.evaluate(() => sdk.stats());
+    collector.away = true;
+    const longest = await longestTask(browser, page, recordSteadily, { parent, seconds: 2 });
+    await page.waitForFunction((saved) => sdk.stats().saved > saved, before.saved);
+    collector.away = false;
+    // The next try may be some seconds away.
+    await page.evaluate(() => dispatchEvent(new Event('online')));
+    await page.waitForFunction(() => {
+      const { recorded, accepted, ring_full, offline_cap } = sdk.stats();
+      return accepted + ring_full + offline_cap >= recorded;
+    });
+    const after = await page.evaluate(() => sdk.stats());
+    const lost = after.ring_full - before.ring_full + after.offline_cap;
+    expect((await collector.ended(parent.traceId, 20_000 - lost)).size).toBe(20_000 - lost);
+    expect(lost).toBeLessThan(15_000);
     await page.close();
     expect(longest).toBeLessThan(MAX_TASK_MS);
   });

@@ -1,8 +1,8 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it, type TestContext } from 'vitest';
-import { formatHex } from '../../../model/ids.ts';
 import { launchChromium } from '../../kit/chromium.ts';
 import { type Collector, startCollector } from '../../kit/collector.ts';
+import { copies } from '../../kit/leaving.ts';
 import { PAGE_KINDS, type PageKind, type Pages, startPages } from '../../kit/pages.ts';
 import { recordSpans } from '../../kit/sdk-page.ts';
 
@@ -44,14 +44,7 @@ async function newUser({ onTestFinished }: TestContext): Promise<User> {
       await page.evaluate(() => sdk.flush());
       return page;
     },
-    copies(traceId) {
-      const count = new Map<string, number>();
-      for (const { traceId: id, spanId, endUs } of collector.batches.flatMap((batch) => batch.spans)) {
-        const key = formatHex(spanId);
-        if (formatHex(id) === traceId && endUs !== null) count.set(key, (count.get(key) ?? 0) + 1);
-      }
-      return [...count.values()];
-    },
+    copies: (traceId) => copies(collector, traceId),
   };
 }
 
@@ -90,16 +83,19 @@ it.concurrent.for([
   ['500', { status: 500 }],
   ['garbage', { status: 200, body: '<html>Sign in</html>' }],
   ['an answer that does not end', { cut: true }],
+  ['nothing', null],
 ] as const)('delivers everything once the edge has stopped answering with %s', async ([, fault], test) => {
   const { collector, copies, visit } = await newUser(test);
   const page = await visit('plain');
   collector.fault = fault;
+  collector.away = fault === null;
   const traceId = await recordSpans(page, 500);
   await page.waitForFunction(() => sdk.stats().retried > 0);
   collector.fault = null;
+  collector.away = false;
   expect((await collector.ended(traceId, 500)).size).toBe(500);
   // What had come before its answer was lost may come again, and is merged at the edge.
-  if ('status' in fault) expect(new Set(copies(traceId))).toEqual(new Set([1]));
+  if (!fault || 'status' in fault) expect(new Set(copies(traceId))).toEqual(new Set([1]));
 });
 
 const WITHOUT_LOCKS = `Object.defineProperty(Navigator.prototype, 'locks', { get: () => undefined });`;

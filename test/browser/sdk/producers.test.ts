@@ -4,7 +4,9 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../kit/chromium.ts';
 import { type Collector, startCollector } from '../../kit/collector.ts';
+import { chromiumEngine, type Engine, firefoxEngine, webkitEngine } from '../../kit/engines/index.ts';
 import { type Pages, startPages } from '../../kit/pages.ts';
+import { produce } from '../../kit/producing.ts';
 import { openPage } from '../../kit/sdk-page.ts';
 
 let collector: Collector;
@@ -96,4 +98,39 @@ describe.each(['isolated', 'plain'] as const)('on a page that is %s', (kind) => 
     expect(stats).toMatchObject({ recorded: 2, accepted: 1, encode_failed: 1 });
     await page.close();
   });
+});
+
+const LAUNCHES = {
+  Chromium: await chromiumEngine(),
+  Firefox: await firefoxEngine(),
+  WebKitGTK: await webkitEngine(),
+};
+
+describe.each(Object.entries(LAUNCHES))('16 workers at a time in %s', (_, launch) => {
+  if ('missing' in launch) {
+    it.skip(`is not here: ${launch.missing}`);
+    return;
+  }
+  let engine: Engine;
+  beforeAll(async () => {
+    engine = await launch.start();
+  });
+  afterAll(() => engine?.close());
+
+  it.each(['isolated', 'plain'] as const)(
+    'on a page that is %s: lose none when they wait, and else what is counted; in order',
+    async (kind) => {
+      const tab = await engine.open();
+      for (const isCareful of [true, false]) {
+        const all = await produce({ tab, collector, pages, kind, workers: 16, spans: 250, isCareful });
+        for (const { stats, arrived } of all) {
+          expect(stats.recorded).toBe(250);
+          expect(arrived).toHaveLength(stats.accepted);
+          expect(stats.accepted + (isCareful ? 0 : stats.ring_full)).toBe(250);
+          expect(arrived).toEqual([...new Set(arrived)].sort((a, b) => a - b));
+        }
+      }
+      await tab.close();
+    },
+  );
 });

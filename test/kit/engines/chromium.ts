@@ -9,7 +9,9 @@ export async function chromiumEngine(): Promise<Launch> {
 }
 
 async function start(executablePath: string): Promise<Engine> {
-  const browser = await chromium.launch({ executablePath, args: FLAGS });
+  // Users have the back-forward cache.
+  const ignoreDefaultArgs = ['--disable-back-forward-cache'];
+  const browser = await chromium.launch({ executablePath, args: FLAGS, ignoreDefaultArgs });
   // One for all: tabs of a user share their storage.
   const context = await browser.newContext();
   return {
