@@ -7,13 +7,15 @@ import type { Counters } from './counters.ts';
 import { encodeEarly } from './early-batch.ts';
 import { CONTENT_TYPE } from './outcome.ts';
 import type { PageHost } from './page-recorder.ts';
-import type { OpenRecordable, Recordable } from './recordable.ts';
+import type { OpenRecordable } from './recordable.ts';
 import type { SpanList } from './span-list.ts';
 
 /** What browsers let keepalive requests and beacons have in flight together (https://fetch.spec.whatwg.org/). */
 export const EXIT_BUDGET_BYTES: number = 64 * 1024;
 /** Below this there is hardly room for a span beside the resource. */
 export const MIN_PIECE_BYTES = 2048;
+/** Larger spans come last: with its strings one may be all that there is room for, or more. */
+export const BIG_BYTES: number = 16 * 1024;
 
 /** Sends the spans as they are now, and keeps those that are open. */
 export function sendEarly(
@@ -59,7 +61,7 @@ export function toBlob(bytes: Uint8Array<ArrayBuffer>): Blob {
   return new Blob([bytes], { type: CONTENT_TYPE });
 }
 
-/** Errors and the page's own roots first. */
-function rank({ statusCode, parent }: Recordable): number {
-  return statusCode === 2 || !parent ? 1 : 0;
+/** Errors and the page's own roots first; last what would leave no room for others. */
+function rank({ statusCode, parent, heldBytes }: OpenRecordable): number {
+  return heldBytes > BIG_BYTES ? -1 : statusCode === 2 || !parent ? 1 : 0;
 }

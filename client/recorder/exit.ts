@@ -10,7 +10,7 @@ import type { Recorder, RecorderHost } from './attach.ts';
 import type { BatchConfig } from './batch-head.ts';
 import { encodeBatch } from './batcher.ts';
 import { createClaim, DRAIN, EXIT } from './claim.ts';
-import { EXIT_BUDGET_BYTES, MIN_PIECE_BYTES, sendBeacon, toBlob } from './early-exit.ts';
+import { BIG_BYTES, EXIT_BUDGET_BYTES, MIN_PIECE_BYTES, sendBeacon, toBlob } from './early-exit.ts';
 import { countersOf, headerOf, WORD_AWAY } from './memory.ts';
 import { countRefused } from './outcome.ts';
 import { byImportance, type PendingRecord, readPending } from './pending.ts';
@@ -18,8 +18,6 @@ import { createRing } from './ring.ts';
 
 /** What cannot be sent is stored in batches of this size, which the edge takes. */
 const SAVED_BATCH_BYTES = 256 * 1024;
-/** A span with a larger record comes last: with the strings it may be all that there is room for, or more. */
-const BIG_BYTES = 16 * 1024;
 /** While the page is hidden an edge that did not answer is left alone for so long, or for as long as it asked. */
 const QUIET_MS = 1_000;
 

@@ -99,7 +99,8 @@ export function schedule(recorder: PageRecorder, { spans, tuning, nowUs }: Start
     onStart: watchAge,
     onEnd(span) {
       heldBytes += span.heldBytes;
-      if (heldBytes >= tuning.ringBytes) encode();
+      // What should have left is still under way: nobody waits for it here.
+      if (heldBytes >= 2 * tuning.flushBytes) encode();
       if (heldBytes >= tuning.flushBytes) flushIn(0);
       else if (!span.parent) flushIn(tuning.rootEndedMs);
     },

@@ -17,13 +17,20 @@ let pages: Server;
 beforeAll(async () => {
   [browser, collector] = await Promise.all([launchChromium(), startCollector()]);
   const csp = `default-src 'none'; script-src 'self' ${collector.url}; worker-src 'self'; connect-src ${collector.url}`;
-  pages = createServer(async ({ url }, response) => {
-    if (url === '/own/recorder.js') {
-      response.writeHead(200, { 'content-type': 'text/javascript', 'content-security-policy': csp });
-      response.end(await readFile(join(ROOT, 'dist/site/sdk/recorder.js')));
+  const scripts: Record<string, string> = {
+    '/own/recorder.js': await readFile(join(ROOT, 'dist/site/sdk/recorder.js'), 'utf8'),
+    '/own/without-wait-async.js': `import './no-wait-async.js'; export * from './recorder.js';`,
+    '/own/no-wait-async.js': 'delete Atomics.waitAsync;',
+  };
+  pages = createServer(async ({ url = '/' }, response) => {
+    const isolated = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
+    const headers = { 'content-security-policy': csp, ...(url === '/plain' ? {} : isolated) };
+    if (scripts[url]) {
+      response.writeHead(200, { 'content-type': 'text/javascript', ...headers });
+      response.end(scripts[url]);
       return;
     }
-    response.writeHead(200, { 'content-type': 'text/html', 'content-security-policy': csp });
+    response.writeHead(200, { 'content-type': 'text/html', ...headers });
     response.end(`<!doctype html><title>page</title><script src="${collector.url}/sdk/tailrace.js"></script>`);
   });
   await new Promise<void>((resolve) => pages.listen(0, '127.0.0.1', resolve));
@@ -35,12 +42,15 @@ afterAll(async () => {
 });
 
 it.each([
-  ['own/recorder.js', 'copied'],
+  ['plain', 'own/recorder.js', 'copied'],
   // From the edge it would have to be a `blob:`.
-  [undefined, 'page'],
-])('with workerUrl %s the mode is %s', async (workerUrl, mode) => {
+  ['plain', undefined, 'page'],
+  ['isolated', 'own/recorder.js', 'shared'],
+  // Then the worker looks from time to time.
+  ['isolated', 'own/without-wait-async.js', 'shared'],
+])('on a page that is %s, with workerUrl %s, the mode is %s', async (kind, workerUrl, mode) => {
   const page = await browser.newPage();
-  await page.goto(`http://127.0.0.1:${(pages.address() as AddressInfo).port}/`);
+  await page.goto(`http://127.0.0.1:${(pages.address() as AddressInfo).port}/${kind}`);
   await page.evaluate(
     (options) => {
       globalThis.sdk = tailrace.init({ serviceName: 'shop', instrument: { documentLoad: false }, ...options });
