@@ -14,7 +14,7 @@ import { tempDir } from '../test/kit/temp-dir.ts';
 import type { BenchPage, Case } from './page/span-cost.ts';
 
 const WARM_UP_ROUNDS = 20;
-const ROUNDS = 100;
+const ROUNDS = 200;
 const DELIVERY_WARM_UP_ROUNDS = 5;
 const DELIVERY_ROUNDS = 30;
 
@@ -120,25 +120,27 @@ async function measureDelivery(page: Page, spans: number): Promise<Record<Sdk, n
   return rounds;
 }
 
-/** Median and spread, what is beyond the floor, and how that compares with Tailrace's. */
+/** Of the middle half, so that neither a clock's coarse steps nor what else the machine did is in it. */
+function middleMean(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.slice(Math.floor(sorted.length / 4), Math.ceil((sorted.length * 3) / 4));
+  return middle.reduce((sum, value) => sum + value, 0) / middle.length;
+}
+
+/** Median and spread, what is beyond `floor` of the same round, and how that compares with the peer's. */
 function line<K extends string>(
   rounds: readonly Record<K, number>[],
   name: K,
   title: string,
   peer?: K,
-  floor = 0,
+  floor?: K,
 ): string {
   const values = rounds.map((round) => round[name]);
-  const median = percentile(values, 0.5);
   const spread = [0.05, 0.95].map((p) => percentile(values, p).toFixed(0)).join(' to ');
-  const beyond = floor > 0 && median !== floor ? `, ${(median - floor).toFixed(0)} beyond the two` : '';
-  const peerMedian = (name: K) =>
-    percentile(
-      rounds.map((round) => round[name]),
-      0.5,
-    );
-  const ratio = peer ? `, ${((median - floor) / (peerMedian(peer) - floor)).toFixed(1)} times Tailrace` : '';
-  return `  ${title.padEnd(28)} ${median.toFixed(0).padStart(6)} (${spread})${beyond}${ratio}`;
+  const beyondOf = (name: K) => middleMean(rounds.map((round) => round[name] - (floor ? round[floor] : 0)));
+  const beyond = floor && name !== floor ? `, ${beyondOf(name).toFixed(0)} beyond the two` : '';
+  const ratio = peer ? `, ${(beyondOf(name) / beyondOf(peer)).toFixed(1)} times Tailrace` : '';
+  return `  ${title.padEnd(28)} ${percentile(values, 0.5).toFixed(0).padStart(6)} (${spread})${beyond}${ratio}`;
 }
 
 using dir = tempDir();
@@ -153,7 +155,7 @@ await build({
 const browser = await launchChromium();
 try {
   console.log(
-    `Chromium ${browser.version()}; start and end of a child of an open span, nanoseconds a span, median (5 % to 95 % of rounds), and how much of it is beyond two clock readings.
+    `Chromium ${browser.version()}; start and end of a child of an open span, nanoseconds a span, median (5 % to 95 % of rounds), and how much of it is beyond two clock readings of the same round (mean of the middle half).
 OpenTelemetry: WebTracerProvider and BatchSpanProcessor with room for all spans of a round. Tailrace: no instrumentation.
 recorded: both keep their spans until they are exported; OpenTelemetry's exporter does nothing. ${ROUNDS} rounds.
 delivered: how long the main thread is busy until all 5-attribute spans were encoded and sent, with OTLPTraceExporter. ${DELIVERY_ROUNDS} rounds.`,
@@ -164,11 +166,7 @@ delivered: how long the main thread is busy until all 5-attribute spans were enc
     const recording = await measureRecording(page);
     const { mode, spans } = await page.evaluate(() => (globalThis as unknown as Window).bench.report());
     console.log(`\n${title} (mode ${mode}), recorded, ${spans} spans a round`);
-    const floor = percentile(
-      recording.map((round) => round.floor),
-      0.5,
-    );
-    for (const [name, text, peer] of LINES) console.log(line(recording, name, text, peer, floor));
+    for (const [name, text, peer] of LINES) console.log(line(recording, name, text, peer, 'floor'));
     server.bodyBytes.clear();
     const delivery = await measureDelivery(page, spans);
     const sent = (DELIVERY_WARM_UP_ROUNDS + DELIVERY_ROUNDS) * spans;

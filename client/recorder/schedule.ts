@@ -37,6 +37,7 @@ export function schedule(recorder: PageRecorder, { spans, tuning, nowUs }: Start
   let flushTimer: ReturnType<typeof setTimeout> | undefined;
   /** The earliest that was asked for; while a flush is under way nothing is earlier. */
   let flushDelayMs = Number.POSITIVE_INFINITY;
+  let encodeTimer: ReturnType<typeof setTimeout> | undefined;
   let ageTimer: ReturnType<typeof setTimeout> | undefined;
   let isClosed = false;
 
@@ -45,6 +46,8 @@ export function schedule(recorder: PageRecorder, { spans, tuning, nowUs }: Start
 
   /** Records the spans that have ended, and with `isAll` also those that are open and have changed. */
   function encode(isAll = false): void {
+    clearTimeout(encodeTimer);
+    encodeTimer = undefined;
     heldBytes = 0;
     spans.sweep((span) => {
       const isOpen = span.endUs === null;
@@ -99,10 +102,12 @@ export function schedule(recorder: PageRecorder, { spans, tuning, nowUs }: Start
     onStart: watchAge,
     onEnd(span) {
       heldBytes += span.heldBytes;
-      // What should have left is still under way: nobody waits for it here.
-      if (heldBytes >= 2 * tuning.flushBytes) encode();
-      if (heldBytes >= tuning.flushBytes) flushIn(0);
-      else if (!span.parent) flushIn(tuning.rootEndedMs);
+      if (heldBytes >= tuning.ringBytes) encode();
+      if (heldBytes >= tuning.flushBytes) {
+        flushIn(0);
+        // The one before may be under way for long.
+        encodeTimer ??= setTimeout(encode, 0);
+      } else if (!span.parent) flushIn(tuning.rootEndedMs);
     },
     flush,
     hide(leaving) {
@@ -115,8 +120,7 @@ export function schedule(recorder: PageRecorder, { spans, tuning, nowUs }: Start
     },
     close() {
       isClosed = true;
-      clearTimeout(flushTimer);
-      clearTimeout(ageTimer);
+      for (const timer of [flushTimer, encodeTimer, ageTimer]) clearTimeout(timer);
       return recorder.close();
     },
   };

@@ -1,9 +1,9 @@
 /** What is traded against what: memory, latency, and how many spans share a request. */
 
 export interface Tuning {
-  /** The ring's size, a power of two; as much is held before there is one. */
+  /** The ring's size, a power of two; as much again is held at most before it. */
   readonly ringBytes: number;
-  /** This much is sent without waiting; twice as much is held before the ring. */
+  /** This much is sent without waiting. */
   readonly flushBytes: number;
   /** How long after the end of a local root what there is is sent. */
   readonly rootEndedMs: number;

@@ -1,4 +1,4 @@
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatHex } from '../../../model/ids.ts';
 import { launchChromium } from '../../kit/chromium.ts';
@@ -16,6 +16,12 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all([browser?.close(), collector?.close(), pages?.close()]);
 });
+
+/** A page that is closed while it goes elsewhere may never be: Chromium does not answer then. */
+async function closeWhenLeft(page: Page): Promise<void> {
+  await page.waitForURL(pages.url('plain', ''));
+  await page.close();
+}
 
 const open = (kind: PageKind) => openPage(browser, pages, { kind, edge: collector.url });
 
@@ -49,8 +55,7 @@ describe.each(Object.entries(PAGE_KINDS) as [PageKind, string][])('on a page tha
     );
     expect(lastWords.map(({ goodbye, spans }) => [goodbye, spans.length])).toEqual([[true, 1000]]);
     expect(lastWords[0]!.bytes / 1000).toBeLessThanOrEqual(60);
-    await page.waitForURL(pages.url('plain', ''));
-    await page.close();
+    await closeWhenLeft(page);
   });
 
   it('loses nothing to a root that there is no room for when the page is left', async () => {
@@ -65,7 +70,7 @@ describe.each(Object.entries(PAGE_KINDS) as [PageKind, string][])('on a page tha
     });
     const traceId = await recordSpans(page, 300, pages.url('plain', ''));
     expect((await collector.ended(traceId, 300)).size).toBe(300);
-    await page.close();
+    await closeWhenLeft(page);
   });
 
   it('loses none of 1,000 spans when the tab is closed at once', async () => {
@@ -104,7 +109,7 @@ describe.each(Object.entries(PAGE_KINDS) as [PageKind, string][])('on a page tha
     expect(first.spans.length).toBeLessThan(3504);
     const names = first.spans.map(({ name }) => name);
     expect(names.slice(0, 4).sort()).toEqual(['failed', 'failed', 'failed', 'root']);
-    await page.close();
+    await closeWhenLeft(page);
   });
 
   it('delivers spans of the whole visit once they are released, through many turns of the ring', async () => {
