@@ -31,10 +31,14 @@ export async function isBack(tab: Tab): Promise<void> {
   while ((await tab.evaluate('return true')) !== true);
 }
 
-/** How often each ended span of the trace has come. */
+/**
+ * How often each ended span of the trace has come. A batch that is on its way when the page leaves goes once more, as it is, where the
+ * page was hidden before: that is one.
+ */
 export function copies({ batches }: Collector, traceId: string): number[] {
   const count = new Map<string, number>();
-  for (const { traceId: id, spanId, endUs } of batches.flatMap(({ spans }) => spans)) {
+  const different = new Map(batches.map((batch) => [`${batch.sentUs} ${batch.spans.length}`, batch]));
+  for (const { traceId: id, spanId, endUs } of [...different.values()].flatMap(({ spans }) => spans)) {
     const key = formatHex(spanId);
     if (formatHex(id) === traceId && endUs !== null) count.set(key, (count.get(key) ?? 0) + 1);
   }
