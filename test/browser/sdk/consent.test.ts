@@ -1,5 +1,5 @@
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { launchChromium } from '../../kit/chromium.ts';
 import { type Collector, startCollector } from '../../kit/collector.ts';
 import { type Pages, startPages } from '../../kit/pages.ts';
@@ -14,6 +14,10 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await Promise.all([browser?.close(), collector?.close(), pages?.close()]);
+});
+
+afterEach(() => {
+  collector.failures.splice(0);
 });
 
 const script = () => `${collector.url}/sdk/tailrace.js`;
@@ -117,8 +121,9 @@ it('waits for consent, and forgets everything when it is withdrawn', async () =>
 
 it('that is denied at the next visit deletes what the one before has left', async () => {
   const { page, errors } = await openPage(browser, pages, { kind: 'plain', edge: collector.url });
-  // The recorder is there.
+  // The recorder is there, and has heard that it came.
   await collector.ended(await recordSpans(page, 1), 1);
+  await page.waitForFunction(() => sdk.stats().accepted === 1);
   for (let i = 0; i < 20; i++) (collector.failures as unknown[]).push({ status: 503 });
   await recordSpans(page, 5);
   await hide(page);
