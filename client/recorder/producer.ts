@@ -66,8 +66,12 @@ export function createProducer(options: ProducerOptions): Producer {
   async function attach(): Promise<ScheduledRecorder | null> {
     const start = recorder ? null : await loadRecorder();
     if (start && !recorder && !isForgotten) {
-      recorder = start({ spans, counts: counters.words, tuning, nowUs: clock.nowUs });
-      counters = recorder.counters;
+      try {
+        recorder = start({ spans, counts: counters.words, tuning, nowUs: clock.nowUs });
+        counters = recorder.counters;
+      } catch {
+        // There may be no memory for a ring now.
+      }
     }
     return recorder;
   }

@@ -13,8 +13,11 @@ const OFFERED = 50_000;
 const SHARDS = 4;
 /** Of the traces of each acknowledged request every so many are read back, the one with an error among them. */
 const READ_EVERY = 10;
-/** What is let in is answered within this, of a hundred 99: on a machine that does nothing else, as `npm run soak` asks for. */
-const MAX_P99_MS = process.env.OVERLOAD_SECONDS ? 2_000 : Number.POSITIVE_INFINITY;
+/**
+ * What is let in is answered within this, of a hundred 99: as long as OpenTelemetry's exporters wait; where nothing else runs, as
+ * `npm run soak` asks for, within two seconds.
+ */
+const MAX_P99_MS = process.env.OVERLOAD_SECONDS ? 2_000 : 10_000;
 const LIVE_BYTES = 64 * 1024 * 1024;
 /** What workerd may take for all of it: shards, Worker, SQLite's caches. */
 const MAX_RSS_BYTES = 1024 ** 3;

@@ -29,3 +29,18 @@ it('lets errors and roots go first, and what would leave no room for others last
   expect(sent).toEqual([['root', 'error', 'step']]);
   expect(producer.stats()).toMatchObject({ recorded: 4, sent: 3, accepted: 3, exit_budget: 1 });
 });
+
+it('goes on holding spans where the recorder cannot be made, and throws nothing', async () => {
+  const failed = () => {
+    throw new RangeError('no memory');
+  };
+  const producer = createProducer({
+    clock: { segmentUs: () => 0, nowUs: () => 1 },
+    loadRecorder: async () => failed,
+  });
+  new Tracer(producer).startSpan('root', { parent: null }).end();
+  await producer.flush();
+  await producer.ready();
+  expect([producer.mode, producer.stats().recorded]).toEqual(['starting', 1]);
+  producer.discard();
+});
