@@ -1,5 +1,8 @@
+import { create, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import { MAX_NAME_CHARS } from '../../../model/limits.ts';
+import { decodeSpans } from '../../../model/otlp/decode.ts';
+import { TracesDataSchema } from '../../../model/otlp/gen/trace_pb.js';
 import { matchesSearch } from '../../../model/query/matches-search.ts';
 import { parseQuery } from '../../../model/query/parse-query.ts';
 import type { Attributes, Span } from '../../../model/span.ts';
@@ -160,5 +163,29 @@ describe('matchesSearch', () => {
     const name = 'n'.repeat(MAX_NAME_CHARS);
     expect(matches(`operation=${name}a`, [span({ name: `${name}b` })])).toBe(true);
     expect(matches(`operation=${name}`, [span({ name: name.slice(1) })])).toBe(false);
+  });
+  it('finds numbers of stored spans as they are, large ones and NaN too', () => {
+    const attributes = [
+      { key: 'int', value: { value: { case: 'intValue', value: 2n ** 53n + 1n } } },
+      { key: 'low', value: { value: { case: 'intValue', value: -(2n ** 63n) } } },
+      { key: 'double', value: { value: { case: 'doubleValue', value: 2 ** 53 + 2 } } },
+      { key: 'nan', value: { value: { case: 'doubleValue', value: Number.NaN } } },
+    ] as const;
+    const traces = create(TracesDataSchema, {
+      resourceSpans: [{ scopeSpans: [{ spans: [{ attributes: attributes.map((attribute) => ({ ...attribute })) }] }] }],
+    });
+    const spans = decodeSpans(toBinary(TracesDataSchema, traces), 'kept');
+    const yes = ['int=9007199254740993', 'int<9007199254740993.9e0', 'low=-9223372036854775808', 'low<-9.2e18'];
+    yes.push('double=9007199254740994', 'double>9007199254740993', 'nan=NaN');
+    for (const line of yes) expect([line, matches(line, spans)]).toEqual([line, true]);
+    const no = [
+      'int=9007199254740992',
+      'int>9007199254740993',
+      'low=-9.3e18',
+      'double=9007199254740993',
+      'nan>0',
+      'nan<=0',
+    ];
+    for (const line of no) expect([line, matches(line, spans)]).toEqual([line, false]);
   });
 });
