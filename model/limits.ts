@@ -86,6 +86,14 @@ export const MAX_READ_BYTES = 16 * 1024 * 1024;
 /** Query API. */
 export const MAX_SEARCH_LIMIT = 1_000;
 export const DEFAULT_SEARCH_LIMIT = 20;
+/** The time a search is about: where none is given, and at most. */
+export const DEFAULT_SEARCH_RANGE_US = 3_600_000_000;
+export const MAX_SEARCH_RANGE_US = 30 * 86_400_000_000;
+/** A query line in UTF-16 units, and the conditions on it. */
+export const MAX_QUERY_CHARS = 4_096;
+export const MAX_QUERY_CONDITIONS = 32;
+/** What is searched of a term's key and of its value, in UTF-8; the rest does not count. */
+export const MAX_TERM_BYTES = 256;
 /** A shard that has not answered by then makes the whole request fail with 503. */
 export const SHARD_TIMEOUT_MS = 2_000;
 /** Slots of the routing table, and shards to give them to. */

@@ -3,8 +3,6 @@
 /** Services a summary names. */
 export const MAX_SERVICES_PER_SUMMARY = 128;
 
-/** Of a term's key and of its value; the rest does not count. */
-export const MAX_TERM_BYTES = 256;
 /**
  * Different values of one key in one block; a block holds a thousand traces, so what is different for each trace has all its
  * values in, and what is different for each span does not.

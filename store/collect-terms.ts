@@ -3,6 +3,7 @@
  * those not seen before. An attribute that repeats, as most do, costs a hash and a comparison.
  */
 
+import { MAX_TERM_BYTES } from '../model/limits.ts';
 import {
   ANY_VALUE,
   KEY_VALUE,
@@ -14,7 +15,7 @@ import {
 } from '../model/otlp/fields.ts';
 import { ProtoError, ProtoReader } from '../model/otlp/proto-reader.ts';
 import { BYTES } from '../model/otlp/proto-writer.ts';
-import { MAX_TERM_BYTES, MAX_TERMS_PER_BLOCK, MAX_VALUES_PER_KEY } from './bounds.ts';
+import { MAX_TERMS_PER_BLOCK, MAX_VALUES_PER_KEY } from './bounds.ts';
 import { InternTable } from './intern-table.ts';
 import { isSameBytes, TERM_KINDS, type TermKind } from './term.ts';
 import type { TermIndex } from './term-index.ts';

@@ -5,8 +5,8 @@
  */
 
 import { createByteWriter } from '../model/bytes.ts';
+import { MAX_TERM_BYTES } from '../model/limits.ts';
 import { ANY_VALUE } from '../model/otlp/fields.ts';
-import { MAX_TERM_BYTES } from './bounds.ts';
 
 /** Numbers are in blocks: never reused. Of a service the key is empty, of an operation it is the service. */
 export const TERM_KINDS = { span: 1, resource: 2, service: 3, operation: 4 } as const;

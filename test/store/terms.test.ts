@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { parseHex } from '../../model/ids.ts';
+import { MAX_TERM_BYTES } from '../../model/limits.ts';
 import { encodeTracesData } from '../../model/otlp/encode.ts';
 import { concatBytes } from '../../model/slice-frame.ts';
 import type { SpanDataAttributes } from '../../model/span-data.ts';
 import { decodeBlockTerms, encodeBlock } from '../../store/block.ts';
 import { encodeBloom, mayHold } from '../../store/bloom.ts';
-import { MAX_TERM_BYTES, MAX_VALUES_PER_KEY } from '../../store/bounds.ts';
+import { MAX_VALUES_PER_KEY } from '../../store/bounds.ts';
 import { collectTerms } from '../../store/collect-terms.ts';
 import { findBlocks } from '../../store/d1-find-blocks.ts';
 import { createD1R2Store } from '../../store/d1-r2.ts';
