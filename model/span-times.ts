@@ -1,0 +1,28 @@
+/** When the spans of a tree ran, on one clock and with an end. */
+
+import type { ClockSkew } from './skew.ts';
+import type { SpanTree } from './tree.ts';
+
+/** Microseconds since the epoch, by row. */
+export interface SpanTimes {
+  readonly startUs: Float64Array;
+  readonly endUs: Float64Array;
+}
+
+/** Times on the root's clock. A span without an end reaches to the last moment that is known of the trace. */
+export function spanTimes({ spans }: SpanTree, { clocks, clockOf }: ClockSkew): SpanTimes {
+  const startUs = new Float64Array(spans.length);
+  const endUs = new Float64Array(spans.length);
+  let lastUs = Number.NEGATIVE_INFINITY;
+  for (let row = 0; row < spans.length; row++) {
+    const span = spans[row]!;
+    const { offsetUs } = clocks[clockOf[row]!]!;
+    startUs[row] = span.startUs + offsetUs;
+    endUs[row] = startUs[row]! + (span.durationUs ?? 0);
+    lastUs = Math.max(lastUs, endUs[row]!);
+    if (span.durationUs === undefined)
+      for (const { timeUs } of span.events) lastUs = Math.max(lastUs, timeUs + offsetUs);
+  }
+  for (let row = 0; row < spans.length; row++) if (spans[row]!.durationUs === undefined) endUs[row] = lastUs;
+  return { startUs, endUs };
+}
