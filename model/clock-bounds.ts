@@ -26,16 +26,17 @@ export interface ClockBounds extends Interval {
 
 export interface ClockTable {
   readonly clocks: readonly Clock[];
-  /** Index of the clock of each row. */
+  /** Index of the clock of each row; -1 for synthetic spans, which no clock measured. */
   readonly clockOf: Int32Array;
 }
 
 /** The clocks in the order in which the tree's rows first name them. */
-export function clocksOf({ spans }: SpanTree): ClockTable {
+export function clocksOf({ spans, synthetic }: SpanTree): ClockTable {
   const clocks: Clock[] = [];
   const known = new Map<string, number>();
-  const clockOf = new Int32Array(spans.length);
+  const clockOf = new Int32Array(spans.length).fill(-1);
   for (let row = 0; row < spans.length; row++) {
+    if (synthetic?.[row] === 1) continue;
     const service = serviceOf(spans[row]!);
     const id = spans[row]!.resource.attributes['service.instance.id'];
     const instance = typeof id === 'string' || typeof id === 'number' ? String(id) : '';
@@ -61,7 +62,7 @@ export function clockBounds(tree: SpanTree, { clocks, clockOf }: ClockTable): Cl
     if (parent < 0) continue;
     const caller = clockOf[parent]!;
     const callee = clockOf[row]!;
-    if (caller === callee) continue;
+    if (caller === callee || caller < 0 || callee < 0) continue;
     const range = boundsOfCall(tree.spans[parent]!, tree.spans[row]!);
     if (range === null) continue;
     const key = Math.min(caller, callee) * clocks.length + Math.max(caller, callee);

@@ -30,15 +30,15 @@ export interface ClockOffset extends Clock {
 
 export interface ClockSkew {
   readonly clocks: readonly ClockOffset[];
-  /** Index of the clock of each row. */
+  /** Index of the clock of each row; -1 for synthetic spans. */
   readonly clockOf: Int32Array;
 }
 
 /**
  * Estimates the offsets in O(n log n). From each reference it goes along the narrowest bounds, so that uncertainty adds
- * up least, and narrows what it finds by the bounds towards all clocks that are known already: as tight as can be had, but
- * where clocks call each other in a circle. The original time stands where that is possible, else the offset of the clock
- * before it on the way, else it is the middle of the bounds.
+ * up least, and narrows what it finds by the bounds towards all clocks that are known already. The original time stands
+ * where that is possible, else the offset of the clock before it on the way, else it is the middle of the bounds. Where
+ * clocks call each other in a circle, bounds may be wider than all calls together allow, and a server may still stick out.
  */
 export function estimateSkew(tree: SpanTree): ClockSkew {
   const table = clocksOf(tree);

@@ -49,7 +49,7 @@ interface Faults {
   readonly cyclic?: boolean;
 }
 
-export const serviceName = (clock: number): string => `service-${clock}`;
+const serviceName = (clock: number): string => `service-${clock}`;
 
 const MAX_CLOCKS = 5;
 const arbitraryOffset = fc.oneof(

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CLOCK_TICK_US, clockBounds, clocksOf } from '../../model/clock-bounds.ts';
+import { CLOCK_TICK_US, type ClockBounds, clockBounds, clocksOf } from '../../model/clock-bounds.ts';
 import { type Interval, largestOverlap } from '../../model/overlap.ts';
 import { type ClockOffset, estimateSkew } from '../../model/skew.ts';
 import type { Span } from '../../model/span.ts';
 import { buildTree, type SpanTree } from '../../model/tree.ts';
-import { arbitraryTrace, MINUTE_US, opened, serviceName, testSpan } from './faulty-trace.ts';
+import { arbitraryTrace, MINUTE_US, opened, testSpan } from './faulty-trace.ts';
 
 const MS = 1_000;
 
@@ -161,7 +161,7 @@ describe('estimateSkew', () => {
         const table = clocksOf(tree);
         const bounds = clockBounds(tree, table);
         const tightest = tightestBounds(clocks.length, bounds);
-        const isTree = bounds.length === clocks.filter(({ reference }, i) => reference !== i).length;
+        const isTree = !hasCircle(clocks, bounds);
         clocks.forEach(({ reference, minUs, maxUs }, clock) => {
           const { min, max } = tightest(reference, clock);
           expect(minUs).toBeLessThanOrEqual(min);
@@ -173,12 +173,12 @@ describe('estimateSkew', () => {
     );
   });
 
-  it('leaves every server within its client, by a tick, and moves no clock that need not be moved', () => {
+  it('leaves every server within its client, by a tick, where clocks call each other in a tree', () => {
     fc.assert(
       fc.property(arbitraryTrace({ lost: true }), ({ received }) => {
         const tree = buildTree(received);
         const { clocks, clockOf } = estimateSkew(tree);
-        if (clockBounds(tree, { clocks, clockOf }).length >= clocks.length) return;
+        if (hasCircle(clocks, clockBounds(tree, { clocks, clockOf }))) return;
         const start = (row: number) => tree.spans[row]!.startUs + clocks[clockOf[row]!]!.offsetUs;
         for (const [client, server] of calls(tree)) {
           const early = start(client) - start(server);
@@ -186,9 +186,6 @@ describe('estimateSkew', () => {
             start(server) + tree.spans[server]!.durationUs! - start(client) - tree.spans[client]!.durationUs!;
           expect(early).toBeLessThanOrEqual(CLOCK_TICK_US);
           expect(late).toBeLessThanOrEqual(CLOCK_TICK_US);
-        }
-        if (received.every(({ resource }) => resource.attributes['service.name'] === serviceName(0))) {
-          expect(clocks.every(({ offsetUs }) => offsetUs === 0)).toBe(true);
         }
       }),
       { numRuns: 1_000 },
@@ -249,6 +246,11 @@ describe('largestOverlap', () => {
   });
 });
 
+/** Whether some clock can be reached from its reference in two ways. */
+function hasCircle(clocks: readonly ClockOffset[], bounds: readonly ClockBounds[]): boolean {
+  return bounds.length > clocks.filter(({ reference }, i) => reference !== i).length;
+}
+
 /** Client and server rows whose times bound each other from both sides. */
 function calls(tree: SpanTree): [client: number, server: number][] {
   return tree.spans.flatMap((server, row): [number, number][] => {
@@ -258,7 +260,7 @@ function calls(tree: SpanTree): [client: number, server: number][] {
 }
 
 /** The tightest bounds that follow from all together: shortest paths between all clocks (Floyd and Warshall). */
-function tightestBounds(count: number, bounds: ReturnType<typeof clockBounds>) {
+function tightestBounds(count: number, bounds: readonly ClockBounds[]) {
   const most = Array.from({ length: count }, (_, i) =>
     Array.from({ length: count }, (_, j) => (i === j ? 0 : Infinity)),
   );
