@@ -87,6 +87,32 @@ describe('estimateSkew', () => {
     expect(found.get('db')!.confidence).toBeCloseTo(4 / 9);
   });
 
+  it('takes the narrowest way to a clock, narrows what it finds by the other ways, and chooses from what is left', () => {
+    // Straight from web, 6 ms less to 56 ms more than a minute; by way of db, 42 ms either way.
+    const client = testSpan('c', 'root', { clock: 'web', kind: 'client', startUs: 0, durationUs: 110 * MS });
+    const server = { clock: 'api', kind: 'server', startUs: 5 * MS - MINUTE_US, durationUs: 50 * MS } as const;
+    const straight = [client, testSpan('s', 'c', server)];
+    const around = [
+      ...call('a', 'root', 0, { to: 'db', atUs: 200 * MS }),
+      ...call('b', 'as', MINUTE_US, { from: 'db' }),
+    ];
+    const api = offsets([root, ...straight, ...around]).get('api')!;
+    expect([api.minUs, api.maxUs]).toEqual([MINUTE_US - 6 * MS, MINUTE_US + 42 * MS]);
+    // db itself need not be moved, so it bounds the choice by 21 ms.
+    expect(api.offsetUs).toBe(MINUTE_US + (21 * MS - 6 * MS) / 2);
+  });
+
+  it('gives a clock that agrees with the one it is called by the same offset', () => {
+    const client = testSpan('c', 'as', { clock: 'api', kind: 'client', startUs: -MINUTE_US, durationUs: 50 * MS });
+    const server = testSpan('s', 'c', {
+      clock: 'db',
+      kind: 'server',
+      startUs: 5 * MS - MINUTE_US,
+      durationUs: 20 * MS,
+    });
+    expect(offsets([root, ...call('a', 'root', MINUTE_US), client, server]).get('db')!.offsetUs).toBe(MINUTE_US);
+  });
+
   it('knows of messages, of servers that outlive their clients and of open spans only that they came after', () => {
     const [client, server] = call('a', 'root', MINUTE_US) as [Span, Span];
     const pairs: [Span, Span][] = [

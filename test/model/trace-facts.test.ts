@@ -138,6 +138,14 @@ describe('errorChain', () => {
     const tree = buildTree(spans);
     expect(errorChain(tree).map((row) => tree.spans[row]!.name)).toEqual(['e', 'c', 'a']);
     expect(errorChain(buildTree([ran('a', null, 0, 1)]))).toEqual([]);
+    const cousins = [
+      ran('g', 'a', 5, 9),
+      ran('h', 'g', 80, 81, failed),
+      ran('i', 'a', 6, 9),
+      ran('j', 'i', 7, 8, failed),
+    ];
+    const family = buildTree([ran('a', null, 0, 100), ...cousins]);
+    expect(errorChain(family).map((row) => family.spans[row]!.name)).toEqual(['j', 'i', 'a']);
   });
 
   it('begins at an error than which none is deeper, and ends at the top', () => {
