@@ -21,6 +21,8 @@ export interface SpanTree {
   /** One past the last row of the subtree. */
   readonly end: Int32Array;
   readonly mark: readonly NodeMark[];
+  /** 1 where a row's span was not received but stands in for a missing one (`complete-tree.ts`); absent: nowhere. */
+  readonly synthetic?: Uint8Array;
   /** Spans that were left out because a better version of them is in the tree. */
   readonly duplicates: number;
   /** No root span was received: no span is without a parent. False when there are no spans. */
