@@ -53,45 +53,48 @@ function writeTerms(collector: TermCollector, traceCount: number): Segment['bloc
   const writer = new DataBlockWriter(traceCount);
   let key = new Uint8Array(1024);
 
-  /** Adds an item's term of a kind after `length` bytes that are in the key, if any trace has it. */
-  function add(item: number, kind: Kind, length: number, bytes: Uint8Array): void {
+  /** Adds an item's term of a kind, if any trace has it, after `length` bytes that are in the key. */
+  function add(item: number, kind: Kind, length: number): void {
     const term = collector.termOf(item, kind);
-    const from = starts[term]!;
-    const to = starts[term + 1]!;
-    if (from === to) return;
-    put(bytes, length);
-    writer.add(key, length + bytes.length, traces, from, to);
+    if (starts[term]! < starts[term + 1]!) addTerm(term, put(item, length));
   }
 
-  function put(bytes: Uint8Array, at: number): void {
-    if (at + bytes.length > key.length) {
-      const longer = new Uint8Array(2 * (at + bytes.length));
+  /** Adds a term, if any trace has it, whose key is the first `length` bytes that are there. */
+  function addTerm(term: number, length: number): void {
+    const from = starts[term]!;
+    const to = starts[term + 1]!;
+    if (from < to) writer.add(key, length, traces, from, to);
+  }
+
+  /** Puts an item's bytes into the key, and returns where they end. */
+  function put(item: number, at: number): number {
+    if (at + items.lengthOf(item) > key.length) {
+      const longer = new Uint8Array(2 * (at + items.lengthOf(item)));
       longer.set(key);
       key = longer;
     }
-    key.set(bytes, at);
+    return items.copyTo(item, key, at);
   }
 
   function addNames(kind: Kind): void {
     key[0] = kind;
-    for (const item of names) add(item, kind, 1, items.bytesOf(item));
+    for (const item of names) add(item, kind, 1);
   }
 
   /** Puts what items stand after. Returns the length of the key so far. */
   function putFirst(kind: Kind, first: number): number {
-    const bytes = items.bytesOf(first);
     key[0] = kind;
-    key[1] = bytes.length >> 8;
-    key[2] = bytes.length & 0xff;
-    put(bytes, 3);
-    return 3 + bytes.length;
+    key[1] = items.lengthOf(first) >> 8;
+    key[2] = items.lengthOf(first) & 0xff;
+    return put(first, 3);
   }
 
   function addAttributes(kind: Kind): void {
     for (const { first, items: values } of keys) {
       const length = putFirst(kind, first);
-      add(first, kind, length, NOTHING);
-      for (const value of values) add(value, kind, length, items.bytesOf(value));
+      // The term of the key itself, whatever its value, has nothing after it.
+      addTerm(collector.termOf(first, kind), length);
+      for (const value of values) add(value, kind, length);
     }
   }
 
@@ -99,7 +102,7 @@ function writeTerms(collector: TermCollector, traceCount: number): Segment['bloc
   addNames(KINDS.operation);
   for (const { first, items: operations } of services) {
     const length = putFirst(KINDS.pair, first);
-    for (const operation of operations) add(operation, KINDS.pair, length, items.bytesOf(operation));
+    for (const operation of operations) add(operation, KINDS.pair, length);
   }
   addNames(KINDS.rootService);
   addNames(KINDS.rootOperation);
@@ -108,5 +111,3 @@ function writeTerms(collector: TermCollector, traceCount: number): Segment['bloc
   addAttributes(KINDS.root);
   return writer.finish();
 }
-
-const NOTHING = new Uint8Array(0);

@@ -4,18 +4,21 @@
  */
 
 import { crc32 } from 'node:zlib';
-import { createByteWriter } from '../../model/bytes.ts';
 import { compressSection, decompressSection } from '../block-sections.ts';
 import { BlockError } from '../errors.ts';
 import type { Ordinals } from './ordinals.ts';
 import { DATA_BLOCK_BYTES, type DataBlock, MAX_DATA_BLOCK_BYTES } from './segment.ts';
 import { SegmentError } from './segment-error.ts';
 
+/** Of a number below 2^28, more than any length and any ordinal. */
+const MAX_VARINT_BYTES = 4;
+
 /** Makes data blocks of terms that come in order. */
 export class DataBlockWriter {
   private readonly traceCount: number;
   private readonly blocks: DataBlock[] = [];
-  private readonly writer = createByteWriter(Number.POSITIVE_INFINITY, new Uint8Array(2 * DATA_BLOCK_BYTES));
+  private buffer = new Uint8Array(2 * DATA_BLOCK_BYTES);
+  private length = 0;
   private firstKey = new Uint8Array(0);
   private lastKey = new Uint8Array(512);
   private lastLength = 0;
@@ -24,26 +27,46 @@ export class DataBlockWriter {
     this.traceCount = traceCount;
   }
 
-  /** The term's key is the first `length` bytes of `key`; the ordinals are ascending, at `from` to `to` - 1. */
+  /** The term's key is the first `length` bytes of `key`; the ordinals are ascending, at `from` to `to` - 1, at least one. */
   add(key: Uint8Array, length: number, ordinals: Int32Array, from: number, to: number): void {
-    const { writer } = this;
-    if (writer.length === 0) {
+    if (this.length === 0) {
       this.firstKey = key.slice(0, length);
       this.lastLength = 0;
     }
+    this.reserve(3 * MAX_VARINT_BYTES + length + Math.min((to - from) * MAX_VARINT_BYTES, this.traceCount));
     const shared = this.shareWithLast(key, length);
-    writer.varint(shared);
-    writer.varint(length - shared);
-    writer.raw(key.subarray(shared, length));
-    writer.varint(to - from);
-    if (isBitmap(to - from, this.traceCount)) writer.raw(encodeBitmap(ordinals, from, to, this.traceCount));
-    else for (let i = from, last = 0; i < to; last = ordinals[i++]!) writer.varint(ordinals[i]! - last);
-    if (writer.length >= DATA_BLOCK_BYTES) this.close();
+    this.varint(shared);
+    this.varint(length - shared);
+    for (let i = shared; i < length; i++) this.buffer[this.length++] = key[i]!;
+    this.varint(to - from);
+    if (isBitmap(to - from, this.traceCount)) this.bitmap(ordinals, from, to);
+    else for (let i = from, last = 0; i < to; last = ordinals[i++]!) this.varint(ordinals[i]! - last);
+    if (this.length >= DATA_BLOCK_BYTES) this.close();
   }
 
   finish(): DataBlock[] {
-    if (this.writer.length > 0) this.close();
+    if (this.length > 0) this.close();
     return this.blocks;
+  }
+
+  private reserve(bytes: number): void {
+    if (this.length + bytes <= this.buffer.length) return;
+    const longer = new Uint8Array(2 * (this.length + bytes));
+    longer.set(this.buffer);
+    this.buffer = longer;
+  }
+
+  private varint(value: number): void {
+    let rest = value;
+    for (; rest > 0x7f; rest >>= 7) this.buffer[this.length++] = rest | 0x80;
+    this.buffer[this.length++] = rest;
+  }
+
+  private bitmap(ordinals: Int32Array, from: number, to: number): void {
+    const start = this.length;
+    this.length += bitmapBytes(this.traceCount);
+    this.buffer.fill(0, start, this.length);
+    for (let i = from; i < to; i++) this.buffer[start + (ordinals[i]! >> 3)]! |= 1 << (ordinals[i]! & 7);
   }
 
   /** How many bytes the key begins with that the last one has too; from here on it is the last. */
@@ -63,9 +86,9 @@ export class DataBlockWriter {
   }
 
   private close(): void {
-    const bytes = compressSection(this.writer.written());
+    const bytes = compressSection(this.buffer.subarray(0, this.length));
     this.blocks.push({ firstKey: this.firstKey, bytes, checksum: crc32(bytes) });
-    this.writer.truncate(0);
+    this.length = 0;
   }
 }
 
@@ -169,10 +192,9 @@ export class DataBlockReader {
     if (bits !== this.count || beyond !== 0) fail(`a bitmap of ${bits} traces instead of ${this.count}`);
   }
 
-  /** Below 2^28, more than any length and any ordinal. */
   private varint(): number {
     let value = 0;
-    for (let shift = 0; shift < 28; shift += 7) {
+    for (let shift = 0; shift < 7 * MAX_VARINT_BYTES; shift += 7) {
       const byte = this.bytes[this.position++];
       if (byte === undefined) fail('the end within a number');
       value |= (byte & 0x7f) << shift;
@@ -202,12 +224,6 @@ function isBitmap(count: number, traceCount: number): boolean {
 
 function bitmapBytes(traceCount: number): number {
   return (traceCount + 7) >> 3;
-}
-
-function encodeBitmap(ordinals: Int32Array, from: number, to: number, traceCount: number): Uint8Array {
-  const bits = new Uint8Array(bitmapBytes(traceCount));
-  for (let i = from; i < to; i++) bits[ordinals[i]! >> 3]! |= 1 << (ordinals[i]! & 7);
-  return bits;
 }
 
 const BITS = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll('0', '').length);

@@ -60,8 +60,17 @@ export class Items {
     );
   }
 
-  bytesOf(item: number): Uint8Array {
-    return this.chunks[this.chunk.values[item]!]!.subarray(this.start.values[item], this.end.values[item]);
+  lengthOf(item: number): number {
+    return this.end.values[item]! - this.start.values[item]!;
+  }
+
+  /** Writes the item's bytes to `target` from `at` on, and returns where they end. */
+  copyTo(item: number, target: Uint8Array, at: number): number {
+    const chunk = this.chunks[this.chunk.values[item]!]!;
+    const end = this.end.values[item]!;
+    let to = at;
+    for (let i = this.start.values[item]!; i < end; i++) target[to++] = chunk[i]!;
+    return to;
   }
 
   /** All items in the order of terms: first items by length and bytes, and after each its own by their bytes. */
@@ -73,15 +82,16 @@ export class Items {
     const next = starts.slice();
     for (let item = 0; item < this.count; item++) if (!this.isKey(item)) order[next[this.groupOf(item)]!++] = item;
 
-    const prefixes = this.prefixes();
-    const compare = (a: number, b: number) => prefixes[a]! - prefixes[b]! || this.compare(a, b);
+    const prefixes = new Float64Array(this.count);
     const groups: ItemGroup[] = [];
     for (let group = 0; group <= this.count; group++) {
-      const items = order.subarray(starts[group], starts[group + 1]).sort(compare);
-      if (group > 0 && items.length > 0) groups.push({ first: group - 1, items });
+      if (starts[group] === starts[group + 1]) continue;
+      const items = order.subarray(starts[group], starts[group + 1]);
+      this.readPrefixes(items, prefixes);
+      items.sort((a, b) => prefixes[a]! - prefixes[b]! || this.compare(a, b));
+      if (group > 0) groups.push({ first: group - 1, items });
     }
-    const length = ({ first }: ItemGroup) => this.end.values[first]! - this.start.values[first]!;
-    groups.sort((a, b) => length(a) - length(b) || compare(a.first, b.first));
+    groups.sort((a, b) => this.lengthOf(a.first) - this.lengthOf(b.first) || this.compare(a.first, b.first));
     return {
       names: order.subarray(0, starts[1]),
       services: groups.filter(({ first }) => !this.isKey(first)),
@@ -113,18 +123,25 @@ export class Items {
     return lengthA - lengthB;
   }
 
-  /** Of each item the first six bytes as a number, which tell most apart. */
-  private prefixes(): Float64Array {
-    const prefixes = new Float64Array(this.count);
-    for (let item = 0; item < this.count; item++) {
+  /** Of each item, as a number, the first six bytes after what all begin with: they tell most apart. */
+  private readPrefixes(items: Int32Array, prefixes: Float64Array): void {
+    const model = this.chunks[this.chunk.values[items[0]!]!]!;
+    const modelStart = this.start.values[items[0]!]!;
+    let shared = this.lengthOf(items[0]!);
+    for (const item of items) {
+      const bytes = this.chunks[this.chunk.values[item]!]!;
+      const start = this.start.values[item]!;
+      shared = Math.min(shared, this.lengthOf(item));
+      for (let i = 0; i < shared; i++) if (bytes[start + i] !== model[modelStart + i]) shared = i;
+    }
+    for (const item of items) {
       const bytes = this.chunks[this.chunk.values[item]!]!;
       const end = this.end.values[item]!;
+      let at = this.start.values[item]! + shared;
       let prefix = 0;
-      for (let i = 0, at = this.start.values[item]!; i < 6; i++, at++)
-        prefix = prefix * 256 + (at < end ? bytes[at]! : 0);
+      for (let i = 0; i < 6; i++, at++) prefix = prefix * 256 + (at < end ? bytes[at]! : 0);
       prefixes[item] = prefix;
     }
-    return prefixes;
   }
 
   private intern(salt: number, first: number, bytes: Uint8Array, start: number, end: number): number {

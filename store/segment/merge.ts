@@ -18,15 +18,18 @@ export function mergeSegments(segments: readonly Segment[], keep: (traceId: stri
   const traceCount = columns.starts.length;
   const writer = new DataBlockWriter(traceCount);
   const union = new Union(traceCount);
-  let cursors = segments.map((segment, i) => new TermCursor(segment, ordinals[i]!)).filter((cursor) => cursor.next());
-  while (cursors.length > 0) {
-    let least = cursors[0]!;
-    for (const cursor of cursors) if (cursor.compare(least) < 0) least = cursor;
-    const having = cursors.filter((cursor) => cursor === least || cursor.compare(least) === 0);
-    for (const cursor of having) cursor.addTo(union);
+  const cursors = new TermHeap(segments.map((segment, i) => new TermCursor(segment, ordinals[i]!)));
+  let key = new Uint8Array(512);
+  for (let least = cursors.top; least !== undefined; least = cursors.top) {
+    const { keyLength } = least;
+    if (key.length < keyLength) key = new Uint8Array(2 * keyLength);
+    for (let i = 0; i < keyLength; i++) key[i] = least.key[i]!;
+    for (let same: TermCursor | undefined = least; same?.compare(key, keyLength) === 0; same = cursors.top) {
+      same.addTo(union);
+      cursors.advanceTop();
+    }
     const { values, length } = union.take();
-    if (length > 0) writer.add(least.key, least.keyLength, values, 0, length);
-    for (const cursor of having) if (!cursor.next()) cursors = cursors.filter((other) => other !== cursor);
+    if (length > 0) writer.add(key, keyLength, values, 0, length);
   }
   return { traceCount, columns, blocks: writer.finish() };
 }
@@ -106,8 +109,8 @@ class TermCursor {
     return this.reader!.keyLength;
   }
 
-  compare(other: TermCursor): number {
-    return this.reader!.compareKey(other.key, other.keyLength);
+  compare(key: Uint8Array, keyLength: number): number {
+    return this.reader!.compareKey(key, keyLength);
   }
 
   addTo(union: Union): void {
@@ -119,6 +122,45 @@ class TermCursor {
       if (ordinal >= 0) union.add(ordinal);
     }
   }
+}
+
+/** Cursors of which the one with the least key is on top, as a binary heap. */
+class TermHeap {
+  private readonly cursors: TermCursor[];
+
+  constructor(cursors: readonly TermCursor[]) {
+    this.cursors = cursors.filter((cursor) => cursor.next());
+    for (let i = this.cursors.length >> 1; i >= 0; i--) this.sink(i);
+  }
+
+  get top(): TermCursor | undefined {
+    return this.cursors[0];
+  }
+
+  /** Goes on to the next term of the cursor on top. */
+  advanceTop(): void {
+    if (!this.cursors[0]!.next()) {
+      const last = this.cursors.pop()!;
+      if (this.cursors.length > 0) this.cursors[0] = last;
+    }
+    this.sink(0);
+  }
+
+  private sink(from: number): void {
+    const { cursors } = this;
+    for (let at = from; ; ) {
+      let least = 2 * at + 1;
+      if (least >= cursors.length) return;
+      if (least + 1 < cursors.length && isBefore(cursors[least + 1]!, cursors[least]!)) least++;
+      if (!isBefore(cursors[least]!, cursors[at]!)) return;
+      [cursors[at], cursors[least]] = [cursors[least]!, cursors[at]!];
+      at = least;
+    }
+  }
+}
+
+function isBefore(a: TermCursor, b: TermCursor): boolean {
+  return a.compare(b.key, b.keyLength) < 0;
 }
 
 /** Ordinals that come in any order and more than once. */
