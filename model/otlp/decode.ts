@@ -12,7 +12,7 @@ import {
   STATUS_CODES,
   type TraceState,
 } from '../span.ts';
-import { type AnyValue, type KeyValue, type Span as OtlpSpan, TracesDataSchema } from './gen/trace_pb.js';
+import { type AnyValue, AnyValueSchema, type KeyValue, type Span as OtlpSpan, TracesDataSchema } from './gen/trace_pb.js';
 
 /**
  * The spans of `TracesData` bytes in order of start, then of appearance. A span without an end is `open` while its
@@ -77,6 +77,11 @@ function micros(nanos: bigint): number {
 export function decodeAttributes(attributes: readonly KeyValue[]): Attributes {
   // Own properties only, whatever the keys are: `__proto__` is a key like any other.
   return Object.fromEntries(attributes.map(({ key, value }) => [key, decodeValue(value)]));
+}
+
+/** The value that `AnyValue` bytes are. */
+export function decodeAnyValue(bytes: Uint8Array): AttributeValue {
+  return decodeValue(fromBinary(AnyValueSchema, bytes));
 }
 
 function decodeValue(value: AnyValue | undefined): AttributeValue {
