@@ -12,7 +12,13 @@ import {
   STATUS_CODES,
   type TraceState,
 } from '../span.ts';
-import { type AnyValue, AnyValueSchema, type KeyValue, type Span as OtlpSpan, TracesDataSchema } from './gen/trace_pb.js';
+import {
+  type AnyValue,
+  AnyValueSchema,
+  type KeyValue,
+  type Span as OtlpSpan,
+  TracesDataSchema,
+} from './gen/trace_pb.js';
 
 /**
  * The spans of `TracesData` bytes in order of start, then of appearance. A span without an end is `open` while its

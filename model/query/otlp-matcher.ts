@@ -59,7 +59,7 @@ export class OtlpMatcher {
   private readonly spans = new Map<string, Standing>();
   private places = 0;
   private reader = new ProtoReader(new Uint8Array(0));
-  private view = new DataView(new ArrayBuffer(0));
+  private view: DataView = new DataView(new ArrayBuffer(0));
 
   constructor(search: TraceConditions) {
     this.search = search;
@@ -73,7 +73,8 @@ export class OtlpMatcher {
     const hasRootNames = search.rootService !== undefined || search.rootOperation !== undefined;
     this.asksNames = hasNames || hasRootNames;
     this.wanted = sum(tests.filter(({ condition }) => condition.on !== 'root')) | (hasNames ? NAMES : 0n);
-    this.wantedOfRoot = sum(tests.filter(({ condition }) => condition.on === 'root')) | (hasRootNames ? ROOT_NAMES : 0n);
+    this.wantedOfRoot =
+      sum(tests.filter(({ condition }) => condition.on === 'root')) | (hasRootNames ? ROOT_NAMES : 0n);
   }
 
   /** Begins another trace. */
@@ -94,7 +95,8 @@ export class OtlpMatcher {
       const resource = this.readResource(valueStart, valueEnd);
       reader.position = valueStart;
       while (reader.next(valueEnd)) {
-        if (reader.field !== RESOURCE_SPANS.scopeSpans || reader.wireType !== BYTES) continue;
+        const field: number = reader.field;
+        if (field !== RESOURCE_SPANS.scopeSpans || reader.wireType !== BYTES) continue;
         const scopeEnd = reader.valueEnd;
         reader.position = reader.valueStart;
         while (reader.next(scopeEnd)) {

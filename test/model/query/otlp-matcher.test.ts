@@ -78,16 +78,20 @@ const conditions: fc.Arbitrary<TraceConditions> = fc
 it('finds in OTLP what decoded spans say, whatever the pieces and the versions', () => {
   let found = 0;
   fc.assert(
-    fc.property(fc.array(fc.array(piece, { minLength: 1, maxLength: 3 }), { maxLength: 3 }), conditions, (all, search) => {
-      const matcher = new OtlpMatcher(search);
-      for (const pieces of all) {
-        matcher.begin();
-        for (const otlp of pieces) matcher.add(otlp);
-        const expected = matchesSpans(decodeSpans(mergeTrace(concatBytes(pieces)), 'live'), search);
-        expect(matcher.matches()).toBe(expected);
-        if (expected) found++;
-      }
-    }),
+    fc.property(
+      fc.array(fc.array(piece, { minLength: 1, maxLength: 3 }), { maxLength: 3 }),
+      conditions,
+      (all, search) => {
+        const matcher = new OtlpMatcher(search);
+        for (const pieces of all) {
+          matcher.begin();
+          for (const otlp of pieces) matcher.add(otlp);
+          const expected = matchesSpans(decodeSpans(mergeTrace(concatBytes(pieces)), 'live'), search);
+          expect(matcher.matches()).toBe(expected);
+          if (expected) found++;
+        }
+      },
+    ),
     { numRuns: 3_000 },
   );
   expect(found).toBeGreaterThan(100);
