@@ -22,7 +22,7 @@ import { formatWords, type TraceWords } from './trace-words.ts';
 /** About how many nanoseconds it takes to look at a trace, one of its spans, a byte of its OTLP, a byte of a log row; to compare two keys. */
 const TRACE_COST = 1_000;
 const SPAN_COST = 200;
-const OTLP_BYTE_COST = 8;
+const OTLP_BYTE_COST = 15;
 const ROW_BYTE_COST = 0.5;
 const COMPARE_COST = 150;
 
