@@ -61,6 +61,7 @@ export class FrozenLists {
 
   /** Makes a list outlive a restart: a row written, and one for each that it pushes out. */
   persist(id: number, { madeMs, order, cutAt, entries }: FrozenList, nowMs: number): void {
+    if (this.sql.exec('SELECT 1 FROM found WHERE id = ?', id).toArray().length > 0) return;
     this.sql.exec('DELETE FROM found WHERE made_ms < ?', nowMs - LIST_MS);
     const { rows } = this.sql.exec<{ rows: number }>('SELECT count(*) AS rows FROM found').one();
     if (rows >= MAX_ROWS) {
@@ -70,7 +71,7 @@ export class FrozenLists {
       );
     }
     this.sql.exec(
-      'INSERT INTO found (id, made_ms, head, entries) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+      'INSERT INTO found (id, made_ms, head, entries) VALUES (?, ?, ?, ?)',
       id,
       madeMs,
       JSON.stringify({ order, cutAt }),

@@ -4,7 +4,7 @@ import type { Costs } from '../model/costs.ts';
 import type { TraceSearch } from '../model/query/conditions.ts';
 import type { RoutingTable } from '../model/routing.ts';
 import type { TraceSummary } from '../model/span.ts';
-import type { SortKey } from '../store/store.ts';
+import type { SortKey, TallyGrid } from '../store/store.ts';
 import type { AppendResult } from './append-result.ts';
 import type { AuditEntry, AuditRecord } from './audit.ts';
 import type { Lease } from './capacity.ts';
@@ -210,6 +210,18 @@ export interface FoundLive extends LivePage {
   readonly table: RoutingTable | null;
 }
 
+export interface LiveTally {
+  /** As the store's (`Tally`), of traces that no part of is in the store. */
+  readonly counts: readonly (readonly number[])[];
+  /** Every trace was looked at, and none that matches is in the store in part. */
+  readonly exact: boolean;
+  readonly stage: Stage;
+  readonly table: RoutingTable | null;
+}
+
+/** The last block that was stored; null while one is on its way. As long as it is the same, no trace has left for the store. */
+export type Stage = number | null;
+
 /**
  * While the table changes, a shard answers for those that hold a trace in its stead. `isForwarded`: it is another shard that
  * asks, for what this one has itself.
@@ -240,6 +252,9 @@ export interface ShardApi {
   searchOn(list: number, after: SortKey, limit: number): Promise<LivePage | null>;
   /** Which of the traces are in a list; null where it is not known any more. It is good for an hour if it `persists`, else given up. */
   areListed(list: number, traceIds: readonly string[], persists: boolean): Promise<readonly boolean[] | null>;
+  /** Live and kept-but-not-stored traces that match, by the cells of a grid. */
+  tally(search: TraceSearch, grid: TallyGrid): Promise<LiveTally>;
+  stage(): Promise<Stage>;
   catalog(): Promise<Operation[]>;
   /** Answers once the shard has started. */
   ping(): Promise<void>;

@@ -12,7 +12,7 @@ import { splitFrame } from '../model/slice-frame.ts';
 import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import { meterBindings } from '../store/meter.ts';
-import type { SortKey } from '../store/store.ts';
+import type { SortKey, TallyGrid } from '../store/store.ts';
 import { type AppendResult, taken, worst } from './append-result.ts';
 import { Catalog } from './catalog.ts';
 import { parseConfig } from './config.ts';
@@ -39,11 +39,13 @@ import type {
   ErasedTrace,
   FoundLive,
   LivePage,
+  LiveTally,
   Operation,
   ShardApi,
   ShardDryRun,
   ShardMetrics,
   ShardTrace,
+  Stage,
 } from './protocol.ts';
 import { readTrace } from './read-trace.ts';
 import { type EncodedRecord, encodeAppend } from './records.ts';
@@ -51,6 +53,7 @@ import { knownOf, Rerouting, shardNumberOf } from './rerouting.ts';
 import { searchLive } from './search.ts';
 import { Steps } from './steps.ts';
 import { Storing } from './storing.ts';
+import { tallyFound } from './tally.ts';
 import { parseWords } from './trace-words.ts';
 import { Turns } from './turns.ts';
 
@@ -314,6 +317,19 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     return whichAreIn(frozen, traceIds);
   }
 
+  async tally(search: TraceSearch, grid: TallyGrid): Promise<LiveTally> {
+    const steps = this.steps(Date.now());
+    const stage = await this.stage();
+    const found = await searchLive(this.journal, search, steps);
+    const tally = await tallyFound(found, grid, (traceId) => this.erased.has(traceId), steps);
+    return { ...tally, stage, table: this.source.table };
+  }
+
+  async stage(): Promise<Stage> {
+    const { sealed, lastBlock } = this.journal.live;
+    return sealed ? null : lastBlock;
+  }
+
   private pageOf(list: FrozenList, page: { after?: SortKey; limit: number }, nowMs: number): Promise<LivePage> {
     return pageOfList(this.journal, list, page, (traceId) => this.erased.has(traceId), this.steps(nowMs));
   }
@@ -492,6 +508,8 @@ meterEvents<ShardApi & Pick<TraceShard, 'alarm'>>(TraceShard.prototype, {
   search: 'object_calls',
   searchOn: 'object_calls',
   areListed: 'object_calls',
+  tally: 'object_calls',
+  stage: 'object_calls',
   catalog: 'object_calls',
   ping: 'object_calls',
   metrics: 'object_calls',

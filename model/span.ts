@@ -154,11 +154,21 @@ export interface Trace {
 /** The answer of `GET /api/traces`. */
 export interface TraceList {
   readonly traces: readonly TraceSummary[];
-  /** Opaque; pass it back to get the next page. null at the end. */
+  /** Opaque; pass it back to get the next page, which may be shorter than its limit. null at the end. */
   readonly cursor: string | null;
+  /** Nothing before the cursor, or before the end, was left out for want of time. */
+  readonly complete: boolean;
+  /** Where it is not complete: the start of the traces, slowest first the duration, down to which all were looked at. */
+  readonly searchedToUs?: number;
 }
 
 /** The body of every error of the native API. */
 export interface ApiError {
-  readonly error: { readonly code: string; readonly message: string };
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    /** Where in a query line, or in `tags`, in UTF-16 units. */
+    readonly offset?: number;
+    readonly length?: number;
+  };
 }
