@@ -156,9 +156,9 @@ export interface TraceList {
   readonly traces: readonly TraceSummary[];
   /** Opaque; pass it back to get the next page, which may be shorter than its limit. null at the end. */
   readonly cursor: string | null;
-  /** Nothing before the cursor, or before the end, was left out for want of time. */
+  /** The page has as many traces as its limit, or all that are left. False where there was no time to look for all of them. */
   readonly complete: boolean;
-  /** Where it is not complete: the start of the traces, slowest first the duration, down to which all were looked at. */
+  /** Where it is not complete: all were looked at down to this start, or slowest first down to this duration. */
   readonly searchedToUs?: number;
 }
 

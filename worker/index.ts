@@ -34,8 +34,8 @@ import { openStream } from './ingest/stream.ts';
 import { ingestZipkin } from './ingest/zipkin.ts';
 import { createKey, listKeys, revokeKey, rotateKey } from './keys/api.ts';
 import { renderMetrics } from './metrics.ts';
-import { parseTraceSearch } from './query/params.ts';
-import { searchTraces } from './query/search.ts';
+import { limitQueries, QUERY_PATHS } from './query/limits.ts';
+import { searchRoutes } from './query/search-routes.ts';
 import { listInstances, listOperations, listServices } from './query/services.ts';
 import { findTrace, traceAnswer } from './query/traces.ts';
 import { ready } from './ready.ts';
@@ -127,15 +127,14 @@ app.post('/logout', (c) => {
 
 app.use('/api/*', requireReadKey());
 app.use('/metrics', requireReadKey());
+const limited = limitQueries(Date.now);
+for (const path of QUERY_PATHS) app.use(path, limited);
 app.get('/metrics', async (c) =>
   c.body(await renderMetrics(c.env, await config(c)), 200, {
     'content-type': 'application/openmetrics-text; version=1.0.0; charset=utf-8',
   }),
 );
-app.get('/api/traces', async (c) => {
-  const search = parseTraceSearch(c.req.query(), Date.now());
-  return c.json(await searchTraces(c.env, await config(c), store(c.env), search));
-});
+app.route('/api/traces', searchRoutes({ config, store, now: Date.now }));
 app.get('/api/traces/:id', async (c) => {
   const traceId = parseTraceId(c.req.param('id'));
   const found = await findTrace(c.env, await config(c), store(c.env), traceId);

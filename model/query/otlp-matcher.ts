@@ -90,22 +90,7 @@ export class OtlpMatcher {
     const { reader } = this;
     while (reader.next(otlp.length)) {
       if (reader.field !== TRACES_DATA.resourceSpans || reader.wireType !== BYTES) continue;
-      const { valueStart, valueEnd } = reader;
-      // It need not come before its spans.
-      const resource = this.readResource(valueStart, valueEnd);
-      reader.position = valueStart;
-      while (reader.next(valueEnd)) {
-        const field: number = reader.field;
-        if (field !== RESOURCE_SPANS.scopeSpans || reader.wireType !== BYTES) continue;
-        const scopeEnd = reader.valueEnd;
-        reader.position = reader.valueStart;
-        while (reader.next(scopeEnd)) {
-          if (reader.field !== SCOPE_SPANS.spans || reader.wireType !== BYTES) continue;
-          const spanEnd = reader.valueEnd;
-          reader.position = reader.valueStart;
-          this.addSpan(resource, reader.valueStart, spanEnd);
-        }
-      }
+      this.addResourceSpans(reader.valueStart, reader.valueEnd);
     }
   }
 
@@ -119,6 +104,29 @@ export class OtlpMatcher {
     }
     if (root === null) return this.wanted === 0n && this.wantedOfRoot === 0n;
     return (met & this.wanted) === this.wanted && (root.met & this.wantedOfRoot) === this.wantedOfRoot;
+  }
+
+  private addResourceSpans(start: number, end: number): void {
+    const { reader } = this;
+    // The resource need not come before its spans.
+    const resource = this.readResource(start, end);
+    reader.position = start;
+    while (reader.next(end)) {
+      if (reader.field === RESOURCE_SPANS.scopeSpans && reader.wireType === BYTES) {
+        this.addScopeSpans(resource, reader.valueStart, reader.valueEnd);
+      }
+    }
+  }
+
+  private addScopeSpans(resource: KnownResource, start: number, end: number): void {
+    const { reader } = this;
+    reader.position = start;
+    while (reader.next(end)) {
+      if (reader.field !== SCOPE_SPANS.spans || reader.wireType !== BYTES) continue;
+      const { valueStart, valueEnd } = reader;
+      reader.position = valueStart;
+      this.addSpan(resource, valueStart, valueEnd);
+    }
   }
 
   private addSpan(resource: KnownResource, start: number, end: number): void {

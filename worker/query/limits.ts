@@ -15,6 +15,9 @@ export interface QueryLimits {
 
 export const QUERY_LIMITS: QueryLimits = { perKey: 128, queryMs: 15_000, streamMs: 60_000 };
 
+/** What asks shards or store for what spans say. */
+export const QUERY_PATHS = ['/api/traces/*', '/api/services/*', '/api/operations'];
+
 declare module 'hono' {
   interface ContextVariableMap {
     query: RunningQuery;
@@ -55,10 +58,11 @@ export class RunningQuery {
   }
 }
 
-/** To be used behind what asks for a key. Answers 429 beyond the limit, and 504 when it takes too long. */
+/** Of what is read; to be used behind what asks for a key. Answers 429 beyond the limit, and 504 when it takes too long. */
 export function limitQueries(now: () => number, limits: QueryLimits = QUERY_LIMITS): MiddlewareHandler {
   const byKey = new Map<string, Set<RunningQuery>>();
   return async function limitQueries(c: Context, next: () => Promise<void>) {
+    if (c.req.method !== 'GET') return next();
     const { who } = c.var.caller;
     const running = byKey.get(who) ?? new Set();
     byKey.set(who, running);

@@ -45,7 +45,12 @@ export async function freezeLists(
 }
 
 /** The pages of the lists behind a key. @throws ListLostError */
-export async function readLists(env: Env, { id, shards }: ShardLists, after: SortKey, limit: number): Promise<LivePages> {
+export async function readLists(
+  env: Env,
+  { id, shards }: ShardLists,
+  after: SortKey,
+  limit: number,
+): Promise<LivePages> {
   const pages = shards.map(async (shard) => [shard, await shardStub(env, shard).searchOn(id, after, limit)] as const);
   const answers = await Promise.all(pages);
   return new Map(answers.map(([shard, page]) => [shard, found(page, shard)]));

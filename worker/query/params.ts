@@ -77,7 +77,9 @@ function rangeOf(params: Params, { startUs, endUs }: SearchCursor) {
 /** Those of the line and of the other parameters: all must hold. */
 function parseConditions(params: Params): TraceConditions {
   const line = placed('bad_query', 'q', () => parseQuery(params.q ?? ''));
-  const tags: readonly AttributeCondition[] = params.tags ? placed('bad_tags', 'tags', () => parseTags(params.tags!)) : [];
+  const tags: readonly AttributeCondition[] = params.tags
+    ? placed('bad_tags', 'tags', () => parseTags(params.tags!))
+    : [];
   const attributes = [...line.attributes, ...tags];
   if (attributes.length > MAX_QUERY_CONDITIONS) {
     throw new HttpError(400, 'bad_tags', `tags and q have more than ${MAX_QUERY_CONDITIONS} conditions together`);

@@ -13,7 +13,7 @@ import { StoreError } from '../../store/errors.ts';
 import type { SortKey, Store, StorePage } from '../../store/store.ts';
 import { HttpError } from '../errors.ts';
 import { formatCursor, printOf, type ShardLists } from './cursor.ts';
-import { findListed, freezeLists, type LivePages, ListLostError, readLists } from './live-lists.ts';
+import { findListed, freezeLists, ListLostError, type LivePages, readLists } from './live-lists.ts';
 import type { TraceQuery } from './params.ts';
 
 /** What a search may take before it answers how far it got. */
@@ -60,7 +60,8 @@ export async function searchTraces(
     if (!isLost && !(error instanceof StoreError && error.fault === 'snapshot_expired')) throw error;
     // Made a moment ago: a shard has started again since.
     if (!query.cursor) throw new HttpError(503, 'unavailable', 'a shard has just started again: try again', 1);
-    const message = 'cursor has expired: it is good for an hour, or less where many search; search again from the first page';
+    const message =
+      'cursor has expired: it is good for an hour, or less where many search; search again from the first page';
     throw new HttpError(410, 'cursor_expired', message);
   }
 }
@@ -97,13 +98,11 @@ class SearchPage {
       traces.push(...next.traces);
       position = next;
       // What a shard did not look at counts once the page has come so far.
-      const isShort = next.cutAt !== null && (next.after === null || inOrder(next.cutAt, next.after) <= 0);
-      if (isShort) cutAt = next.cutAt;
-      const isDone = next.after === null || traces.length >= limit;
-      const isLate = this.isOver() || round + 1 === MAX_ROUNDS;
-      if (!isDone && !isLate) continue;
-      if (!isDone && (cutAt === null || inOrder(next.after, cutAt) < 0)) cutAt = next.after;
-      return this.answer(traces, position, cutAt);
+      const { after } = next;
+      if (next.cutAt !== null && (after === null || inOrder(next.cutAt, after) <= 0)) cutAt = next.cutAt;
+      if (after === null || traces.length >= limit) return this.answer(traces, position, cutAt);
+      if (!this.isOver() && round + 1 < MAX_ROUNDS) continue;
+      return this.answer(traces, position, cutAt !== null && inOrder(cutAt, after) < 0 ? cutAt : after);
     }
   }
 
@@ -128,7 +127,9 @@ class SearchPage {
     const storedIds = stored.traces.map(({ key }) => key.traceId);
     const listed = await findListed(env, at.lists, live, storedIds, at.snapshot === null ? hasNext : null);
     const entries: Entry[] = [
-      ...stored.traces.filter(({ key }) => !listed.stored.has(key.traceId)).map((found) => ({ ...found, isPart: false })),
+      ...stored.traces
+        .filter(({ key }) => !listed.stored.has(key.traceId))
+        .map((found) => ({ ...found, isPart: false })),
       ...[...live].flatMap(([shard, { traces }]) =>
         traces.filter(({ key }) => !listed.live.get(shard)?.has(key.traceId)),
       ),

@@ -26,16 +26,23 @@ export function streamTraces(search: TraceSearch, { find, isLate, ended }: Strea
   return new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
-        const { traces, cursor, ...rest } = await find({ ...query, limit: Math.min(PAGE_TRACES, missing) }, () => left);
-        if (left) return;
-        missing -= traces.length;
-        const isOver = cursor === null || missing === 0 || isLate();
-        const lines: unknown[] = isOver ? [...traces, { cursor, ...rest }] : [...traces];
-        controller.enqueue(encoder.encode(lines.map((line) => `${JSON.stringify(line)}\n`).join('')));
-        if (cursor !== null) query = { ...search, cursor: parseCursor(cursor) };
-        if (!isOver) return;
-        controller.close();
-        ended();
+        // Nobody asks again before something has come.
+        for (let lines: unknown[] = []; lines.length === 0; ) {
+          const { traces, cursor, ...rest } = await find(
+            { ...query, limit: Math.min(PAGE_TRACES, missing) },
+            () => left,
+          );
+          if (left) return;
+          missing -= traces.length;
+          const isOver = cursor === null || missing === 0 || isLate();
+          lines = isOver ? [...traces, { cursor, ...rest }] : [...traces];
+          if (lines.length > 0)
+            controller.enqueue(encoder.encode(lines.map((line) => `${JSON.stringify(line)}\n`).join('')));
+          if (cursor !== null) query = { ...search, cursor: parseCursor(cursor) };
+          if (!isOver) continue;
+          controller.close();
+          ended();
+        }
       } catch (error) {
         ended();
         throw error;

@@ -17,11 +17,17 @@ export function parseTags(text: string): AttributeCondition[] {
     if (text[colon] !== ':') throw bad('no_operator', key, `${quoteBriefly(key.text)} has no value`, 'key:value');
     scanner.position++;
     const value = readPiece(scanner, ',');
-    if (value.length === 0) throw bad('no_value', { offset: colon, length: 1 }, 'there is no value', 'a value, "" for empty text');
+    if (value.length === 0)
+      throw bad('no_value', { offset: colon, length: 1 }, 'there is no value', 'a value, "" for empty text');
     conditions.push(conditionOf(key, value));
     if (scanner.isAtEnd) return conditions;
     if (text[scanner.position] !== ',') {
-      throw bad('no_space', { offset: scanner.position, length: 1 }, 'something follows the closing "', 'a comma, or the end');
+      throw bad(
+        'no_space',
+        { offset: scanner.position, length: 1 },
+        'something follows the closing "',
+        'a comma, or the end',
+      );
     }
     scanner.position++;
   }

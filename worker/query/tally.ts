@@ -9,7 +9,11 @@ import { shardStub, shardsWithTraces } from '../routing.ts';
 
 const COLUMNS = 60;
 /** One, two and five of every power of ten, from 100 µs to 1,000 s. */
-const DURATIONS_US: readonly number[] = [0, ...[2, 3, 4, 5, 6, 7, 8].flatMap((n) => [1, 2, 5].map((k) => k * 10 ** n)), 1e9];
+const DURATIONS_US: readonly number[] = [
+  0,
+  ...[2, 3, 4, 5, 6, 7, 8].flatMap((n) => [1, 2, 5].map((k) => k * 10 ** n)),
+  1e9,
+];
 /** All traces are in its one cell. */
 const ONE_CELL: TallyGrid = { startsUs: [0], durationsUs: [0] };
 
