@@ -168,6 +168,11 @@ describe('a segment of many traces', () => {
     expect(Buffer.compare(encodeSegment(buildSegment(traces)), bytes)).toBe(0);
   });
 
+  test('is the same merged with itself, and with what it has already', () => {
+    const merged = mergeSegments([decodeSegment(bytes), parts[3]!, decodeSegment(bytes)], () => true);
+    expect(Buffer.compare(encodeSegment(merged), bytes)).toBe(0);
+  });
+
   test.each<[string, (trace: IndexedTrace, i: number) => boolean]>([
     ['id=user-77', (_, i) => i === 77],
     ['all=same', () => true],
