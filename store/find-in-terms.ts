@@ -14,7 +14,10 @@ import type { TermIndex, TermValue } from './term-index.ts';
 export interface FoundInTerms {
   /** Ascending. What is not here does not match. */
   readonly places: readonly number[];
-  /** What is here does match: true only of traces that have every span once, and in it and its resource every key once. */
+  /**
+   * All that is here does match. Holds of traces that are in this block alone, whose spans, and the keys of each, do not repeat,
+   * and whose resources have spans.
+   */
   readonly isExact: boolean;
 }
 
