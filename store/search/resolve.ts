@@ -6,7 +6,7 @@ import { asksSpans, matchesFacts, matchesSpans } from '../../model/query/matches
 import { readRows } from '../d1-traces.ts';
 import { mergeDigests } from '../merge.ts';
 import type { FoundTrace, PageSearch, Store } from '../store.ts';
-import { decodeDigest, type StoredRow } from '../trace-row.ts';
+import { decodeDigest, decodePlaces, type StoredRow } from '../trace-row.ts';
 import { keyOfRow } from './block-source.ts';
 import type { Candidate } from './candidate.ts';
 import type { Change, Snapshot } from './snapshot.ts';
@@ -36,7 +36,9 @@ export async function resolve(
       .map(decodeDigest)
       .reduce(mergeDigests);
     if (!matchesFacts(candidate.before ?? summary, search)) continue;
-    if (!candidate.isExact && !(await hasSpans(resolver, candidate, search))) continue;
+    // An index puts together what each part has, also what another part has since replaced.
+    const isExact = candidate.isExact && rows[i]!.flatMap((row) => (row ? decodePlaces(row) : [])).length === 1;
+    if (!isExact && !(await hasSpans(resolver, candidate, search))) continue;
     found.push({ key: candidate.key, summary });
   }
   return found;
