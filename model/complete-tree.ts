@@ -19,17 +19,18 @@ export const MISSING_SPAN_NAME = 'missing span';
  * Builds the tree in O(n log n). Each parent that is missing gets a synthetic span over the time of its children. When no root
  * was received, that span is the root if it is the only one, else there is a synthetic root above them; when one root was, they
  * are its children. Of several roots none is preferred: then they stay at the top. Cycles are cut and marked as `buildTree`
- * does; `headless` says whether a root was received, `duplicates` how many versions were left out.
+ * does; `headless` says whether a root was received, `duplicates` how many versions were left out. `versions`: all that were
+ * received, where some have been left out of `received` already.
  */
-export function completeTree(received: readonly Span[]): CompleteTree {
+export function completeTree(received: readonly Span[], versions = received): CompleteTree {
   const ids = new Set<string>();
   const roots = new Set<string>();
   const copies = new Map<string, number>();
   for (const span of received) {
     ids.add(span.spanId);
     if (span.parentSpanId === undefined) roots.add(span.spanId);
-    copies.set(sideOf(span), (copies.get(sideOf(span)) ?? 0) + 1);
   }
+  for (const span of versions) copies.set(sideOf(span), (copies.get(sideOf(span)) ?? 0) + 1);
   const orphans = new Map<string, Span[]>();
   for (const span of received) {
     if (span.parentSpanId === undefined || ids.has(span.parentSpanId)) continue;
@@ -48,6 +49,7 @@ export function completeTree(received: readonly Span[]): CompleteTree {
   const tree = buildTree([...received, ...standIns]);
   return {
     ...tree,
+    duplicates: tree.duplicates + versions.length - received.length,
     headless: received.length > 0 && roots.size === 0,
     synthetic: Uint8Array.from(tree.spans, (span) => (added.has(span) ? 1 : 0)),
     versions: Int32Array.from(tree.spans, (span) => copies.get(sideOf(span)) ?? 0),
