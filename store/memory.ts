@@ -8,7 +8,16 @@ import { matchesQuery, newestFirst } from './match-trace.ts';
 import { mergePart, type TraceDigest } from './merge.ts';
 import { checkBlockKey } from './object-key.ts';
 import { blockAge, checkDays, DAY_MS, decideBlock } from './retention.ts';
-import type { ExpireOptions, ExpireReport, StatisticsRow, Store, StoredTrace, TracePart, TraceQuery } from './store.ts';
+import type {
+  ExpireOptions,
+  ExpireReport,
+  StatisticsRow,
+  Store,
+  TracePart,
+  TraceQuery,
+  VersionedTrace,
+} from './store.ts';
+import { versionOf, withoutVersion } from './trace-version.ts';
 
 interface MemoryTrace {
   readonly digest: TraceDigest;
@@ -58,12 +67,16 @@ export function createMemoryStore(): Store {
     }
   }
 
-  async function get(traceId: string): Promise<StoredTrace | null> {
+  async function getSince(traceId: string, known: string | null): Promise<VersionedTrace | 'unchanged' | null> {
     const trace = traces.get(traceId);
     if (!trace) return null;
+    const { summary } = trace.digest;
     const ordered = trace.parts.toSorted((a, b) => a.revision - b.revision || (a.blockKey < b.blockKey ? -1 : 1));
-    return { summary: trace.digest.summary, otlp: concatBytes(ordered.map((part) => part.otlp)) };
+    const places = ordered.map(({ blockKey, revision }) => [blockKey, revision]);
+    const version = versionOf(summary, places);
+    return version === known ? 'unchanged' : { summary, otlp: concatBytes(ordered.map((part) => part.otlp)), version };
   }
+  const get = async (traceId: string) => withoutVersion(await getSince(traceId, null));
 
   async function search(query: TraceQuery): Promise<TraceSummary[]> {
     return [...traces.values()]
@@ -147,7 +160,7 @@ export function createMemoryStore(): Store {
 
   const exportRange = (range: { startUs: number; endUs: number }) =>
     exportTraces({ get, search }, range, MAX_EXPORT_BYTES);
-  return { write, get, search, expire, hold, erase, export: exportRange, writeStatistics, readStatistics };
+  return { write, get, getSince, search, expire, hold, erase, export: exportRange, writeStatistics, readStatistics };
 }
 
 function hasPart(trace: MemoryTrace | undefined, blockKey: string): boolean {

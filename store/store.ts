@@ -34,6 +34,11 @@ export interface StoredTrace {
   readonly otlp: Uint8Array;
 }
 
+export interface VersionedTrace extends StoredTrace {
+  /** 32 hex digits that are others as soon as a part of the trace has come or moved, or its summary has changed. */
+  readonly version: string;
+}
+
 /** What to look for; every condition that is present must hold. Names are compared by their first `MAX_NAME_CHARS`. */
 export interface TraceQuery {
   /** A service any span of the trace belongs to. */
@@ -112,6 +117,8 @@ export interface Store {
   write(blockKey: string, parts: readonly TracePart[]): Promise<void>;
   /** The trace, its parts in order of revision, or null when it is not stored. */
   get(traceId: string): Promise<StoredTrace | null>;
+  /** As `get`, but no bytes are read where the trace still is what it was in a version that the caller knows: then it is `unchanged`. */
+  getSince(traceId: string, version: string | null): Promise<VersionedTrace | 'unchanged' | null>;
   /** At most `limit` summaries, newest first. */
   search(query: TraceQuery): Promise<TraceSummary[]>;
   /**
