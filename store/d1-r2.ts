@@ -5,7 +5,8 @@ import { buryTrace, scrubTrace } from './d1-erase.ts';
 import { expireBlock } from './d1-expire.ts';
 import { holdTrace, letGoTrace } from './d1-holds.ts';
 import { keepHouse } from './d1-housekeeping.ts';
-import { findTrace, searchRing } from './d1-ring.ts';
+import { findTrace } from './d1-ring.ts';
+import { searchRing } from './d1-search.ts';
 import { readStatistics, writeStatistics } from './d1-statistics.ts';
 import { writeBlock } from './d1-write.ts';
 import { StoreError } from './errors.ts';
@@ -83,6 +84,8 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
     }
   }
 
+  const get = async (traceId: string) => withoutVersion(await getSince(traceId, null));
+
   async function expire(options: ExpireOptions): Promise<ExpireReport> {
     const { nowMs, days, maxBlocks, dryRun } = options;
     const due = (
@@ -119,9 +122,9 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
       const db = databaseAt(blockAge(grouped.map((part) => part.summary)).decidedMs);
       await onDatabases(blockKey, [db], () => writeBlock({ db, bucket }, blockKey, grouped));
     },
-    get: (traceId) => getSince(traceId, null).then(withoutVersion),
+    get,
     getSince,
-    search: (query) => onDatabases('', databases, () => searchRing(databases, query)),
+    search: (search) => onDatabases('', databases, () => searchRing(databases, get, search)),
     async expire(options) {
       checkDays(options.days);
       return onDatabases('', databases, () => expire(options));

@@ -1,23 +1,10 @@
 /** Decodes stored OTLP as `decodeSpans` does, from the messages that protobuf-es makes of it. */
 
 import { fromBinary } from '@bufbuild/protobuf';
-import { base64Encode } from '@bufbuild/protobuf/wire';
 import { formatHex, isZero } from '../../../model/ids.ts';
-import {
-  type AnyValue,
-  type KeyValue,
-  type Span as OtlpSpan,
-  TracesDataSchema,
-} from '../../../model/otlp/gen/trace_pb.js';
-import {
-  type Attributes,
-  type AttributeValue,
-  SPAN_KINDS,
-  type Span,
-  type SpanState,
-  STATUS_CODES,
-  type TraceState,
-} from '../../../model/span.ts';
+import { decodeAttributes } from '../../../model/otlp/attributes.ts';
+import { type Span as OtlpSpan, TracesDataSchema } from '../../../model/otlp/gen/trace_pb.js';
+import { SPAN_KINDS, type Span, type SpanState, STATUS_CODES, type TraceState } from '../../../model/span.ts';
 
 export function referenceSpans(otlp: Uint8Array, traceState: TraceState): Span[] {
   const unended: SpanState = traceState === 'live' ? 'open' : 'abandoned';
@@ -73,31 +60,4 @@ function decodeSpan(span: OtlpSpan, unended: SpanState): Omit<Span, 'resource' |
 
 function micros(nanos: bigint): number {
   return Number(nanos / 1000n);
-}
-
-function decodeAttributes(attributes: readonly KeyValue[]): Attributes {
-  // Own properties only, whatever the keys are: `__proto__` is a key like any other.
-  return Object.fromEntries(attributes.map(({ key, value }) => [key, decodeValue(value)]));
-}
-
-function decodeValue(value: AnyValue | undefined): AttributeValue {
-  switch (value?.value.case) {
-    case undefined:
-      return null;
-    case 'stringValue':
-    case 'boolValue':
-      return value.value.value;
-    case 'intValue': {
-      const number = Number(value.value.value);
-      return Number.isSafeInteger(number) ? number : value.value.value.toString();
-    }
-    case 'doubleValue':
-      return Number.isFinite(value.value.value) ? value.value.value : String(value.value.value);
-    case 'arrayValue':
-      return value.value.value.values.map(decodeValue);
-    case 'kvlistValue':
-      return decodeAttributes(value.value.value.values);
-    case 'bytesValue':
-      return { bytes: base64Encode(value.value.value) };
-  }
 }
