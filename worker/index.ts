@@ -34,6 +34,7 @@ import { openStream } from './ingest/stream.ts';
 import { ingestZipkin } from './ingest/zipkin.ts';
 import { createKey, listKeys, revokeKey, rotateKey } from './keys/api.ts';
 import { renderMetrics } from './metrics.ts';
+import { answerCompare } from './query/compare.ts';
 import { parseTraceSearch } from './query/params.ts';
 import { searchTraces } from './query/search.ts';
 import { listInstances, listOperations, listServices } from './query/services.ts';
@@ -138,6 +139,7 @@ app.get('/api/traces', async (c) => {
 });
 app.get('/api/traces/:id', async (c) => answerTrace(c, await source(c)));
 app.get('/api/traces/:id/timeline', async (c) => answerTimeline(c, await source(c)));
+app.get('/api/compare', async (c) => answerCompare(c, await source(c)));
 app.get('/api/services', async (c) => c.json({ services: await listServices(c.env, await config(c)) }));
 app.get('/api/services/:service/instances', async (c) =>
   c.json({ instances: await listInstances(c.env, c.req.param('service')) }),
