@@ -4,7 +4,7 @@ import { compareTraces } from './compare.ts';
 import { type CompleteTree, completeTree } from './complete-tree.ts';
 import { selfTimes } from './self-time.ts';
 import { estimateSkew } from './skew.ts';
-import type { Attributes, Span, SpanKind, StatusCode } from './span.ts';
+import type { Attributes, Span, SpanKind, StatusCode, TraceState } from './span.ts';
 import { spanTimes } from './span-times.ts';
 import { serviceOf } from './tree.ts';
 
@@ -60,6 +60,26 @@ export interface Difference {
   readonly onlyInA: readonly LoneSpan[];
   readonly onlyInB: readonly LoneSpan[];
 }
+
+/** Why a trace was taken for the typical one. */
+export interface Typical {
+  /** Of the root span. */
+  readonly service: string;
+  readonly operation: string;
+  readonly medianUs: number;
+  /** What the median is of: the root operation's spans around the trace, or, where none were counted, the candidates. */
+  readonly medianOf: 'statistics' | 'candidates';
+  /** Kept traces of the operation that were looked at: at most 100 of about the median's duration, from an hour around the trace. */
+  readonly candidates: number;
+}
+
+export type NamedTrace = { readonly traceId: string; readonly state: TraceState } & ComparedTrace;
+
+/** The answer of `GET /api/compare`; `typical` where `b` was looked for. */
+export type CompareAnswer = { readonly a: NamedTrace; readonly b: NamedTrace; readonly typical?: Typical } & Omit<
+  Difference,
+  'a' | 'b'
+>;
 
 /** O(n log n), nothing recurses. */
 export function differenceOf(spansOfA: readonly Span[], spansOfB: readonly Span[]): Difference {

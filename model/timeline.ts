@@ -14,7 +14,7 @@ import { type Hop, networkTimes } from './network-time.ts';
 import { percentileRanks } from './percentile-rank.ts';
 import { selfTimes } from './self-time.ts';
 import { type ClockOffset, type ClockSkew, estimateSkew } from './skew.ts';
-import type { Span, SpanKind, SpanState, StatusCode } from './span.ts';
+import type { Span, SpanKind, SpanState, StatusCode, Trace } from './span.ts';
 import { type SpanTimes, spanTimes } from './span-times.ts';
 import { traceGaps } from './trace-gaps.ts';
 import { type NodeMark, serviceOf } from './tree.ts';
@@ -105,6 +105,12 @@ export interface Timeline {
   readonly concurrency: readonly { readonly offsetUs: number; readonly spans: number }[];
   readonly hops: readonly Hop[];
 }
+
+/** The answer of `GET /api/traces/{id}/timeline`. */
+export type TimelineAnswer = Omit<Trace, 'spans'> & {
+  /** The minutes that statistics and percentiles are of, from the first to before the second; null where they could not be read. */
+  readonly statistics: { readonly startUs: number; readonly endUs: number } | null;
+} & Timeline;
 
 /** Durations of an operation's spans; null where none were counted. */
 export type DurationsOf = (operation: Omit<TimelineOperation, 'statistics'>) => Histogram | null;

@@ -2,21 +2,13 @@
 
 import type { Context } from 'hono';
 import type { Env } from '../../durable-objects/env.ts';
-import { type ComparedTrace, type Difference, differenceOf } from '../../model/difference.ts';
+import { type CompareAnswer, differenceOf } from '../../model/difference.ts';
 import { isTraceId } from '../../model/ids.ts';
-import type { Span, TraceState } from '../../model/span.ts';
+import type { Span } from '../../model/span.ts';
 import { HttpError } from '../errors.ts';
 import { foundTrace, type TraceSource } from './trace-answers.ts';
 import { spansOf } from './traces.ts';
-import { findTypical, type Typical } from './typical.ts';
-
-type Compared = { readonly traceId: string; readonly state: TraceState } & ComparedTrace;
-
-/** `typical`: why `b` was taken, where it was looked for. */
-export type CompareAnswer = { readonly a: Compared; readonly b: Compared; readonly typical?: Typical } & Omit<
-  Difference,
-  'a' | 'b'
->;
+import { findTypical } from './typical.ts';
 
 const TYPICAL = 'typical';
 const KNOWN = ['a', 'b'];

@@ -1,15 +1,9 @@
 /** `GET /api/traces/{id}/timeline`: what a trace tells, put together (`docs/api/traces.md`). */
 
 import { decodeSpans } from '../../model/otlp/decode.ts';
-import type { Trace } from '../../model/span.ts';
-import { type Timeline, toTimeline } from '../../model/timeline.ts';
+import { type TimelineAnswer, toTimeline } from '../../model/timeline.ts';
 import { type FoundTrace, spansOf, traceAnswer } from './traces.ts';
 import type { WindowStatistics } from './window-statistics.ts';
-
-export type TimelineAnswer = Omit<Trace, 'spans'> & {
-  /** The minutes that percentiles are of. */
-  readonly statistics: WindowStatistics['window'];
-} & Timeline;
 
 export function timelineAnswer(
   traceId: string,

@@ -2,6 +2,7 @@
 
 import type { CurrentConfig } from '../../durable-objects/config-source.ts';
 import type { Env } from '../../durable-objects/env.ts';
+import type { Typical } from '../../model/difference.ts';
 import { cutName } from '../../model/names.ts';
 import type { Span, TraceSummary } from '../../model/span.ts';
 import { serviceOf } from '../../model/tree.ts';
@@ -14,18 +15,6 @@ const REACH_US = 3_600_000_000;
 /** By how much they may be shorter or longer than the median: first little, then whatever there is. */
 const WIDTHS = [1.1, 2, Number.POSITIVE_INFINITY];
 const MAX_CANDIDATES = 100;
-
-/** Why a trace was taken. */
-export interface Typical {
-  /** Of the root span. */
-  readonly service: string;
-  readonly operation: string;
-  readonly medianUs: number;
-  /** What the median is of: the root operation's spans around the trace, or, where none were counted, the candidates. */
-  readonly medianOf: 'statistics' | 'candidates';
-  /** Kept traces of the operation that were looked at: at most 100 of about the median's duration, from an hour around the trace. */
-  readonly candidates: number;
-}
 
 export interface FoundTypical {
   readonly traceId: string;

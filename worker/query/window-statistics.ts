@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import { MAX_WINDOW_BYTES, WINDOW_MINUTES } from '../../model/limits.ts';
 import { cutName } from '../../model/names.ts';
 import { mergeMinutes } from '../../model/statistics-merge.ts';
-import type { DurationsOf } from '../../model/timeline.ts';
+import type { DurationsOf, TimelineAnswer } from '../../model/timeline.ts';
 import { StoreError } from '../../store/errors.ts';
 import type { StatisticsRow, Store } from '../../store/store.ts';
 
@@ -15,8 +15,7 @@ const MAX_WINDOWS = 8;
 
 export interface WindowStatistics {
   readonly durationsOf: DurationsOf;
-  /** Minutes from the first to before the second, microseconds since the epoch; null where the statistics cannot be read. */
-  readonly window: { readonly startUs: number; readonly endUs: number } | null;
+  readonly window: TimelineAnswer['statistics'];
   /** The same as long as the rows are. */
   readonly tag: string;
 }

@@ -1,0 +1,71 @@
+/** How long the built edge takes to answer about one stored trace: for the first time, again, and when the client has it already. */
+
+import { setTimeout } from 'node:timers/promises';
+import { largeTrace } from '../test/kit/large-trace.ts';
+import { randomTraceId } from '../test/kit/spans.ts';
+import { edgeWith, percentile, whole, withServer } from './measure.ts';
+
+const SIZES: readonly (readonly [spans: number, traces: number])[] = [
+  [8, 200],
+  [5_000, 40],
+];
+const PATHS = ['', '?format=otlp', '?format=jaeger', '/timeline'];
+const CONFIG = { shards: 4, probability: 1, alarmMs: 100, storing: { blockMs: 0 } };
+
+interface Answer {
+  readonly ms: number;
+  readonly bytes: number;
+  readonly etag: string | null;
+}
+
+async function ask(url: string, etag?: string | null): Promise<Answer> {
+  const began = performance.now();
+  const response = await fetch(url, { headers: etag ? { 'if-none-match': etag } : {} });
+  const { byteLength } = await response.arrayBuffer();
+  if (response.status !== (etag ? 304 : 200)) throw new Error(`${url}: ${response.status}`);
+  return { ms: performance.now() - began, bytes: byteLength, etag: response.headers.get('etag') };
+}
+
+async function store(url: string, spans: number, traces: number): Promise<string[]> {
+  const ids = Array.from({ length: traces }, randomTraceId);
+  for (const traceId of ids) {
+    for (const body of largeTrace({ traceId, spans, startUs: 1_000 * (Date.now() - 120_000) }, 5_000)) {
+      const headers = { 'content-type': 'application/x-protobuf' };
+      const response = await fetch(`${url}/v1/traces`, { method: 'POST', headers, body: body.slice() });
+      if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+      await response.arrayBuffer();
+    }
+  }
+  for (const traceId of ids) {
+    while ((await ask(`${url}/api/traces/${traceId}?format=otlp`)).etag === null) await setTimeout(100);
+  }
+  return ids;
+}
+
+function describe(name: string, answers: readonly Answer[]): void {
+  const sorted = answers.map(({ ms }) => ms).sort((a, b) => a - b);
+  const at = (p: number) => percentile(sorted, p).toFixed(1).padStart(7);
+  console.log(`  ${name.padEnd(34)} p50 ${at(0.5)} ms, p95 ${at(0.95)} ms, ${whole(answers[0]!.bytes)} bytes`);
+}
+
+await withServer(edgeWith(CONFIG), async (url) => {
+  for (const [spans, traces] of SIZES) {
+    const ids = await store(url, spans, traces);
+    // The minutes of all of them are written.
+    await setTimeout(2_000);
+    console.log(`${whole(spans)} spans, ${traces} traces`);
+    for (const path of PATHS) {
+      const [first, again, unchanged]: [Answer[], Answer[], Answer[]] = [[], [], []];
+      // Others in between push a trace of such a size out of the cache.
+      for (const id of ids) {
+        const answer = await ask(`${url}/api/traces/${id}${path}`);
+        first.push(answer);
+        again.push(await ask(`${url}/api/traces/${id}${path}`));
+        unchanged.push(await ask(`${url}/api/traces/${id}${path}`, answer.etag));
+      }
+      describe(`${path || 'JSON'}: first`, first);
+      describe(`${path || 'JSON'}: again`, again);
+      describe(`${path || 'JSON'}: not changed`, unchanged);
+    }
+  }
+});
