@@ -1,9 +1,10 @@
-/** How long the built edge takes to answer about one stored trace: for the first time, again, and when the client has it already. */
+/** What it takes the built edge to answer about one stored trace: for the first time, again, and when the client has it already. */
 
 import { setTimeout } from 'node:timers/promises';
+import { childrenNamed } from '../scripts/guard.ts';
 import { largeTrace } from '../test/kit/large-trace.ts';
 import { randomTraceId } from '../test/kit/spans.ts';
-import { edgeWith, percentile, whole, withServer } from './measure.ts';
+import { cpuMs, edgeWith, percentile, whole, withServer } from './measure.ts';
 
 const SIZES: readonly (readonly [spans: number, traces: number])[] = [
   [8, 200],
@@ -42,30 +43,44 @@ async function store(url: string, spans: number, traces: number): Promise<string
   return ids;
 }
 
-function describe(name: string, answers: readonly Answer[]): void {
+function describe(name: string, answers: readonly Answer[], cpu: number): void {
   const sorted = answers.map(({ ms }) => ms).sort((a, b) => a - b);
   const at = (p: number) => percentile(sorted, p).toFixed(1).padStart(7);
-  console.log(`  ${name.padEnd(34)} p50 ${at(0.5)} ms, p95 ${at(0.95)} ms, ${whole(answers[0]!.bytes)} bytes`);
+  const each = (cpu / answers.length).toFixed(1).padStart(6);
+  const bytes = whole(answers[0]!.bytes).padStart(9);
+  console.log(`  ${name.padEnd(32)} p50 ${at(0.5)} ms, p95 ${at(0.95)} ms, ${each} ms of CPU, ${bytes} bytes`);
 }
 
+console.log("CPU is workerd's, garbage collection included; the rest of the machine does not count in it.");
 await withServer(edgeWith(CONFIG), async (url) => {
+  const pids = await childrenNamed('workerd');
+  /** One after the other. */
+  const run = async (name: string, asks: readonly (() => Promise<Answer>)[]) => {
+    const answers: Answer[] = [];
+    const began = cpuMs(pids);
+    for (const one of asks) answers.push(await one());
+    describe(name, answers, cpuMs(pids) - began);
+  };
   for (const [spans, traces] of SIZES) {
     const ids = await store(url, spans, traces);
-    // The minutes of all of them are written.
-    await setTimeout(2_000);
     console.log(`${whole(spans)} spans, ${traces} traces`);
     for (const path of PATHS) {
-      const [first, again, unchanged]: [Answer[], Answer[], Answer[]] = [[], [], []];
-      // Others in between push a trace of such a size out of the cache.
-      for (const id of ids) {
-        const answer = await ask(`${url}/api/traces/${id}${path}`);
-        first.push(answer);
-        again.push(await ask(`${url}/api/traces/${id}${path}`));
-        unchanged.push(await ask(`${url}/api/traces/${id}${path}`, answer.etag));
-      }
-      describe(`${path || 'JSON'}: first`, first);
-      describe(`${path || 'JSON'}: again`, again);
-      describe(`${path || 'JSON'}: not changed`, unchanged);
+      const urls = ids.map((id) => `${url}/api/traces/${id}${path}`);
+      // Of large traces those in between have pushed each out of the cache.
+      await run(
+        `${path || 'JSON'}: one after the other`,
+        urls.map((each) => () => ask(each)),
+      );
+      const last = urls.at(-1)!;
+      const { etag } = await ask(last);
+      await run(
+        `${path || 'JSON'}: the same`,
+        urls.map(() => () => ask(last)),
+      );
+      await run(
+        `${path || 'JSON'}: not changed`,
+        urls.map(() => () => ask(last, etag)),
+      );
     }
   }
 });
