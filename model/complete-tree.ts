@@ -25,12 +25,10 @@ export const MISSING_SPAN_NAME = 'missing span';
 export function completeTree(received: readonly Span[], versions = received): CompleteTree {
   const ids = new Set<string>();
   const roots = new Set<string>();
-  const copies = new Map<string, number>();
   for (const span of received) {
     ids.add(span.spanId);
     if (span.parentSpanId === undefined) roots.add(span.spanId);
   }
-  for (const span of versions) copies.set(sideOf(span), (copies.get(sideOf(span)) ?? 0) + 1);
   const orphans = new Map<string, Span[]>();
   for (const span of received) {
     if (span.parentSpanId === undefined || ids.has(span.parentSpanId)) continue;
@@ -47,12 +45,14 @@ export function completeTree(received: readonly Span[], versions = received): Co
 
   const added = new Set(standIns);
   const tree = buildTree([...received, ...standIns]);
+  const synthetic = Uint8Array.from(tree.spans, (span) => (added.has(span) ? 1 : 0));
+  const duplicates = tree.duplicates + versions.length - received.length;
   return {
     ...tree,
-    duplicates: tree.duplicates + versions.length - received.length,
+    duplicates,
     headless: received.length > 0 && roots.size === 0,
-    synthetic: Uint8Array.from(tree.spans, (span) => (added.has(span) ? 1 : 0)),
-    versions: Int32Array.from(tree.spans, (span) => copies.get(sideOf(span)) ?? 0),
+    synthetic,
+    versions: duplicates === 0 ? Int32Array.from(synthetic, (is) => 1 - is) : countVersions(tree, versions),
   };
 }
 
@@ -85,6 +85,12 @@ function standIn(spanId: string, parentSpanId: string | undefined, children: rea
     resource: { attributes: typeof service === 'string' ? { 'service.name': service } : {} },
     scope: { name: '' },
   };
+}
+
+function countVersions({ spans }: SpanTree, versions: readonly Span[]): Int32Array {
+  const copies = new Map<string, number>();
+  for (const span of versions) copies.set(sideOf(span), (copies.get(sideOf(span)) ?? 0) + 1);
+  return Int32Array.from(spans, (span) => copies.get(sideOf(span)) ?? 0);
 }
 
 /** What makes two received spans versions of one: `buildTree` takes the halves of a shared span for two. */

@@ -18,6 +18,7 @@ import type { Span, SpanKind, SpanState, StatusCode, Trace } from './span.ts';
 import { type SpanTimes, spanTimes } from './span-times.ts';
 import { traceGaps } from './trace-gaps.ts';
 import { type NodeMark, serviceOf } from './tree.ts';
+import { uncovered } from './uncovered.ts';
 
 /** Gaps that are told: the longest, from this share of the trace. */
 const MAX_GAPS = 100;
@@ -132,20 +133,21 @@ export function toTimeline(spans: readonly Span[], durationsOf: DurationsOf, ver
     durationUs: each.endUs - each.startUs,
   });
   const path = criticalPath(tree, times).map(stretch);
-  const gaps = traceGaps(tree, times, Math.max(CLOCK_TICK_US, LEAST_GAP_SHARE * durationUs));
+  const own = uncovered(tree, times);
+  const gaps = traceGaps(tree, times, Math.max(CLOCK_TICK_US, LEAST_GAP_SHARE * durationUs), own);
   const operations = new Operations(durationsOf);
   return {
     startUs,
     durationUs,
     headless: tree.headless,
     duplicates: tree.duplicates,
-    rows: toRows({ tree, skew, times }, startUs, path, operations),
+    rows: toRows({ tree, skew, times }, startUs, path, selfTimes(tree, times, own), operations),
     operations: operations.list,
     clocks: skew.clocks.map(toClock),
     criticalPath: path,
     errorChain: errorChain(tree),
     gaps: gaps.slice(0, MAX_GAPS).map(stretch),
-    concurrency: concurrency(tree, times).map((step) => ({ offsetUs: step.atUs - startUs, spans: step.spans })),
+    concurrency: concurrency(tree, times, own).map((step) => ({ offsetUs: step.atUs - startUs, spans: step.spans })),
     hops: networkTimes(tree),
   };
 }
@@ -160,9 +162,9 @@ function toRows(
   { tree, skew, times }: Placed,
   traceStartUs: number,
   path: readonly TimelineStretch[],
+  selfUs: Float64Array,
   operations: Operations,
 ): TimelineRow[] {
-  const selfUs = selfTimes(tree, times);
   const criticalUs = new Float64Array(tree.spans.length);
   for (const { row, durationUs } of path) criticalUs[row] = criticalUs[row]! + durationUs;
   return tree.spans.map((span, row) => {

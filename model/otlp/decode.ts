@@ -38,7 +38,12 @@ import { RepeatedTexts } from './repeated-texts.ts';
  * trace is live and `abandoned` once it has been decided. Times are rounded down to microseconds.
  */
 export function decodeSpans(otlp: Uint8Array, traceState: TraceState): Span[] {
-  return new SpanDecoder(otlp, traceState === 'live' ? 'open' : 'abandoned').spans();
+  return new SpanDecoder(otlp, traceState, true).spans();
+}
+
+/** The same without the attributes of spans, events and links, which are most of the work. */
+export function decodeFrames(otlp: Uint8Array, traceState: TraceState): Span[] {
+  return new SpanDecoder(otlp, traceState, false).spans();
 }
 
 class SpanDecoder {
@@ -46,12 +51,14 @@ class SpanDecoder {
   readonly #texts: RepeatedTexts;
   readonly #view: DataView;
   readonly #unended: SpanState;
+  readonly #withAttributes: boolean;
 
-  constructor(otlp: Uint8Array, unended: SpanState) {
+  constructor(otlp: Uint8Array, traceState: TraceState, withAttributes: boolean) {
     this.#reader = new ProtoReader(otlp);
     this.#texts = new RepeatedTexts(otlp);
     this.#view = new DataView(otlp.buffer, otlp.byteOffset, otlp.byteLength);
-    this.#unended = unended;
+    this.#unended = traceState === 'live' ? 'open' : 'abandoned';
+    this.#withAttributes = withAttributes;
   }
 
   spans(): Span[] {
@@ -155,7 +162,7 @@ class SpanDecoder {
           endUs = isZero(reader.bytes, reader.valueStart, 8) ? null : reader.fixed64Micros();
           break;
         case SPAN.attributes:
-          this.#attribute(attributes);
+          if (this.#withAttributes) this.#attribute(attributes);
           break;
         case SPAN.events:
           events.push(this.#event(reader.valueStart, reader.valueEnd));
@@ -220,7 +227,7 @@ class SpanDecoder {
     while (reader.next(end)) {
       if (reader.field === EVENT.name) name = this.#text();
       else if (reader.field === EVENT.timeUnixNano) timeUs = reader.fixed64Micros();
-      else if (reader.field === EVENT.attributes) this.#attribute(attributes);
+      else if (reader.field === EVENT.attributes && this.#withAttributes) this.#attribute(attributes);
     }
     return { name, timeUs, attributes };
   }
@@ -234,7 +241,7 @@ class SpanDecoder {
     while (reader.next(end)) {
       if (reader.field === LINK.traceId) traceId = this.#id();
       else if (reader.field === LINK.spanId) spanId = this.#id();
-      else if (reader.field === LINK.attributes) this.#attribute(attributes);
+      else if (reader.field === LINK.attributes && this.#withAttributes) this.#attribute(attributes);
     }
     return { traceId, spanId, attributes };
   }

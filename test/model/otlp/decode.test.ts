@@ -1,7 +1,7 @@
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { decodeSpans } from '../../../model/otlp/decode.ts';
+import { decodeFrames, decodeSpans } from '../../../model/otlp/decode.ts';
 import { type ResourceSpansSchema, TracesDataSchema } from '../../../model/otlp/gen/trace_pb.js';
 import { tracesData } from './arbitrary.ts';
 import { referenceSpans } from './reference-decode.ts';
@@ -16,6 +16,22 @@ it('finds the spans that protobuf-es finds', () => {
       expect(decodeSpans(bytes, state)).toStrictEqual(referenceSpans(bytes, state));
     }),
     { numRuns: 2_000 },
+  );
+});
+
+it('leaves out attributes where they are not wanted, and nothing else', () => {
+  fc.assert(
+    fc.property(tracesData, (message) => {
+      const bytes = toBinary(TracesDataSchema, message);
+      const without = <T extends object>(owner: T) => ({ ...owner, attributes: {} });
+      const expected = referenceSpans(bytes, 'live').map((span) => ({
+        ...without(span),
+        events: span.events.map(without),
+        links: span.links.map(without),
+      }));
+      expect(decodeFrames(bytes, 'live')).toStrictEqual(expected);
+    }),
+    { numRuns: 300 },
   );
 });
 
