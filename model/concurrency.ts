@@ -12,8 +12,14 @@ export interface ConcurrencyStep {
 
 /** How many spans of a trace did something at the same time, as steps that differ from each other; the last has none. O(n log n). */
 export function concurrency(tree: SpanTree, times: SpanTimes, stretches = uncovered(tree, times)): ConcurrencyStep[] {
-  const starts = Float64Array.from(stretches, ({ startUs }) => startUs).sort();
-  const ends = Float64Array.from(stretches, ({ endUs }) => endUs).sort();
+  const starts = new Float64Array(stretches.length);
+  const ends = new Float64Array(stretches.length);
+  for (const [i, { startUs, endUs }] of stretches.entries()) {
+    starts[i] = startUs;
+    ends[i] = endUs;
+  }
+  starts.sort();
+  ends.sort();
   const steps: ConcurrencyStep[] = [];
   let spans = 0;
   let begun = 0;

@@ -4,7 +4,7 @@
  */
 
 import { base64Encode } from '@bufbuild/protobuf/wire';
-import { formatHex, isZero } from '../ids.ts';
+import { isZero } from '../ids.ts';
 import {
   type Attributes,
   type AttributeValue,
@@ -31,7 +31,7 @@ import {
   TRACES_DATA,
 } from './fields.ts';
 import { ProtoReader } from './proto-reader.ts';
-import { RepeatedTexts } from './repeated-texts.ts';
+import { hexText, RepeatedTexts, utf8Texts } from './repeated-texts.ts';
 
 /**
  * The spans of `TracesData` bytes in order of start, then of appearance. A span without an end is `open` while its
@@ -49,13 +49,15 @@ export function decodeFrames(otlp: Uint8Array, traceState: TraceState): Span[] {
 class SpanDecoder {
   readonly #reader: ProtoReader;
   readonly #texts: RepeatedTexts;
+  readonly #ids: RepeatedTexts;
   readonly #view: DataView;
   readonly #unended: SpanState;
   readonly #withAttributes: boolean;
 
   constructor(otlp: Uint8Array, traceState: TraceState, withAttributes: boolean) {
     this.#reader = new ProtoReader(otlp);
-    this.#texts = new RepeatedTexts(otlp);
+    this.#texts = new RepeatedTexts(otlp, utf8Texts());
+    this.#ids = new RepeatedTexts(otlp, hexText);
     this.#view = new DataView(otlp.buffer, otlp.byteOffset, otlp.byteLength);
     this.#unended = traceState === 'live' ? 'open' : 'abandoned';
     this.#withAttributes = withAttributes;
@@ -326,8 +328,7 @@ class SpanDecoder {
   }
 
   #id(): string {
-    const { bytes, valueStart, valueEnd } = this.#reader;
-    return formatHex(bytes, valueStart, valueEnd - valueStart);
+    return this.#ids.read(this.#reader.valueStart, this.#reader.valueEnd);
   }
 
   #text(): string {

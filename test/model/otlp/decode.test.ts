@@ -54,6 +54,13 @@ it('finds a resource and a scope that stand behind their spans', () => {
   ]);
 });
 
+it('takes ids of links as they are, however long', () => {
+  const ids = [0, 1, 8, 16, 17, 300_000].map((length) => new Uint8Array(length).fill(0xa7));
+  const links = ids.map((id) => ({ traceId: id, spanId: id }));
+  const bytes = encode({ scopeSpans: [{ spans: [{ name: 'one', links }] }] });
+  expect(decodeSpans(bytes, 'kept')).toStrictEqual(referenceSpans(bytes, 'kept'));
+});
+
 it('takes texts for equal only if they are', () => {
   const long = 'x'.repeat(64);
   const texts = ['', 'a', 'b', long, `${long}y`, `${long}z`, 'é', '\ufeffbom', '__proto__', 'a'];
