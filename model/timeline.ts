@@ -247,6 +247,6 @@ function toClock({ service, instance, reference, offsetUs, confidence, ...bounds
     minUs: finite(bounds.minUs),
     maxUs: finite(bounds.maxUs),
     uncertaintyUs: finite(bounds.uncertaintyUs),
-    confidence,
+    confidence: Math.round(1_000 * confidence) / 1_000,
   };
 }
