@@ -20,7 +20,8 @@ import { OpenSegments } from './open-segments.ts';
 import { readPart } from './r2-blocks.ts';
 import { blockAge, checkDays, DAY_MS } from './retention.ts';
 import type { Shelf } from './search/sources.ts';
-import type { ExpireOptions, ExpireReport, IndexReport, Store, StoredTrace } from './store.ts';
+import type { ExpireOptions, ExpireReport, IndexReport, Store, VersionedTrace } from './store.ts';
+import { versionOf, withoutVersion } from './trace-version.ts';
 
 /** The bindings the store lives on. */
 export interface D1R2Bindings {
@@ -97,13 +98,15 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
     return databases[Math.floor(Math.max(ms, 0) / (periodDays * DAY_MS)) % databases.length]!;
   }
 
-  async function get(traceId: string): Promise<StoredTrace | null> {
+  async function getSince(traceId: string, known: string | null): Promise<VersionedTrace | 'unchanged' | null> {
     for (let round = 1; ; round++) {
       const found = await onDatabases(traceId, databases, () => findTrace(databases, traceId));
       if (found === null) return null;
+      const version = versionOf(found.summary, found.places);
+      if (version === known) return 'unchanged';
       try {
         const parts = await Promise.all(found.places.map((place) => readPart(bucket, traceId, place)));
-        return { summary: found.summary, otlp: concatBytes(parts) };
+        return { summary: found.summary, otlp: concatBytes(parts), version };
       } catch (error) {
         if (!(error instanceof StoreError) || error.fault !== 'block_missing' || round === MAX_ROUNDS) throw error;
         // The block may have been rewritten between the two reads; then the row says something else now.
@@ -112,6 +115,8 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
       }
     }
   }
+
+  const get = async (traceId: string) => withoutVersion(await getSince(traceId, null));
 
   async function expire(options: ExpireOptions): Promise<ExpireReport> {
     const { nowMs, days, maxBlocks, dryRun } = options;
@@ -150,6 +155,7 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
       await onDatabases(blockKey, [db], () => writeBlock({ db, bucket }, blockKey, grouped));
     },
     get,
+    getSince,
     search: (search) => onShelves((shelves) => searchRing(shelves, get, search)),
     count: (search) => onShelves((shelves) => countRing(shelves, get, search)),
     tally: (search, grid) => onShelves((shelves) => tallyRing(shelves, get, search, grid)),

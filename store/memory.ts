@@ -17,13 +17,14 @@ import type {
   SortKey,
   StatisticsRow,
   Store,
-  StoredTrace,
   StorePage,
   StoreSearch,
   Tally,
   TallyGrid,
   TracePart,
+  VersionedTrace,
 } from './store.ts';
+import { versionOf, withoutVersion } from './trace-version.ts';
 
 interface MemoryTrace {
   readonly digest: TraceDigest;
@@ -78,11 +79,16 @@ export function createMemoryStore(): Store {
     }
   }
 
-  async function get(traceId: string): Promise<StoredTrace | null> {
+  async function getSince(traceId: string, known: string | null): Promise<VersionedTrace | 'unchanged' | null> {
     const trace = traces.get(traceId);
     if (!trace) return null;
-    return { summary: trace.digest.summary, otlp: concatBytes(inOrder(trace.parts).map((part) => part.otlp)) };
+    const { summary } = trace.digest;
+    const parts = inOrder(trace.parts);
+    const places = parts.map(({ blockKey, revision }) => [blockKey, revision]);
+    const version = versionOf(summary, places);
+    return version === known ? 'unchanged' : { summary, otlp: concatBytes(parts.map((part) => part.otlp)), version };
   }
+  const get = async (traceId: string) => withoutVersion(await getSince(traceId, null));
 
   /** Every trace as it was when so many transactions had been, if it was there and is still. */
   function asOf(seq: number): { before: TraceSummary; trace: MemoryTrace }[] {
@@ -195,6 +201,7 @@ export function createMemoryStore(): Store {
   return {
     write,
     get,
+    getSince,
     search,
     count: async (search) => ({ count: findAll(search, transactions).length, exact: true }),
     tally,

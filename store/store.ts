@@ -35,6 +35,11 @@ export interface StoredTrace {
   readonly otlp: Uint8Array;
 }
 
+export interface VersionedTrace extends StoredTrace {
+  /** 32 hex digits that are others as soon as a part of the trace has come or moved, or its summary has changed. */
+  readonly version: string;
+}
+
 /** Where a trace stands in a list (`model/query/search-order.ts`). */
 export interface SortKey {
   readonly startUs: number;
@@ -156,6 +161,8 @@ export interface Store {
   write(blockKey: string, parts: readonly TracePart[]): Promise<void>;
   /** The trace, its parts in order of revision, or null when it is not stored. */
   get(traceId: string): Promise<StoredTrace | null>;
+  /** As `get`, but no bytes are read where the trace still is what it was in a version that the caller knows: then it is `unchanged`. */
+  getSince(traceId: string, version: string | null): Promise<VersionedTrace | 'unchanged' | null>;
   /** A page of what matches. What a search means is `model/query/matches-search.ts`. @throws StoreError `snapshot_expired` too */
   search(search: StoreSearch): Promise<StorePage>;
   /** How many match, whatever the limit is. */

@@ -34,10 +34,11 @@ import { openStream } from './ingest/stream.ts';
 import { ingestZipkin } from './ingest/zipkin.ts';
 import { createKey, listKeys, revokeKey, rotateKey } from './keys/api.ts';
 import { renderMetrics } from './metrics.ts';
+import { answerCompare } from './query/compare.ts';
 import { parseTraceSearch } from './query/params.ts';
 import { searchTraces } from './query/search.ts';
 import { listInstances, listOperations, listServices } from './query/services.ts';
-import { findTrace, traceAnswer } from './query/traces.ts';
+import { answerTimeline, answerTrace, type TraceSource } from './query/trace-answers.ts';
 import { ready } from './ready.ts';
 import { readSdkConfig, sdkVersion } from './sdk-config.ts';
 
@@ -136,18 +137,9 @@ app.get('/api/traces', async (c) => {
   const search = parseTraceSearch(c.req.query(), Date.now());
   return c.json(await searchTraces(c.env, await config(c), store(c.env), search));
 });
-app.get('/api/traces/:id', async (c) => {
-  const traceId = parseTraceId(c.req.param('id'));
-  const found = await findTrace(c.env, await config(c), store(c.env), traceId);
-  if (!found) {
-    throw new HttpError(404, 'not_found', `there is no trace ${traceId}: it was never received, or has expired`);
-  }
-  noteRead(c, 'trace.read', traceId);
-  if (c.req.header('accept')?.includes('application/x-protobuf')) {
-    return c.body(found.otlp.slice().buffer, 200, { 'content-type': 'application/x-protobuf' });
-  }
-  return c.json(traceAnswer(traceId, found));
-});
+app.get('/api/traces/:id', async (c) => answerTrace(c, await source(c)));
+app.get('/api/traces/:id/timeline', async (c) => answerTimeline(c, await source(c)));
+app.get('/api/compare', async (c) => answerCompare(c, await source(c)));
 app.get('/api/services', async (c) => c.json({ services: await listServices(c.env, await config(c)) }));
 app.get('/api/services/:service/instances', async (c) =>
   c.json({ instances: await listInstances(c.env, c.req.param('service')) }),
@@ -243,6 +235,10 @@ function limitBody(maxBytes: number) {
 
 function config(c: Context<App>): Promise<CurrentConfig> {
   return currentConfig(c.env, (work) => c.executionCtx.waitUntil(work), Date.now());
+}
+
+async function source(c: Context<App>): Promise<TraceSource> {
+  return { config: await config(c), store: store(c.env), nowMs: Date.now() };
 }
 
 function store(env: Env) {
