@@ -3,6 +3,7 @@
  * any two steps repeats the step.
  */
 
+import { projectRow } from '../model/statistics-roll-up.ts';
 import { StoreError } from '../store/errors.ts';
 import type { Store } from '../store/store.ts';
 import type { Journal } from './journal.ts';
@@ -140,6 +141,7 @@ export class Storing {
           minuteMs,
           version: this.statisticsVersion,
           data: bytes,
+          services: projectRow(bytes, 'service'),
         })),
       );
     } catch (error) {
