@@ -8,7 +8,6 @@ import { splitAppendFrame } from '../model/append-frame.ts';
 import { MAX_LOG_ROW_BYTES, MAX_READ_BYTES } from '../model/limits.ts';
 import type { RoutingTable } from '../model/routing.ts';
 import { splitFrame } from '../model/slice-frame.ts';
-import { projectRow } from '../model/statistics-roll-up.ts';
 import type { Grain } from '../model/statistics-sum.ts';
 import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
@@ -320,9 +319,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   }
 
   async unwrittenStatistics(fromMs: number, toMs: number, grain: Grain): Promise<UnwrittenStatistics> {
-    const rows = this.storing
-      .unwrittenStatistics(fromMs, toMs)
-      .map(({ minuteMs, bytes }) => ({ minuteMs, bytes: projectRow(bytes, grain) }));
+    const rows = this.storing.unwrittenStatistics(fromMs, toMs, grain);
     let bytes = 0;
     const fits = rows.findIndex((row, i) => {
       bytes += row.bytes.length;
