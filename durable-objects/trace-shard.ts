@@ -12,7 +12,7 @@ import type { Grain } from '../model/statistics-sum.ts';
 import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import { meterBindings } from '../store/meter.ts';
-import type { TraceQuery } from '../store/store.ts';
+import type { PageSearch } from '../store/store.ts';
 import { type AppendResult, taken, worst } from './append-result.ts';
 import { Catalog } from './catalog.ts';
 import { parseConfig } from './config.ts';
@@ -280,8 +280,8 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     return this.erased.has(traceId) ? null : readTrace(this.journal, traceId, after);
   }
 
-  async search(query: TraceQuery): Promise<FoundLive> {
-    const found = searchLive(this.journal.live, query);
+  async search(search: PageSearch): Promise<FoundLive> {
+    const found = searchLive(this.journal, search);
     return { traces: found.filter(({ traceId }) => !this.erased.has(traceId)), table: this.source.table };
   }
 
