@@ -41,6 +41,7 @@ import { serviceRoutes } from './query/service-routes.ts';
 import { listInstances, listOperations, listServices } from './query/services.ts';
 import { findTrace, traceAnswer } from './query/traces.ts';
 import { ready } from './ready.ts';
+import { renderRedMetrics } from './red-metrics.ts';
 import { readSdkConfig, sdkVersion } from './sdk-config.ts';
 
 export { Control } from '../durable-objects/control.ts';
@@ -49,6 +50,7 @@ export { TraceShard } from '../durable-objects/trace-shard.ts';
 
 type App = { Bindings: Env };
 
+const OPENMETRICS = { 'content-type': 'application/openmetrics-text; version=1.0.0; charset=utf-8' };
 /** Of each length; an hour of a busy deployment takes a second, and some fifty calls. */
 const MAX_ROLL_UPS_PER_RUN = 8;
 const READ_COOKIE_SECONDS = 30 * 24 * 3600;
@@ -131,10 +133,10 @@ app.post('/logout', (c) => {
 
 app.use('/api/*', requireReadKey());
 app.use('/metrics', requireReadKey());
-app.get('/metrics', async (c) =>
-  c.body(await renderMetrics(c.env, await config(c)), 200, {
-    'content-type': 'application/openmetrics-text; version=1.0.0; charset=utf-8',
-  }),
+app.use('/metrics/*', requireReadKey());
+app.get('/metrics', async (c) => c.body(await renderMetrics(c.env, await config(c)), 200, OPENMETRICS));
+app.get('/metrics/red', async (c) =>
+  c.body(await renderRedMetrics(c.env, await config(c), store(c.env), Date.now()), 200, OPENMETRICS),
 );
 app.get('/api/traces', async (c) => {
   const search = parseTraceSearch(c.req.query(), Date.now());
