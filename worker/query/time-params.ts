@@ -27,9 +27,14 @@ export function parseWindow(params: Params, known: readonly string[], nowMs: num
   }
   const endUs = parseTime(params, 'end') ?? nowMs * 1000;
   const startUs = parseTime(params, 'start') ?? endUs - DEFAULT_SEARCH_RANGE_US;
-  if (startUs > endUs) throw bad('start', 'is after end');
+  return widen({ startUs, endUs }, ['start', 'end']);
+}
+
+/** The whole minutes that a time is in; `names` are its parameters'. Throws as `parseWindow` does. */
+export function widen({ startUs, endUs }: Window, [start, end]: readonly [start: string, end: string]): Window {
+  if (startUs > endUs) throw bad(start, `is after ${end}`);
   if (endUs - startUs > MAX_SEARCH_RANGE_US) {
-    throw new HttpError(400, 'range_too_long', 'from start to end are more than 30 days: ask for less at a time');
+    throw new HttpError(400, 'range_too_long', `from ${start} to ${end} are more than 30 days: ask for less at a time`);
   }
   const firstMinute = Math.floor(startUs / MINUTE_US);
   // A window of no length is the minute it is in.
