@@ -1,7 +1,14 @@
-import { runDurableObjectAlarm } from 'cloudflare:test';
+import {
+  createExecutionContext,
+  createScheduledController,
+  runDurableObjectAlarm,
+  waitOnExecutionContext,
+} from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
+import type { Env } from '../../durable-objects/env.ts';
 import type { ApiError } from '../../model/span.ts';
+import worker from '../../worker/index.ts';
 import type { Dependency, OperationDependency } from '../../worker/query/dependencies.ts';
 import type { RedSeries } from '../../worker/query/red.ts';
 import type { ServiceNode, ServiceSurroundings } from '../../worker/query/service-graph.ts';
@@ -267,4 +274,27 @@ it.each([
   const { error } = await response.json<ApiError>();
   expect([response.status, error.code]).toEqual([400, code]);
   expect(error.message).toContain(message);
+});
+
+it('the cron rolls up what is over, and answers stay as they were', async () => {
+  const db = env.DB;
+  const startUs = nowUs() - 50 * MINUTE_US;
+  await send(traces('rolled', 30, () => startUs));
+  await decideAll();
+  const range = `start=${startUs - 600 * MINUTE_US}&end=${nowUs()}`;
+  const before = await json<{ dependencies: Dependency[] }>(`/api/dependencies?${range}`);
+  const ctx = createExecutionContext();
+  await worker.scheduled(createScheduledController({ scheduledTime: Date.now() }), env as unknown as Env, ctx);
+  await waitOnExecutionContext(ctx);
+  const count = async () => (await db.prepare('SELECT count(*) AS n FROM roll_ups').first<{ n: number }>())!.n;
+  const rolled = await count();
+  expect(rolled).toBeGreaterThan(0);
+  expect((await json<{ dependencies: Dependency[] }>(`/api/dependencies?${range}`)).dependencies).toEqual(
+    before.dependencies,
+  );
+  // Late spans count at once, from the shard's memory, though their minute is in a roll-up.
+  await send(traces('rolled', 6, () => startUs));
+  await decideAll();
+  const { dependencies } = await json<{ dependencies: Dependency[] }>(`/api/dependencies?${range}`);
+  expect(dependencies.find(({ child }) => child === 'rolled-api')!.calls).toBe(36);
 });
