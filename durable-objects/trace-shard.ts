@@ -5,10 +5,11 @@
 
 import { DurableObject } from 'cloudflare:workers';
 import { splitAppendFrame } from '../model/append-frame.ts';
-import { MAX_LOG_ROW_BYTES } from '../model/limits.ts';
+import { MAX_LOG_ROW_BYTES, MAX_READ_BYTES } from '../model/limits.ts';
 import type { TraceSearch } from '../model/query/conditions.ts';
 import type { RoutingTable } from '../model/routing.ts';
 import { splitFrame } from '../model/slice-frame.ts';
+import type { Grain } from '../model/statistics-sum.ts';
 import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import { meterBindings } from '../store/meter.ts';
@@ -46,6 +47,7 @@ import type {
   ShardMetrics,
   ShardTrace,
   Stage,
+  UnwrittenStatistics,
 } from './protocol.ts';
 import { readTrace } from './read-trace.ts';
 import { type EncodedRecord, encodeAppend } from './records.ts';
@@ -371,6 +373,16 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     return this.catalogue.list();
   }
 
+  async unwrittenStatistics(fromMs: number, toMs: number, grain: Grain): Promise<UnwrittenStatistics> {
+    const rows = this.storing.unwrittenStatistics(fromMs, toMs, grain);
+    let bytes = 0;
+    const fits = rows.findIndex((row, i) => {
+      bytes += row.bytes.length;
+      return i > 0 && bytes > MAX_READ_BYTES;
+    });
+    return fits < 0 ? { rows, nextMs: null } : { rows: rows.slice(0, fits), nextMs: rows[fits]!.minuteMs };
+  }
+
   async ping(): Promise<void> {}
 
   async metrics(): Promise<ShardMetrics> {
@@ -511,6 +523,7 @@ meterEvents<ShardApi & Pick<TraceShard, 'alarm'>>(TraceShard.prototype, {
   tally: 'object_calls',
   stage: 'object_calls',
   catalog: 'object_calls',
+  unwrittenStatistics: 'object_calls',
   ping: 'object_calls',
   metrics: 'object_calls',
   alarm: 'object_alarms',

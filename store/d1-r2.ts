@@ -6,6 +6,7 @@ import { expireBlock } from './d1-expire.ts';
 import { holdTrace, letGoTrace } from './d1-holds.ts';
 import { keepHouse } from './d1-housekeeping.ts';
 import { findTrace, readSummaries } from './d1-ring.ts';
+import { findStaleRollUps, readRollUps, stampedIn, writeRollUp } from './d1-roll-ups.ts';
 import { countRing, searchRing, tallyRing } from './d1-search.ts';
 import { dropSegment, findSegment, type SegmentRow } from './d1-segments.ts';
 import { readStatistics, writeStatistics } from './d1-statistics.ts';
@@ -20,7 +21,8 @@ import { OpenSegments } from './open-segments.ts';
 import { readPart } from './r2-blocks.ts';
 import { blockAge, checkDays, DAY_MS } from './retention.ts';
 import type { Shelf } from './search/sources.ts';
-import type { ExpireOptions, ExpireReport, IndexReport, Store, StoredTrace } from './store.ts';
+import type { ExpireOptions, ExpireReport, IndexReport, Store, VersionedTrace } from './store.ts';
+import { versionOf, withoutVersion } from './trace-version.ts';
 
 /** The bindings the store lives on. */
 export interface D1R2Bindings {
@@ -42,7 +44,7 @@ export interface D1R2Bindings {
  * traces was decided. A trace with parts in several blocks may have a row in several databases; readers unite them.
  */
 export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings): Store {
-  const migrated = new Map<D1Database, Promise<void>>();
+  const migrated = new Set<D1Database>();
   const segments = new OpenSegments(bucket);
   const shelves = databases.map((database, db) => ({
     db,
@@ -62,13 +64,11 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
     }
   }
 
+  /** Each call by itself until one has done it: a promise must not outlive the request it was made in. */
   async function bringUpToDate(db: D1Database): Promise<void> {
-    const known = migrated.get(db) ?? migrate(db);
-    migrated.set(db, known);
-    await known.catch((error) => {
-      migrated.delete(db);
-      throw error;
-    });
+    if (migrated.has(db)) return;
+    await migrate(db);
+    migrated.add(db);
   }
 
   /** The same with segments. One that is not there any more was merged meanwhile; one that is damaged is given up. */
@@ -97,13 +97,15 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
     return databases[Math.floor(Math.max(ms, 0) / (periodDays * DAY_MS)) % databases.length]!;
   }
 
-  async function get(traceId: string): Promise<StoredTrace | null> {
+  async function getSince(traceId: string, known: string | null): Promise<VersionedTrace | 'unchanged' | null> {
     for (let round = 1; ; round++) {
       const found = await onDatabases(traceId, databases, () => findTrace(databases, traceId));
       if (found === null) return null;
+      const version = versionOf(found.summary, found.places);
+      if (version === known) return 'unchanged';
       try {
         const parts = await Promise.all(found.places.map((place) => readPart(bucket, traceId, place)));
-        return { summary: found.summary, otlp: concatBytes(parts) };
+        return { summary: found.summary, otlp: concatBytes(parts), version };
       } catch (error) {
         if (!(error instanceof StoreError) || error.fault !== 'block_missing' || round === MAX_ROUNDS) throw error;
         // The block may have been rewritten between the two reads; then the row says something else now.
@@ -112,6 +114,8 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
       }
     }
   }
+
+  const get = async (traceId: string) => withoutVersion(await getSince(traceId, null));
 
   async function expire(options: ExpireOptions): Promise<ExpireReport> {
     const { nowMs, days, maxBlocks, dryRun } = options;
@@ -141,6 +145,22 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
     return { ...report, hasMore: due.length > maxBlocks };
   }
 
+  /** Whether all rows of a period are in one database; only then a roll-up there is one of all of them. */
+  async function periodsOfOne(lengthMs: number, fromMs: number, toMs: number): Promise<(startMs: number) => boolean> {
+    if (databases.length === 1) return () => true;
+    const stamped = await Promise.all(databases.map((db) => stampedIn(db, fromMs, toMs)));
+    const owners = new Map<number, number>();
+    const split = new Set<number>();
+    for (const [owner, starts] of stamped.entries()) {
+      for (const startMs of starts) {
+        const period = startMs - (startMs % lengthMs);
+        if ((owners.get(period) ?? owner) !== owner) split.add(period);
+        owners.set(period, owner);
+      }
+    }
+    return (startMs) => !split.has(startMs);
+  }
+
   const store: Store = {
     async write(blockKey, parts) {
       if (parts.length === 0) return;
@@ -150,6 +170,7 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
       await onDatabases(blockKey, [db], () => writeBlock({ db, bucket }, blockKey, grouped));
     },
     get,
+    getSince,
     search: (search) => onShelves((shelves) => searchRing(shelves, get, search)),
     count: (search) => onShelves((shelves) => countRing(shelves, get, search)),
     tally: (search, grid) => onShelves((shelves) => tallyRing(shelves, get, search, grid)),
@@ -184,13 +205,43 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
         await onDatabases('', [db], () => writeStatistics(db, members));
       }
     },
-    async readStatistics(fromMs, toMs) {
-      const read = () => Promise.all(databases.map((db) => readStatistics(db, fromMs, toMs)));
+    async readStatistics(fromMs, toMs, page = {}) {
+      const read = () => Promise.all(databases.map((db) => readStatistics(db, fromMs, toMs, page)));
       const rows = (await onDatabases('', databases, read)).flat();
-      return rows.sort((a, b) => a.minuteMs - b.minuteMs || (a.shard < b.shard ? -1 : 1));
+      rows.sort((a, b) => a.minuteMs - b.minuteMs || compare(a.shard, b.shard) || b.version - a.version);
+      // Where a database was added, versions of a row are in two.
+      return rows.filter(
+        ({ minuteMs, shard }, i) => rows[i - 1]?.minuteMs !== minuteMs || rows[i - 1]?.shard !== shard,
+      );
     },
+    findStaleRollUps: (lengthMs, fromMs, toMs, limit) =>
+      onDatabases('', databases, async () => {
+        const isWhole = await periodsOfOne(lengthMs, fromMs, toMs);
+        const found = await Promise.all(databases.map((db) => findStaleRollUps(db, lengthMs, fromMs, toMs, limit)));
+        const whole = found.flat().filter(({ startMs }) => isWhole(startMs));
+        return whole.sort((a, b) => b.startMs - a.startMs).slice(0, limit);
+      }),
+    async writeRollUp(rollUp) {
+      await onDatabases('', databases, async () => {
+        // The stamp is only of the one that has the rows.
+        for (const db of databases) await writeRollUp(db, rollUp);
+      });
+    },
+    readRollUps: (lengthMs, fromMs, toMs, grain) =>
+      onDatabases('', databases, async () => {
+        const isWhole = await periodsOfOne(lengthMs, fromMs, toMs);
+        const found = await Promise.all(databases.map((db) => readRollUps(db, lengthMs, fromMs, toMs, grain)));
+        return found
+          .flat()
+          .filter(({ startMs }) => isWhole(startMs))
+          .sort((a, b) => a.startMs - b.startMs);
+      }),
   };
   return store;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 const NO_COUNTS = { blocks: 0, traces: 0, bytes: 0 };

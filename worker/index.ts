@@ -14,11 +14,14 @@ import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import { StoreError } from '../store/errors.ts';
 import { meterBindings } from '../store/meter.ts';
+import { rollUpStatistics } from '../store/roll-up.ts';
+import type { Store } from '../store/store.ts';
 import { listAudit, noteChange, noteRead } from './audit.ts';
 import { checkLogin, READ_COOKIE, requireAdminKey, requireIngestKey, requireKeys, requireReadKey } from './auth.ts';
 import { currentConfig } from './config.ts';
 import { deleteConfig, dryRunConfig, putConfig, readConfig } from './control/config.ts';
 import { expireDue, expireStep } from './control/expire.ts';
+import { indexDue } from './control/index-due.ts';
 import { eraseTrace, exportRange, holdTrace, keepTrace, parseTraceId } from './control/traces.ts';
 import { countCost, countRejectedRequest, flushSoon } from './counters.ts';
 import { HttpError, IngestError } from './errors.ts';
@@ -34,11 +37,14 @@ import { openStream } from './ingest/stream.ts';
 import { ingestZipkin } from './ingest/zipkin.ts';
 import { createKey, listKeys, revokeKey, rotateKey } from './keys/api.ts';
 import { renderMetrics } from './metrics.ts';
+import { answerCompare } from './query/compare.ts';
 import { limitQueries, QUERY_PATHS } from './query/limits.ts';
 import { searchRoutes } from './query/search-routes.ts';
+import { serviceRoutes } from './query/service-routes.ts';
 import { listInstances, listOperations, listServices } from './query/services.ts';
-import { findTrace, traceAnswer } from './query/traces.ts';
+import { answerTimeline, answerTrace, type TraceSource } from './query/trace-answers.ts';
 import { ready } from './ready.ts';
+import { renderRedMetrics } from './red-metrics.ts';
 import { readSdkConfig, sdkVersion } from './sdk-config.ts';
 
 export { Control } from '../durable-objects/control.ts';
@@ -47,6 +53,12 @@ export { TraceShard } from '../durable-objects/trace-shard.ts';
 
 type App = { Bindings: Env };
 
+/** What comes often; everything else that is done by cron comes with the other one of wrangler.toml. */
+const EVERY_MINUTE = '* * * * *';
+
+const OPENMETRICS = { 'content-type': 'application/openmetrics-text; version=1.0.0; charset=utf-8' };
+/** Of each length; an hour of a busy deployment takes a second, and some fifty calls. */
+const MAX_ROLL_UPS_PER_RUN = 8;
 const READ_COOKIE_SECONDS = 30 * 24 * 3600;
 
 /** By itself for a test that asks every route. */
@@ -127,36 +139,25 @@ app.post('/logout', (c) => {
 
 app.use('/api/*', requireReadKey());
 app.use('/metrics', requireReadKey());
+app.use('/metrics/*', requireReadKey());
 const limited = limitQueries(Date.now);
 for (const path of QUERY_PATHS) app.use(path, limited);
-app.get('/metrics', async (c) =>
-  c.body(await renderMetrics(c.env, await config(c)), 200, {
-    'content-type': 'application/openmetrics-text; version=1.0.0; charset=utf-8',
-  }),
+app.get('/metrics', async (c) => c.body(await renderMetrics(c.env, await config(c)), 200, OPENMETRICS));
+app.get('/metrics/red', async (c) =>
+  c.body(await renderRedMetrics(c.env, await config(c), store(c.env), Date.now()), 200, OPENMETRICS),
 );
 app.route('/api/traces', searchRoutes({ config, store, now: Date.now }));
-app.get('/api/traces/:id', async (c) => {
-  const traceId = parseTraceId(c.req.param('id'));
-  const found = await findTrace(c.env, await config(c), store(c.env), traceId);
-  if (!found) {
-    throw new HttpError(404, 'not_found', `there is no trace ${traceId}: it was never received, or has expired`);
-  }
-  noteRead(c, 'trace.read', traceId);
-  if (c.req.header('accept')?.includes('application/x-protobuf')) {
-    return c.body(found.otlp.slice().buffer, 200, { 'content-type': 'application/x-protobuf' });
-  }
-  return c.json(traceAnswer(traceId, found));
-});
+app.get('/api/traces/:id', async (c) => answerTrace(c, await source(c)));
+app.get('/api/traces/:id/timeline', async (c) => answerTimeline(c, await source(c)));
+app.get('/api/compare', async (c) => answerCompare(c, await source(c)));
 app.get('/api/services', async (c) => c.json({ services: await listServices(c.env, await config(c)) }));
 app.get('/api/services/:service/instances', async (c) =>
   c.json({ instances: await listInstances(c.env, c.req.param('service')) }),
 );
-app.get('/api/services/:service/operations', async (c) =>
-  c.json({ operations: await listOperations(c.env, await config(c), c.req.param('service')) }),
-);
 app.get('/api/operations', async (c) =>
   c.json({ operations: await listOperations(c.env, await config(c), c.req.query('service') || undefined) }),
 );
+app.route('/api', serviceRoutes({ config, store, now: () => Date.now() }));
 
 app.post('/api/traces/:id/keep', async (c) => {
   const traceId = parseTraceId(c.req.param('id'));
@@ -244,8 +245,19 @@ function config(c: Context<App>): Promise<CurrentConfig> {
   return currentConfig(c.env, (work) => c.executionCtx.waitUntil(work), Date.now());
 }
 
-function store(env: Env) {
-  return createD1R2Store(meterBindings(storeBindings(env), countCost));
+async function source(c: Context<App>): Promise<TraceSource> {
+  return { config: await config(c), store: store(c.env), nowMs: Date.now() };
+}
+
+/** One an isolate: it remembers what never changes. */
+const stores = new WeakMap<D1Database, Store>();
+
+function store(env: Env): Store {
+  const known = stores.get(env.DB);
+  if (known) return known;
+  const made = createD1R2Store(meterBindings(storeBindings(env), countCost));
+  stores.set(env.DB, made);
+  return made;
 }
 
 function toHttpError(error: Error): HttpError {
@@ -296,9 +308,15 @@ export default {
     countInvocation(env, ctx);
     return app.fetch(request, env, ctx);
   },
-  scheduled: async ({ scheduledTime }, env, ctx) => {
+  scheduled: async ({ scheduledTime, cron }, env, ctx) => {
     countInvocation(env, ctx);
+    if (cron === EVERY_MINUTE) return indexDue(env, store(env), scheduledTime);
     const config = await currentConfig(env, (work) => ctx.waitUntil(work), Date.now());
-    await expireDue(env, config, store(env), scheduledTime);
+    // Each runs whatever becomes of the other.
+    const work = await Promise.allSettled([
+      expireDue(env, config, store(env), scheduledTime),
+      rollUpStatistics(store(env), scheduledTime, MAX_ROLL_UPS_PER_RUN),
+    ]);
+    for (const each of work) if (each.status === 'rejected') throw each.reason;
   },
 } satisfies ExportedHandler<Env>;

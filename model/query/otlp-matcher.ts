@@ -4,7 +4,7 @@
  */
 
 import { cutName } from '../names.ts';
-import { decodeAnyValue } from '../otlp/decode.ts';
+import { decodeAnyValue } from '../otlp/attributes.ts';
 import { KEY_VALUE, RESOURCE, RESOURCE_SPANS, SCOPE_SPANS, SPAN, TRACES_DATA } from '../otlp/fields.ts';
 import { ProtoReader } from '../otlp/proto-reader.ts';
 import { BYTES, FIXED64, VARINT } from '../otlp/proto-writer.ts';

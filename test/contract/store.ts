@@ -34,6 +34,37 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
       expect(await find(store, EVERYTHING)).toEqual([parts[1]!.summary, parts[0]!.summary]);
     });
 
+    test('a trace is unchanged until a part comes, its summary changes or it goes', async () => {
+      const store = await createStore();
+      expect(await store.getSince(a, null)).toBeNull();
+      expect(await store.getSince(a, '0'.repeat(32))).toBeNull();
+      const first = makePart({ traceId: a });
+      await store.write('block', [first, makePart({ traceId: b })]);
+      const seen: string[] = [];
+      /** What there is, in a version that was not seen before. */
+      const next = async () => {
+        const found = await store.getSince(a, seen.at(-1) ?? null);
+        if (found === null || found === 'unchanged') throw new Error(`found ${found}`);
+        const { version, ...stored } = found;
+        expect(version).toMatch(/^[0-9a-f]{32}$/);
+        expect(seen).not.toContain(version);
+        expect(stored).toEqual(await store.get(a));
+        seen.push(version);
+        expect(await store.getSince(a, version)).toBe('unchanged');
+      };
+      await next();
+      await store.write('block', [makePart({ traceId: b }), first]);
+      await store.write('other', [makePart({ traceId: b, revision: 2, covers: 'part' })]);
+      await store.hold(a, 1);
+      expect(await store.getSince(a, seen[0]!)).toBe('unchanged');
+      await store.write('late', [makePart({ traceId: a, revision: 2, covers: 'part', startUs: 1_500 })]);
+      await next();
+      await store.write('whole', [makePart({ traceId: a, revision: 3, durationUs: 77 })]);
+      await next();
+      await store.erase(a, 1);
+      expect(await store.getSince(a, seen.at(-1)!)).toBeNull();
+    });
+
     test('a thousand traces in one write', async () => {
       const store = await createStore();
       const parts = Array.from({ length: 1_000 }, (_, i) =>

@@ -1,9 +1,14 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { encodeMinute } from '../../model/statistics-row.ts';
 import { createD1R2Store } from '../../store/d1-r2.ts';
 import { WALK } from '../../store/d1-walk.ts';
-import type { StoreSearch } from '../../store/store.ts';
+import { MIGRATIONS, migrate } from '../../store/migrations/migrate.ts';
+import { rollUpStatistics } from '../../store/roll-up.ts';
+import { readPieces } from '../../store/statistics-pieces.ts';
+import type { StatisticsRow, StoreSearch } from '../../store/store.ts';
 import { EVERYTHING, find, makePart, traceIdOf } from '../contract/parts.ts';
-import { expiryAt } from '../contract/retention.ts';
+import { DAY_MS, expiryAt } from '../contract/retention.ts';
+import { rowOf } from '../kit/counted-spans.ts';
 import { bindings, clearBindings, db } from './bindings.ts';
 import { wrapBindings } from './wrapped-bindings.ts';
 
@@ -77,14 +82,14 @@ describe('rows written', () => {
     expect(await find(store, EVERYTHING)).toHaveLength(100);
   });
 
-  test('one for each version of a row of statistics', async () => {
+  test('two for each version of a row of statistics', async () => {
     const rows = Array.from({ length: 10 }, (_, i) => ({
       shard: `${i}`,
       minuteMs: 60_000,
       version: 1,
       data: new Uint8Array(9),
     }));
-    expect((await metered(() => store.writeStatistics(rows))).rowsWritten).toBe(10);
+    expect((await metered(() => store.writeStatistics(rows))).rowsWritten).toBe(20);
     expect((await metered(() => store.writeStatistics(rows))).rowsWritten).toBe(0);
   });
 
@@ -143,4 +148,47 @@ describe('a search over 10,000 traces', () => {
     expect(results.map((row) => row.detail)).toEqual(['SEARCH traces USING INDEX traces_by_id (trace_id=?)']);
     expect((await store.get(traceIdOf(7)))!.summary.traceId).toBe(traceIdOf(7));
   });
+});
+
+describe('a day of statistics', () => {
+  const rowsOf = (shards: number) =>
+    Array.from({ length: 144 * shards }, (_, i): StatisticsRow => {
+      const minute = 1_440 + Math.floor(i / shards) * 10;
+      const base = { service: 'shop', name: 'GET /', kind: 2, durationUs: 5, isError: false, caller: null };
+      const data = encodeMinute(rowOf(minute, [{ ...base, shard: 's', minute }]));
+      return { shard: `shard-${i % shards}`, minuteMs: minute * 60_000, version: 1, data };
+    });
+
+  test.each([1, 4])('of %i shards is rolled up to one row, and read with 144 stamps', async (shards) => {
+    await clearBindings();
+    const fresh = createD1R2Store(bindings);
+    await fresh.writeStatistics(rowsOf(shards));
+    await rollUpStatistics(fresh, 3 * DAY_MS, 1_000);
+    await store.readStatistics(0, 1);
+    const cost = await metered(async () => {
+      const pieces = [];
+      for await (const piece of readPieces(store, { fromMs: DAY_MS, toMs: 2 * DAY_MS, grain: 'service' }))
+        pieces.push(piece);
+      expect(pieces).toMatchObject([{ row: { cells: [{ spans: 144 * shards }] } }]);
+    });
+    expect(cost.statements).toBe(1);
+    expect(cost.rowsRead).toBeLessThanOrEqual(1 + 144 + 1);
+  });
+});
+
+test('statistics of before there were roll-ups are rolled up too', async () => {
+  await clearBindings();
+  await migrate(
+    db,
+    MIGRATIONS.filter(({ id }) => id < 10),
+  );
+  const base = { shard: 's', service: 'shop', name: 'GET /', kind: 2, durationUs: 5, isError: false, caller: null };
+  const data = encodeMinute(rowOf(1_441, [{ ...base, minute: 1_441 }]));
+  await db
+    .prepare("INSERT INTO statistics VALUES (?1, 's', 1, ?2)")
+    .bind(1_441 * 60_000, data)
+    .run();
+  const fresh = createD1R2Store(bindings);
+  expect(await rollUpStatistics(fresh, 3 * DAY_MS, 10)).toBe(3);
+  expect(await fresh.readRollUps(DAY_MS, 0, 3 * DAY_MS, 'operation')).toMatchObject([{ startMs: DAY_MS }]);
 });

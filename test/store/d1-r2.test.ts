@@ -1,6 +1,7 @@
 import { createD1R2Store } from '../../store/d1-r2.ts';
 import type { Store } from '../../store/store.ts';
 import { retentionContract } from '../contract/retention.ts';
+import { statisticsContract } from '../contract/statistics.ts';
 import { storeContract } from '../contract/store.ts';
 import { bindings, clearBindings, ringBindings } from './bindings.ts';
 
@@ -31,4 +32,5 @@ for (const [name, create] of Object.entries(stores)) {
   };
   storeContract(name, createStore);
   retentionContract(name, createStore);
+  statisticsContract(name, createStore, name.includes('crossing'));
 }

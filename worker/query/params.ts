@@ -14,15 +14,13 @@ import { searchRange } from '../../model/query/search-range.ts';
 import { HttpError, PlacedError } from '../errors.ts';
 import { checkCursor, parseCursor, type SearchCursor } from './cursor.ts';
 import { parseTags } from './tags.ts';
-
-export type Params = Readonly<Record<string, string>>;
+import { checkNames, type Params, parseDuration, parseTime, wrongValue } from './time-params.ts';
 
 /** A search, or the rest of one. */
 export interface TraceQuery extends TraceSearch {
   readonly cursor?: SearchCursor;
 }
 
-const UNIT_US: Readonly<Record<string, number>> = { us: 1, ms: 1e3, s: 1e6, m: 60e6, h: 3600e6 };
 const CONDITIONS = ['q', 'service', 'operation', 'minDuration', 'maxDuration', 'status', 'tags', 'start', 'end'];
 const PAGE = ['order', 'limit', 'cursor'];
 
@@ -133,50 +131,19 @@ function placed<Parsed>(code: string, name: string, parse: () => Parsed): Parsed
 
 function parseOrder(text: string | undefined): SearchOrder {
   const order = SEARCH_ORDERS.find((each) => each === (text || 'newest'));
-  if (!order) throw bad('bad_order', 'order', text, SEARCH_ORDERS.join(' or '));
+  if (!order) throw wrongValue('bad_order', 'order', text, SEARCH_ORDERS.join(' or '));
   return order;
-}
-
-export function parseDuration(params: Params, name: string): number | undefined {
-  const text = params[name];
-  if (!text) return undefined;
-  const match = /^(\d{1,15}(?:\.\d{1,15})?)(us|ms|s|m|h)$/.exec(text);
-  const us = match ? Math.round(Number(match[1]) * UNIT_US[match[2]!]!) : Number.NaN;
-  if (Number.isSafeInteger(us)) return us;
-  throw bad('bad_duration', name, text, 'a number and a unit, us, ms, s, m or h, for example 250ms or 1.5s');
-}
-
-function parseTime(params: Params, name: string): number | undefined {
-  const text = params[name];
-  if (!text) return undefined;
-  const isMicros = /^\d{1,16}$/.test(text);
-  const ms = !isMicros && /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
-  const us = isMicros ? Number(text) : ms * 1000;
-  if (Number.isSafeInteger(us)) return us;
-  throw bad('bad_time', name, text, 'ISO 8601 or microseconds since the epoch');
 }
 
 function parseStatus(text: string | undefined): 'ok' | 'error' | undefined {
   if (!text) return undefined;
-  if (text !== 'ok' && text !== 'error') throw bad('bad_status', 'status', text, 'ok or error');
+  if (text !== 'ok' && text !== 'error') throw wrongValue('bad_status', 'status', text, 'ok or error');
   return text;
 }
 
 function parseLimit(text: string | undefined, usual: number, max: number): number {
   if (!text) return usual;
   const limit = /^\d{1,6}$/.test(text) ? Number(text) : 0;
-  if (limit < 1 || limit > max) throw bad('bad_limit', 'limit', text, `1 to ${max}`);
+  if (limit < 1 || limit > max) throw wrongValue('bad_limit', 'limit', text, `1 to ${max}`);
   return limit;
-}
-
-function checkNames(params: Params, known: readonly string[]): void {
-  for (const name of Object.keys(params)) {
-    if (!known.includes(name)) {
-      throw new HttpError(400, 'unknown_parameter', `${name} is not known; known are ${known.join(', ')}`);
-    }
-  }
-}
-
-function bad(code: string, name: string, text: string | undefined, want: string): HttpError {
-  return new HttpError(400, code, `${name} is ${JSON.stringify(text)}; want ${want}`);
 }

@@ -4,10 +4,11 @@ import { type Context, Hono } from 'hono';
 import type { CurrentConfig } from '../../durable-objects/config-source.ts';
 import type { Env } from '../../durable-objects/env.ts';
 import type { Store } from '../../store/store.ts';
-import { type Params, parseCountSearch, parseStreamSearch, parseTraceSearch, type TraceQuery } from './params.ts';
+import { parseCountSearch, parseStreamSearch, parseTraceSearch, type TraceQuery } from './params.ts';
 import { searchTraces } from './search.ts';
 import { MAX_STREAM_TRACES, streamTraces } from './stream.ts';
 import { countTraces, tallyTraces } from './tally.ts';
+import type { Params } from './time-params.ts';
 
 type C = Context<{ Bindings: Env }>;
 

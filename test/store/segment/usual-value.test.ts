@@ -2,7 +2,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { MAX_TERM_BYTES } from '../../../model/limits.ts';
-import { decodeAttributes } from '../../../model/otlp/decode.ts';
+import { decodeAttributes } from '../../../model/otlp/attributes.ts';
 import { type AnyValue, KeyValueSchema } from '../../../model/otlp/gen/trace_pb.js';
 import { isUsualKeyValue } from '../../../model/otlp/walk.ts';
 import { encodeIndexKey } from '../../../model/query/index-key.ts';
