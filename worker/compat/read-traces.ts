@@ -12,7 +12,7 @@ import { type FoundTrace, findTrace } from '../query/traces.ts';
 const AT_ONCE = 6;
 
 /**
- * The spans of each trace, in the order of their ids; those that are not there are left out, and from the one on with which the
+ * Each trace, in the order of their ids; those that are not there are left out, and from the one on with which the
  * answer would have more than `MAX_ANSWER_BYTES`, the first excepted, all that follow.
  */
 export async function readTraces(
@@ -20,8 +20,8 @@ export async function readTraces(
   config: CurrentConfig,
   store: Store,
   traceIds: readonly string[],
-): Promise<Span[][]> {
-  const traces: Span[][] = [];
+): Promise<FoundTrace[]> {
+  const traces: FoundTrace[] = [];
   let bytes = 0;
   for (let i = 0; i < traceIds.length; i += AT_ONCE) {
     const ids = traceIds.slice(i, i + AT_ONCE);
@@ -29,7 +29,7 @@ export async function readTraces(
       if (!found) continue;
       bytes += found.otlp.length;
       if (bytes > MAX_ANSWER_BYTES && traces.length > 0) return traces;
-      traces.push(spansOf(found));
+      traces.push(found);
     }
   }
   return traces;

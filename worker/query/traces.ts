@@ -14,6 +14,7 @@ import { shardOfTrace, shardsWithTraces } from '../routing.ts';
 import { formatCursor } from './params.ts';
 
 export interface FoundTrace {
+  readonly traceId: string;
   readonly state: TraceState;
   readonly decision: Decision | null;
   /** What was noted of its completeness when it was decided. */
@@ -41,6 +42,7 @@ export async function findTrace(
   if (!live && !stored) return null;
   const parts = [stored?.otlp, live?.otlp].filter((part): part is Uint8Array => part !== undefined);
   return {
+    traceId,
     state: stored ? 'kept' : live!.state,
     decision: stored?.summary.decision ?? live?.decision ?? null,
     isLive: live?.isLive ?? false,

@@ -63,7 +63,8 @@ export function parseTraceIds(params: Params): string[] {
     if (ids.has(id)) throw refused(`redundant traceId: ${text}`);
     ids.add(id);
   }
-  if (ids.size > MAX_ANSWER_TRACES) throw refused(`traceIds has ${ids.size} ids: at most ${MAX_ANSWER_TRACES} at a time`);
+  if (ids.size > MAX_ANSWER_TRACES)
+    throw refused(`traceIds has ${ids.size} ids: at most ${MAX_ANSWER_TRACES} at a time`);
   return [...ids];
 }
 

@@ -2,14 +2,16 @@
 
 import { type Context, Hono } from 'hono';
 import type { Env } from '../../../durable-objects/env.ts';
-import { toZipkinSpan } from '../../../model/zipkin/trace-json.ts';
+import { toZipkinSpan, type ZipkinJsonSpan } from '../../../model/zipkin/trace-json.ts';
 import { noteRead } from '../../audit.ts';
 import { requireReadKey } from '../../auth.ts';
 import { HttpError } from '../../errors.ts';
 import { listDependencies } from '../../query/dependencies.ts';
+import type { RouteDeps } from '../../query/service-routes.ts';
 import { listOperations } from '../../query/services.ts';
-import { findTrace, searchTraces } from '../../query/traces.ts';
-import type { RouteDeps } from '../deps.ts';
+import { wholeMinutes } from '../../query/time-params.ts';
+import { type FoundTrace, findTrace } from '../../query/traces.ts';
+import { findTraces } from '../find-traces.ts';
 import { readTraces, spansOf } from '../read-traces.ts';
 import { integer, parseRange, parseTraceIds, parseZipkinSearch, parseZipkinTraceId, required } from './params.ts';
 
@@ -29,7 +31,8 @@ const LENS_CONFIG = {
 };
 
 /** Below `/zipkin`. */
-export function zipkinRoutes({ config, store, now }: RouteDeps): Hono<App> {
+export function zipkinRoutes(deps: RouteDeps): Hono<App> {
+  const { config, store, now } = deps;
   const routes = new Hono<App>();
   routes.use(requireReadKey());
   routes.get('/config.json', (c) => c.json(LENS_CONFIG));
@@ -47,9 +50,7 @@ export function zipkinRoutes({ config, store, now }: RouteDeps): Hono<App> {
     const params = c.req.query();
     const services = new Set(params.remoteServiceName ? await serviceNames(c) : []);
     const search = parseZipkinSearch(params, now(), (name) => services.has(name));
-    const { traces } = await searchTraces(c.env, await config(c), store(c.env), search);
-    noteRead(c, 'trace.export', `${search.startUs} ${search.endUs}`);
-    return answerTraces(c, traces.map(({ traceId }) => traceId));
+    return c.json((await findTraces(c, deps, search)).map(toZipkinTrace));
   });
   routes.get('/api/v2/trace/:id', async (c) => {
     const id = parseZipkinTraceId(c.req.param('id'));
@@ -57,12 +58,12 @@ export function zipkinRoutes({ config, store, now }: RouteDeps): Hono<App> {
     const found = await findTrace(c.env, await config(c), store(c.env), traceId);
     if (!found) throw new HttpError(404, 'not_found', `${id} not found`);
     noteRead(c, 'trace.read', traceId);
-    return c.json(spansOf(found).map(toZipkinSpan));
+    return c.json(toZipkinTrace(found));
   });
-  routes.get('/api/v2/traceMany', (c) => {
+  routes.get('/api/v2/traceMany', async (c) => {
     const ids = parseTraceIds(c.req.query()).map((id) => id.padStart(32, '0'));
     for (const id of ids) noteRead(c, 'trace.read', id);
-    return answerTraces(c, ids);
+    return c.json((await readTraces(c.env, await config(c), store(c.env), ids)).map(toZipkinTrace));
   });
   routes.get('/api/v2/dependencies', async (c) => {
     const params = c.req.query();
@@ -88,15 +89,14 @@ export function zipkinRoutes({ config, store, now }: RouteDeps): Hono<App> {
   }
 
   async function dependencies(c: Context<App>, range: { startUs: number; endUs: number }) {
-    return listDependencies(c.env, await config(c), store(c.env), wholeMinutes(range));
-  }
-
-  async function answerTraces(c: Context<App>, ids: readonly string[]): Promise<Response> {
-    const traces = await readTraces(c.env, await config(c), store(c.env), ids);
-    return c.json(traces.map((spans) => spans.map(toZipkinSpan)));
+    return listDependencies(c.env, await config(c), store(c.env), wholeMinutes(range.startUs, range.endUs));
   }
 
   return routes;
+}
+
+function toZipkinTrace(found: FoundTrace): ZipkinJsonSpan[] {
+  return spansOf(found).map(toZipkinSpan);
 }
 
 /** As Zipkin's server says what was wrong. */
