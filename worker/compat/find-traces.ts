@@ -3,8 +3,9 @@ import type { Env } from '../../durable-objects/env.ts';
 import type { TraceSearch } from '../../model/query/conditions.ts';
 import type { TraceSummary } from '../../model/span.ts';
 import { noteRead } from '../audit.ts';
+import { searchTraces } from '../query/search.ts';
 import type { RouteDeps } from '../query/service-routes.ts';
-import { type FoundTrace, searchTraces } from '../query/traces.ts';
+import type { FoundTrace } from '../query/traces.ts';
 import { readTraces } from './read-traces.ts';
 
 type C = Context<{ Bindings: Env }>;
