@@ -3,7 +3,7 @@
 import { type Context, Hono } from 'hono';
 import type { Env } from '../../../durable-objects/env.ts';
 import { toAdjustedJaegerTrace } from '../../../model/jaeger/adjust-clocks.ts';
-import { toJaegerTrace } from '../../../model/jaeger/trace-json.ts';
+import { formatJaegerTraceId, toJaegerTrace } from '../../../model/jaeger/trace-json.ts';
 import { MAX_SEARCH_RANGE_US } from '../../../model/limits.ts';
 import { noteRead } from '../../audit.ts';
 import { requireReadKey } from '../../auth.ts';
@@ -22,7 +22,7 @@ import { MIN_STEP_MS, parseMetric, parseMetricsQuery } from './metrics-params.ts
 import { operationsOf } from './operations.ts';
 import { orRefuse, parseIfGiven, parseJaegerSearch, refused } from './params.ts';
 import { v3Routes } from './routes-v3.ts';
-import { formatJaegerTraceId, parseJaegerTraceId } from './trace-id.ts';
+import { parseJaegerTraceId } from './trace-id.ts';
 
 type App = { Bindings: Env };
 type C = Context<App>;

@@ -10,8 +10,3 @@ export function parseJaegerTraceId(text: string): string {
   }
   return text.toLowerCase().padStart(32, '0');
 }
-
-/** As Jaeger writes it: 16 digits where the upper half is zero. */
-export function formatJaegerTraceId(traceId: string): string {
-  return traceId.startsWith('0'.repeat(16)) ? traceId.slice(16) : traceId;
-}
