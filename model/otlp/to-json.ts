@@ -98,7 +98,7 @@ function anyValue(any: AnyValue | undefined): Json {
     case 'intValue':
       return { intValue: String(any.value.value) };
     case 'doubleValue':
-      return { doubleValue: Number.isFinite(any.value.value) ? any.value.value : String(any.value.value) };
+      return { doubleValue: doubleOf(any.value.value) };
     case 'bytesValue':
       return { bytesValue: base64Encode(any.value.value) };
     case 'arrayValue':
@@ -106,6 +106,12 @@ function anyValue(any: AnyValue | undefined): Json {
     case 'kvlistValue':
       return { kvlistValue: { values: keyValues(any.value.value.values) } };
   }
+}
+
+/** What JSON's numbers do not have is text. */
+function doubleOf(value: number): number | string {
+  if (Object.is(value, -0)) return '-0';
+  return Number.isFinite(value) ? value : String(value);
 }
 
 /** Without what is empty or zero; objects stay. */
