@@ -1,6 +1,7 @@
 import { MAX_SEARCH_RANGE_US } from '../../../model/limits.ts';
 import { SPAN_KINDS } from '../../../model/span.ts';
 import { parseGoBool, parseGoFloat, parseGoInt } from '../go-text.ts';
+import { microsOf } from '../times.ts';
 import type { Metric, MetricsQuery } from './metrics.ts';
 import { parseIfGiven, refused } from './params.ts';
 
@@ -41,7 +42,7 @@ export function parseMetricsQuery(params: URLSearchParams, nowMs: number): Metri
     services,
     kinds: kinds.length > 0 ? kinds : ['server'],
     byOperation,
-    pointsUs: Array.from({ length: count }, (_, i) => (endMs - rangeMs + i * stepMs) * 1000),
+    pointsUs: Array.from({ length: count }, (_, i) => microsOf(endMs - rangeMs + i * stepMs)),
     windowUs: Math.min(Math.max(windowMs, MIN_STEP_MS), MAX_SEARCH_RANGE_US / 1000) * 1000,
   };
 }

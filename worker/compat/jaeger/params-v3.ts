@@ -1,8 +1,8 @@
 /** Parameters of Jaeger's v3 API (jaeger, `apiv3/http_gateway.go`), in camel case and by their former names, with its errors. */
 
-import { MAX_SEARCH_RANGE_US } from '../../../model/limits.ts';
 import type { TraceSearch } from '../../../model/query/conditions.ts';
 import { parseGoBool, parseGoDurationUs, parseGoInt, parseGoTextMap, parseGoTimeUs } from '../go-text.ts';
+import { boundRange } from '../times.ts';
 import { boundLimit, durationBounds, orRefuse, refused } from './params.ts';
 import { tagConditions } from './tags.ts';
 
@@ -41,8 +41,7 @@ export function parseV3Search(params: URLSearchParams): TraceSearch {
     ...(operation ? { operation } : {}),
     ...durationBounds(minUs, maxUs, `${DURATION_MAX[0]} should be greater than ${DURATION_MIN[0]}`),
     ...tagConditions(attributes),
-    startUs: Math.max(startUs, endUs - MAX_SEARCH_RANGE_US),
-    endUs,
+    ...boundRange(startUs, endUs),
     order: 'newest',
     limit: boundLimit(depth),
   };
@@ -62,7 +61,7 @@ export function parseV3Range(params: URLSearchParams): { startUs: number; endUs:
   const endUs = parseIfGiven(params, END, parseGoTimeUs);
   if (endUs === undefined) throw refused('endTime is required');
   if (endUs <= startUs) throw refused('endTime must be after startTime');
-  return { startUs: Math.max(startUs, endUs - MAX_SEARCH_RANGE_US), endUs };
+  return boundRange(startUs, endUs);
 }
 
 /** The first name that has a value. */

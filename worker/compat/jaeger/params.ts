@@ -1,9 +1,10 @@
 /** Parameters of Jaeger's v1 API (jaeger, `query_parser.go`), with its errors. */
 
-import { MAX_ANSWER_TRACES, MAX_SEARCH_RANGE_US } from '../../../model/limits.ts';
+import { MAX_ANSWER_TRACES } from '../../../model/limits.ts';
 import type { TraceSearch } from '../../../model/query/conditions.ts';
 import { HttpError } from '../../errors.ts';
 import { GoError, parseGoDurationUs, parseGoInt, parseGoTextMap } from '../go-text.ts';
+import { boundRange } from '../times.ts';
 import { tagConditions } from './tags.ts';
 import { parseJaegerTraceId } from './trace-id.ts';
 
@@ -34,8 +35,7 @@ export function parseJaegerSearch(params: URLSearchParams, nowMs: number): { ids
       ...(operation === '' ? {} : { operation }),
       ...durationBounds(minDurationUs, maxDurationUs, "'maxDuration' should be greater than 'minDuration'"),
       ...tagConditions(tags),
-      startUs: Math.max(startUs, endUs - MAX_SEARCH_RANGE_US),
-      endUs,
+      ...boundRange(startUs, endUs),
       order: 'newest',
       limit,
     },

@@ -4,7 +4,6 @@ import { type Context, Hono } from 'hono';
 import type { Env } from '../../../durable-objects/env.ts';
 import { toAdjustedJaegerTrace } from '../../../model/jaeger/adjust-clocks.ts';
 import { formatJaegerTraceId, toJaegerTrace } from '../../../model/jaeger/trace-json.ts';
-import { MAX_SEARCH_RANGE_US } from '../../../model/limits.ts';
 import { noteRead } from '../../audit.ts';
 import { requireReadKey } from '../../auth.ts';
 import { HttpError } from '../../errors.ts';
@@ -17,6 +16,7 @@ import type { FoundTrace } from '../../query/traces.ts';
 import { findTraces } from '../find-traces.ts';
 import { parseGoBool, parseGoInt } from '../go-text.ts';
 import { readTraces, spansOf } from '../read-traces.ts';
+import { boundRange, microsOf } from '../times.ts';
 import { metricFamily } from './metrics.ts';
 import { MIN_STEP_MS, parseMetric, parseMetricsQuery } from './metrics-params.ts';
 import { operationsOf } from './operations.ts';
@@ -84,9 +84,9 @@ export function jaegerRoutes(deps: RouteDeps): Hono<App> {
 
   routes.get('/api/dependencies', async (c) => {
     const params = paramsOf(c);
-    const endUs = (parseIfGiven(params, 'endTs', parseGoInt) ?? now()) * 1000;
-    const lookbackUs = (parseIfGiven(params, 'lookback', parseGoInt) ?? DAY_MS) * 1000;
-    const startUs = endUs - Math.min(Math.max(0, lookbackUs), MAX_SEARCH_RANGE_US);
+    const endMs = parseIfGiven(params, 'endTs', parseGoInt) ?? now();
+    const lookbackMs = parseIfGiven(params, 'lookback', parseGoInt) ?? DAY_MS;
+    const { startUs, endUs } = boundRange(microsOf(endMs - Math.max(0, lookbackMs)), microsOf(endMs));
     const service = params.get('service');
     const links = await listDependencies(c.env, await config(c), store(c.env), wholeMinutes(startUs, endUs));
     return answer(c, {

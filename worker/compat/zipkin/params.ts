@@ -1,9 +1,10 @@
 /** Zipkin's query parameters, with the errors of its server (zipkin2's `QueryRequest` and `Span.normalizeTraceId`). */
 
-import { MAX_ANSWER_TRACES, MAX_SEARCH_RANGE_US } from '../../../model/limits.ts';
+import { MAX_ANSWER_TRACES } from '../../../model/limits.ts';
 import type { AttributeCondition, TraceSearch } from '../../../model/query/conditions.ts';
 import { HttpError } from '../../errors.ts';
 import { equalsText } from '../text-values.ts';
+import { boundRange, microsOf } from '../times.ts';
 
 type Params = Readonly<Record<string, string>>;
 
@@ -17,8 +18,7 @@ export function parseRange(params: Params, endMs: number): { startUs: number; en
   const lookbackMs = integer(params, 'lookback') ?? DEFAULT_LOOKBACK_MS;
   if (lookbackMs <= 0) throw refused('lookback <= 0');
   // The whole of the last millisecond.
-  const endUs = endMs * 1000 + 999;
-  return { startUs: Math.max(0, endUs - Math.min(lookbackMs * 1000 + 999, MAX_SEARCH_RANGE_US)), endUs };
+  return boundRange(microsOf(endMs - lookbackMs), microsOf(endMs) + 999);
 }
 
 /** `GET /api/v2/traces`. `isService`: whether a service has sent spans itself. Throws HttpError 400. */
