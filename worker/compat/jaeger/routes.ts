@@ -2,8 +2,7 @@
 
 import { type Context, Hono } from 'hono';
 import type { Env } from '../../../durable-objects/env.ts';
-import { toAdjustedJaegerTrace } from '../../../model/jaeger/adjust-clocks.ts';
-import { formatJaegerTraceId, toJaegerTrace } from '../../../model/jaeger/trace-json.ts';
+import { formatJaegerTraceId, toAnsweredTrace } from '../../../model/jaeger/answered-trace.ts';
 import { noteRead } from '../../audit.ts';
 import { requireReadKey } from '../../auth.ts';
 import { HttpError } from '../../errors.ts';
@@ -132,7 +131,7 @@ export function jaegerRoutes(deps: RouteDeps): Hono<App> {
 }
 
 function traces(c: C, found: readonly FoundTrace[], isRaw: boolean, errors: readonly JaegerErrorItem[] = []): Response {
-  const data = found.map(spansOf).map(isRaw ? toJaegerTrace : toAdjustedJaegerTrace);
+  const data = found.map((trace) => toAnsweredTrace(spansOf(trace), isRaw));
   return answer(c, { data, ...(errors.length > 0 ? { errors } : {}) });
 }
 
