@@ -272,6 +272,11 @@ it.each<[string, number, string]>([
     400,
     `unable to parse param 'step': strconv.ParseInt: parsing "x": invalid syntax`,
   ],
+  [
+    `/api/traces?service=a&${Array.from({ length: 33 }, (_, i) => `tag=k${i}:v`).join('&')}`,
+    400,
+    'there are more than 32 tags',
+  ],
   // Jaeger's tags that are no attributes, of which it would find what there is.
   [
     '/api/traces?service=a&tags={"span.kind":"client"}',

@@ -67,10 +67,7 @@ export function jaegerRoutes(deps: RouteDeps): Hono<App> {
     return readAll(c, asked.ids, isRaw);
   });
   routes.get('/api/traces/:id', async (c) => {
-    const id = orRefuse(
-      () => parseJaegerTraceId(c.req.param('id')),
-      (reason) => reason,
-    );
+    const id = orRefuse(() => parseJaegerTraceId(c.req.param('id')));
     const params = paramsOf(c);
     // A hint when the trace was, which is not needed.
     for (const name of ['start', 'end']) parseIfGiven(params, name, parseGoInt);
