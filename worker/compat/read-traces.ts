@@ -3,8 +3,6 @@
 import type { CurrentConfig } from '../../durable-objects/config-source.ts';
 import type { Env } from '../../durable-objects/env.ts';
 import { MAX_ANSWER_BYTES } from '../../model/limits.ts';
-import { decodeSpans } from '../../model/otlp/decode.ts';
-import type { Span } from '../../model/span.ts';
 import type { Store } from '../../store/store.ts';
 import { type FoundTrace, findTrace } from '../query/traces.ts';
 
@@ -37,8 +35,4 @@ export async function readTraces(
     }
   }
   return traces;
-}
-
-export function spansOf({ otlp, isLive, state }: FoundTrace): Span[] {
-  return decodeSpans(otlp, isLive ? 'live' : state);
 }
