@@ -23,6 +23,8 @@ export const QUERY_PATHS = [
   '/api/dependencies/*',
   '/api/compare',
   '/metrics/red',
+  '/jaeger/*',
+  '/zipkin/*',
 ];
 
 declare module 'hono' {
