@@ -94,6 +94,15 @@ export const MAX_QUERY_CHARS = 4_096;
 export const MAX_QUERY_CONDITIONS = 32;
 /** What is searched of a term's key and of its value, in UTF-8; the rest does not count. */
 export const MAX_TERM_BYTES = 256;
+/** A regular expression, what it compiles to, and what is remembered of it. */
+export const MAX_PATTERN_CHARS = 512;
+export const MAX_PATTERN_STEPS = 1_000;
+export const MAX_PATTERN_STATES = 200;
+export const MAX_PATTERN_DEPTH = 32;
+/** A TraceQL query in UTF-16 units, its operators, and how deep its parentheses are. */
+export const MAX_TRACEQL_CHARS = 16_384;
+export const MAX_TRACEQL_OPERATORS = 256;
+export const MAX_TRACEQL_DEPTH = 64;
 /** A shard that has not answered by then makes the whole request fail with 503. */
 export const SHARD_TIMEOUT_MS = 2_000;
 /** Slots of the routing table, and shards to give them to. */
