@@ -3,7 +3,7 @@
 import type { Costs } from '../model/costs.ts';
 import type { RoutingTable } from '../model/routing.ts';
 import type { TraceSummary } from '../model/span.ts';
-import type { TraceQuery } from '../store/store.ts';
+import type { PageSearch } from '../store/store.ts';
 import type { AppendResult } from './append-result.ts';
 import type { AuditEntry, AuditRecord } from './audit.ts';
 import type { Lease } from './capacity.ts';
@@ -214,8 +214,8 @@ export interface ShardApi {
   erase(traceId: string, isForwarded?: boolean): Promise<void>;
   /** What a valid document would have kept of the traces in the log, the newest of them where there are many. */
   dryRun(text: string): Promise<ShardDryRun>;
-  /** Live and kept-but-not-stored traces that match, newest first. */
-  search(query: TraceQuery): Promise<FoundLive>;
+  /** Live and kept-but-not-stored traces that match, in the order of the search. */
+  search(search: PageSearch): Promise<FoundLive>;
   catalog(): Promise<Operation[]>;
   /** Answers once the shard has started. */
   ping(): Promise<void>;

@@ -11,7 +11,7 @@ import { splitFrame } from '../model/slice-frame.ts';
 import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import { meterBindings } from '../store/meter.ts';
-import type { TraceQuery } from '../store/store.ts';
+import type { PageSearch } from '../store/store.ts';
 import { type AppendResult, taken, worst } from './append-result.ts';
 import { Catalog } from './catalog.ts';
 import { parseConfig } from './config.ts';
@@ -278,8 +278,8 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     return this.erased.has(traceId) ? null : readTrace(this.journal, traceId, after);
   }
 
-  async search(query: TraceQuery): Promise<FoundLive> {
-    const found = searchLive(this.journal.live, query);
+  async search(search: PageSearch): Promise<FoundLive> {
+    const found = searchLive(this.journal, search);
     return { traces: found.filter(({ traceId }) => !this.erased.has(traceId)), table: this.source.table };
   }
 

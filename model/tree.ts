@@ -73,7 +73,7 @@ export function buildTree(received: readonly Span[]): SpanTree {
 }
 
 /** The service a span belongs to, by its resource; OpenTelemetry's `unknown_service` when that does not say. */
-export function serviceOf(span: Span): string {
+export function serviceOf(span: Pick<Span, 'resource'>): string {
   const name = span.resource.attributes['service.name'];
   return typeof name === 'string' && name !== '' ? name : 'unknown_service';
 }

@@ -5,7 +5,8 @@ import { buryTrace, scrubTrace } from './d1-erase.ts';
 import { expireBlock } from './d1-expire.ts';
 import { holdTrace, letGoTrace } from './d1-holds.ts';
 import { keepHouse } from './d1-housekeeping.ts';
-import { findTrace, searchRing } from './d1-ring.ts';
+import { findTrace } from './d1-ring.ts';
+import { searchRing } from './d1-search.ts';
 import { readStatistics, writeStatistics } from './d1-statistics.ts';
 import { writeBlock } from './d1-write.ts';
 import { StoreError } from './errors.ts';
@@ -117,7 +118,7 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
       await onDatabases(blockKey, [db], () => writeBlock({ db, bucket }, blockKey, grouped));
     },
     get,
-    search: (query) => onDatabases('', databases, () => searchRing(databases, query)),
+    search: (search) => onDatabases('', databases, () => searchRing(databases, get, search)),
     async expire(options) {
       checkDays(options.days);
       return onDatabases('', databases, () => expire(options));

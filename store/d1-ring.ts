@@ -1,11 +1,10 @@
 /** Reading a ring of databases, in which a trace may have a row in several: all of them are asked, and its rows united. */
 
+import { newestFirst } from '../model/order.ts';
 import type { TraceSummary } from '../model/span.ts';
-import { searchRows, searchTraces } from './d1-search.ts';
 import { readRows } from './d1-traces.ts';
-import { matchesQuery, newestFirst } from './match-trace.ts';
+import { type Walk, walkRows } from './d1-walk.ts';
 import { mergeDigests, type TraceDigest } from './merge.ts';
-import type { SortKey, TraceQuery } from './store.ts';
 import { byRevision, decodeDigest, decodePlaces, type PartPlace, type TraceColumns } from './trace-row.ts';
 
 /** A trace's summary and where its parts are, or null. @throws StoreError `row_corrupt`, or what D1 threw */
@@ -21,17 +20,15 @@ export async function findTrace(
   return { summary, places: rows.flatMap(decodePlaces).sort(byRevision) };
 }
 
-/**
- * Newest first. With several databases, a row that matches brings in the trace's other rows, and the whole must match: what
- * only the whole has, such as a duration from one row's start to another one's end, is not found by it.
- * @throws StoreError `row_corrupt`, or what D1 threw
- */
-export async function searchRing(databases: readonly D1Database[], query: TraceQuery): Promise<TraceSummary[]> {
-  if (databases.length === 1) return searchTraces(databases[0]!, query);
+/** At most `limit` traces, newest first. @throws StoreError `row_corrupt`, or what D1 threw */
+export async function walkRing(databases: readonly D1Database[], walk: Walk): Promise<TraceSummary[]> {
+  if (databases.length === 1) {
+    return (await walkRows(databases[0]!, walk)).map((row) => decodeDigest(row).summary);
+  }
   const found = new Map<string, TraceSummary>();
-  let frontiers: { db: D1Database; after: SortKey | undefined; isOver: boolean }[] = databases.map((db) => ({
+  let frontiers: { db: D1Database; after: Walk['after']; isOver: boolean }[] = databases.map((db) => ({
     db,
-    after: query.after,
+    after: walk.after,
     isOver: false,
   }));
   while (true) {
@@ -39,20 +36,20 @@ export async function searchRing(databases: readonly D1Database[], query: TraceQ
       frontiers.map(async (frontier) => {
         if (frontier.isOver) return frontier;
         const { db, after } = frontier;
-        const rows = await searchRows(db, { ...query, ...(after && { after }) });
-        for (const digest of await unite(databases, db, rows)) {
-          if (matchesQuery(digest, query)) found.set(digest.summary.traceId, digest.summary);
+        const rows = await walkRows(db, { ...walk, ...(after && { after }) });
+        for (const { summary } of await unite(databases, db, rows)) {
+          if (isAhead(summary, walk)) found.set(summary.traceId, summary);
         }
         const last = rows.at(-1);
         const next = last && { startUs: last.start_us, traceId: last.trace_id };
-        return { db, after: next ?? after, isOver: rows.length < query.limit };
+        return { db, after: next ?? after, isOver: rows.length < walk.limit };
       }),
     );
     const sorted = [...found.values()].sort(newestFirst);
     const open = frontiers.filter(({ isOver }) => !isOver).map(({ after }) => after!);
     // What sorts before every database's frontier is complete.
     const sure = sorted.filter((summary) => open.every((after) => newestFirst(summary, after) <= 0));
-    if (open.length === 0 || sure.length >= query.limit) return sure.slice(0, query.limit);
+    if (open.length === 0 || sure.length >= walk.limit) return sure.slice(0, walk.limit);
   }
 }
 
@@ -69,4 +66,9 @@ async function unite(
     digests.set(row.trace_id, mergeDigests(digests.get(row.trace_id)!, decodeDigest(row)));
   }
   return [...digests.values()];
+}
+
+function isAhead({ startUs, traceId }: TraceSummary, walk: Walk): boolean {
+  if (startUs < walk.startUs || startUs > walk.endUs) return false;
+  return !walk.after || newestFirst(walk.after, { startUs, traceId }) < 0;
 }

@@ -1,46 +1,37 @@
+/** Searching a ring of databases. */
+
+import { decodeSpans } from '../model/otlp/decode.ts';
+import { mergeTrace } from '../model/otlp/merge.ts';
+import { asksSpans, matchesFacts, matchesSpans } from '../model/query/matches-search.ts';
 import type { TraceSummary } from '../model/span.ts';
-import { searchTerm } from './search-text.ts';
-import type { TraceQuery } from './store.ts';
-import { decodeSummary, type SummaryColumns, type TraceColumns } from './trace-row.ts';
+import { walkRing } from './d1-ring.ts';
+import { keyOf, pageOf } from './page.ts';
+import type { SortKey, Store, StorePage, StoreSearch } from './store.ts';
 
-/** Newest first. @throws StoreError `row_corrupt`, or what D1 threw */
-export async function searchTraces(db: D1Database, query: TraceQuery): Promise<TraceSummary[]> {
-  const { sql, bindings } = formatSearch(query);
-  const { results } = await db
-    .prepare(sql)
-    .bind(...bindings)
-    .all<SummaryColumns>();
-  return results.map(decodeSummary);
+/** @throws StoreError, or what D1 threw */
+export async function searchRing(
+  databases: readonly D1Database[],
+  get: Store['get'],
+  search: StoreSearch,
+): Promise<StorePage> {
+  const { startUs, endUs, order, limit, isOver } = search;
+  const found: TraceSummary[] = [];
+  let after = order === 'newest' ? search.after : undefined;
+  while (true) {
+    const rows = await walkRing(databases, { startUs, endUs, ...(after && { after }), limit: limit + 1 });
+    for (const summary of rows) {
+      if (isOver()) return { ...pageOf(found, search), isCut: true };
+      after = keyOf(summary);
+      if (!matchesFacts(summary, search) || !(await hasSpans(get, summary, search))) continue;
+      found.push(summary);
+      if (order === 'newest' && found.length > limit) return pageOf(found, search);
+    }
+    if (rows.length <= limit) return pageOf(found, search);
+  }
 }
 
-/** The same, with all columns. @throws what D1 threw */
-export async function searchRows(db: D1Database, query: TraceQuery): Promise<TraceColumns[]> {
-  const { sql, bindings } = formatSearch(query, '*');
-  const { results } = await db
-    .prepare(sql)
-    .bind(...bindings)
-    .all<TraceColumns>();
-  return results;
-}
-
-/** The statement of a search: a walk along the primary key, newest first, that stops at the limit. */
-export function formatSearch(
-  query: TraceQuery,
-  columns = 'start_us, trace_id, duration_us, status, summary',
-): { sql: string; bindings: (string | number)[] } {
-  const bindings: (string | number)[] = [];
-  const bind = (value: string | number) => `?${bindings.push(value)}`;
-  // The key of the page before also bounds the range: SQLite seeks by it instead of skipping what came before.
-  const endUs = Math.min(query.endUs, query.after?.startUs ?? query.endUs);
-  const conditions = [`start_us >= ${bind(query.startUs)}`, `start_us <= ${bind(endUs)}`];
-  if (query.after)
-    conditions.push(`(start_us, trace_id) < (${bind(query.after.startUs)}, ${bind(query.after.traceId)})`);
-  if (query.minDurationUs !== undefined) conditions.push(`duration_us >= ${bind(query.minDurationUs)}`);
-  if (query.maxDurationUs !== undefined) conditions.push(`duration_us <= ${bind(query.maxDurationUs)}`);
-  if (query.status !== undefined) conditions.push(`status = ${bind(query.status)}`);
-  const term = searchTerm(query.service, query.operation);
-  if (term !== null) conditions.push(`instr(search_text, ${bind(term)}) > 0`);
-  const sql = `SELECT ${columns} FROM traces WHERE ${conditions.join(' AND ')}
-ORDER BY start_us DESC, trace_id DESC LIMIT ${bind(query.limit)}`;
-  return { sql, bindings };
+async function hasSpans(get: Store['get'], { traceId }: SortKey, search: StoreSearch): Promise<boolean> {
+  if (!asksSpans(search)) return true;
+  const trace = await get(traceId);
+  return trace !== null && matchesSpans(decodeSpans(mergeTrace(trace.otlp), 'kept'), search);
 }

@@ -4,7 +4,7 @@ import type { SortKey, Store } from './store.ts';
 
 /** Traces read at the same time; an isolate has six connections. */
 const TRACES_AT_ONCE = 6;
-const PAGE_TRACES = 100;
+const ALL = { attributes: [], order: 'newest', limit: 100, isOver: () => false } as const;
 
 /** The traces that began in a range as OTLP messages of at most `maxBytes`, holding a few traces in memory. */
 export async function* exportTraces(
@@ -15,9 +15,9 @@ export async function* exportTraces(
   let pending: Uint8Array[] = [];
   let bytes = 0;
   for (let after: SortKey | undefined; ; ) {
-    const page = await search({ ...range, limit: PAGE_TRACES, ...(after && { after }) });
-    for (let i = 0; i < page.length; i += TRACES_AT_ONCE) {
-      const traces = await Promise.all(page.slice(i, i + TRACES_AT_ONCE).map(({ traceId }) => get(traceId)));
+    const page = await search({ ...ALL, ...range, ...(after && { after }) });
+    for (let i = 0; i < page.traces.length; i += TRACES_AT_ONCE) {
+      const traces = await Promise.all(page.traces.slice(i, i + TRACES_AT_ONCE).map(({ traceId }) => get(traceId)));
       // One that is gone expired, or was erased, after it was listed.
       for (const piece of traces.flatMap((trace) => (trace ? splitTraces(trace.otlp, maxBytes) : []))) {
         if (bytes > 0 && bytes + piece.length > maxBytes) {
@@ -29,8 +29,8 @@ export async function* exportTraces(
         bytes += piece.length;
       }
     }
-    if (page.length < PAGE_TRACES) break;
-    after = page.at(-1)!;
+    if (page.reached === null) break;
+    after = page.reached;
   }
   if (bytes > 0) yield concatBytes(pending);
 }

@@ -28,7 +28,13 @@ export class InternTable {
   add(salt: number, bytes: Uint8Array, start: number, end: number, value: number): void {
     if (this.sources.length * 2 >= this.slots.length) this.grow();
     const entry = this.sources.push(bytes) - 1;
-    this.fields.set([hashRange(salt, bytes, start, end), salt, start, end, value], entry * FIELDS);
+    const { fields } = this;
+    const at = entry * FIELDS;
+    fields[at] = hashRange(salt, bytes, start, end);
+    fields[at + 1] = salt;
+    fields[at + 2] = start;
+    fields[at + 3] = end;
+    fields[at + 4] = value;
     this.place(entry);
   }
 

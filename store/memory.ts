@@ -1,14 +1,26 @@
+import { decodeSpans } from '../model/otlp/decode.ts';
+import { mergeTrace } from '../model/otlp/merge.ts';
+import { matchesSearch } from '../model/query/matches-search.ts';
 import { concatBytes } from '../model/slice-frame.ts';
 import type { RetentionClass, TraceSummary } from '../model/span.ts';
 import { MAX_EXPORT_BYTES, TOMBSTONE_DAYS } from './bounds.ts';
 import { StoreError } from './errors.ts';
 import { exportTraces } from './export-traces.ts';
 import { groupParts } from './group-parts.ts';
-import { matchesQuery, newestFirst } from './match-trace.ts';
 import { mergePart, type TraceDigest } from './merge.ts';
 import { checkBlockKey } from './object-key.ts';
+import { pageOf } from './page.ts';
 import { blockAge, checkDays, DAY_MS, decideBlock } from './retention.ts';
-import type { ExpireOptions, ExpireReport, StatisticsRow, Store, StoredTrace, TracePart, TraceQuery } from './store.ts';
+import type {
+  ExpireOptions,
+  ExpireReport,
+  StatisticsRow,
+  Store,
+  StoredTrace,
+  StorePage,
+  StoreSearch,
+  TracePart,
+} from './store.ts';
 
 interface MemoryTrace {
   readonly digest: TraceDigest;
@@ -61,16 +73,16 @@ export function createMemoryStore(): Store {
   async function get(traceId: string): Promise<StoredTrace | null> {
     const trace = traces.get(traceId);
     if (!trace) return null;
-    const ordered = trace.parts.toSorted((a, b) => a.revision - b.revision || (a.blockKey < b.blockKey ? -1 : 1));
-    return { summary: trace.digest.summary, otlp: concatBytes(ordered.map((part) => part.otlp)) };
+    return { summary: trace.digest.summary, otlp: concatBytes(inOrder(trace.parts).map((part) => part.otlp)) };
   }
 
-  async function search(query: TraceQuery): Promise<TraceSummary[]> {
-    return [...traces.values()]
-      .filter(({ digest }) => matchesQuery(digest, query))
-      .map(({ digest }) => digest.summary)
-      .sort(newestFirst)
-      .slice(0, query.limit);
+  async function search(search: StoreSearch): Promise<StorePage> {
+    const found: TraceSummary[] = [];
+    for (const { digest, parts } of traces.values()) {
+      const otlp = mergeTrace(concatBytes(inOrder(parts).map((part) => part.otlp)));
+      if (matchesSearch(digest.summary, decodeSpans(otlp, 'kept'), search)) found.push(digest.summary);
+    }
+    return pageOf(found, search);
   }
 
   async function expire(options: ExpireOptions): Promise<ExpireReport> {
@@ -148,6 +160,10 @@ export function createMemoryStore(): Store {
   const exportRange = (range: { startUs: number; endUs: number }) =>
     exportTraces({ get, search }, range, MAX_EXPORT_BYTES);
   return { write, get, search, expire, hold, erase, export: exportRange, writeStatistics, readStatistics };
+}
+
+function inOrder(parts: MemoryTrace['parts']): MemoryTrace['parts'] {
+  return parts.toSorted((a, b) => a.revision - b.revision || (a.blockKey < b.blockKey ? -1 : 1));
 }
 
 function hasPart(trace: MemoryTrace | undefined, blockKey: string): boolean {

@@ -3,6 +3,7 @@
  * (`test/contract/store.ts`) that both pass.
  */
 
+import type { TraceSearch } from '../model/query/conditions.ts';
 import type { TraceSummary } from '../model/span.ts';
 import type { RetentionDays } from './retention.ts';
 
@@ -34,27 +35,31 @@ export interface StoredTrace {
   readonly otlp: Uint8Array;
 }
 
-/** What to look for; every condition that is present must hold. Names are compared by their first `MAX_NAME_CHARS`. */
-export interface TraceQuery {
-  /** A service any span of the trace belongs to. */
-  readonly service?: string;
-  /** A span name; together with `service` both must be of the same span. */
-  readonly operation?: string;
-  readonly minDurationUs?: number;
-  readonly maxDurationUs?: number;
-  readonly status?: 'ok' | 'error';
-  /** Inclusive bounds of the trace's start. */
-  readonly startUs: number;
-  readonly endUs: number;
-  /** Only traces that sort after this key: newest first, ties by trace id descending. */
-  readonly after?: SortKey;
-  readonly limit: number;
-}
-
-/** Where a trace stands in a list: `startUs` descending, then `traceId` descending. */
+/** Where a trace stands in a list (`model/query/search-order.ts`). */
 export interface SortKey {
   readonly startUs: number;
+  readonly durationUs: number;
   readonly traceId: string;
+}
+
+/** A page of a search. */
+export interface PageSearch extends TraceSearch {
+  /** Only traces that sort after this key. */
+  readonly after?: SortKey;
+}
+
+export interface StoreSearch extends PageSearch {
+  /** Asked now and then: once it says so, what is found by then is answered. */
+  readonly isOver: () => boolean;
+}
+
+export interface StorePage {
+  /** At most `limit`, in the order of the search. */
+  readonly traces: readonly TraceSummary[];
+  /** Everything up to this key is in the page or was not found; null where nothing is left. */
+  readonly reached: SortKey | null;
+  /** It was over first: the page may be short, or empty. */
+  readonly isCut: boolean;
 }
 
 /** One step of expiry. */
@@ -112,8 +117,8 @@ export interface Store {
   write(blockKey: string, parts: readonly TracePart[]): Promise<void>;
   /** The trace, its parts in order of revision, or null when it is not stored. */
   get(traceId: string): Promise<StoredTrace | null>;
-  /** At most `limit` summaries, newest first. */
-  search(query: TraceQuery): Promise<TraceSummary[]>;
+  /** A page of what matches. What a search means is `model/query/matches-search.ts`. */
+  search(search: StoreSearch): Promise<StorePage>;
   /**
    * Removes what is due, in steps: blocks that were decided longer ago than their class stays lose their traces, unless a
    * trace is held or another part of it has a longer class; those stay whole. Also completes what a crash interrupted.

@@ -34,9 +34,10 @@ import { openStream } from './ingest/stream.ts';
 import { ingestZipkin } from './ingest/zipkin.ts';
 import { createKey, listKeys, revokeKey, rotateKey } from './keys/api.ts';
 import { renderMetrics } from './metrics.ts';
-import { parseTraceQuery } from './query/params.ts';
+import { parseTraceSearch } from './query/params.ts';
+import { searchTraces } from './query/search.ts';
 import { listInstances, listOperations, listServices } from './query/services.ts';
-import { findTrace, searchTraces, traceAnswer } from './query/traces.ts';
+import { findTrace, traceAnswer } from './query/traces.ts';
 import { ready } from './ready.ts';
 import { readSdkConfig, sdkVersion } from './sdk-config.ts';
 
@@ -132,8 +133,8 @@ app.get('/metrics', async (c) =>
   }),
 );
 app.get('/api/traces', async (c) => {
-  const query = parseTraceQuery(c.req.query(), Date.now());
-  return c.json(await searchTraces(c.env, await config(c), store(c.env), query));
+  const search = parseTraceSearch(c.req.query(), Date.now());
+  return c.json(await searchTraces(c.env, await config(c), store(c.env), search));
 });
 app.get('/api/traces/:id', async (c) => {
   const traceId = parseTraceId(c.req.param('id'));

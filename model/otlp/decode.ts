@@ -74,7 +74,7 @@ function micros(nanos: bigint): number {
   return Number(nanos / 1000n);
 }
 
-function decodeAttributes(attributes: readonly KeyValue[]): Attributes {
+export function decodeAttributes(attributes: readonly KeyValue[]): Attributes {
   // Own properties only, whatever the keys are: `__proto__` is a key like any other.
   return Object.fromEntries(attributes.map(({ key, value }) => [key, decodeValue(value)]));
 }

@@ -3,18 +3,26 @@
 import { cutName } from '../names.ts';
 import type { Attributes, Span, TraceSummary } from '../span.ts';
 import { serviceOf } from '../tree.ts';
-import type { AttributeCondition, TraceSearch } from './conditions.ts';
+import type { AttributeCondition, TraceConditions, TraceSearch } from './conditions.ts';
 import { passesTest } from './value.ts';
 
-type Facts = Pick<TraceSummary, 'startUs' | 'durationUs' | 'status'>;
+/** What a summary knows that is not in a trace's spans: the range and the status may be of parts that are gone. */
+export type TraceFacts = Pick<TraceSummary, 'startUs' | 'durationUs' | 'status'>;
 type Conditions = Omit<TraceSearch, 'order' | 'limit'>;
 
 /** `spans` are those of the trace, each in the version that stands. */
-export function matchesSearch(facts: Facts, spans: readonly Span[], search: Conditions): boolean {
+export function matchesSearch(facts: TraceFacts, spans: readonly Span[], search: Conditions): boolean {
+  return matchesFacts(facts, search) && matchesSpans(spans, search);
+}
+
+export function matchesFacts(facts: TraceFacts, search: Conditions): boolean {
   if (facts.startUs < search.startUs || facts.startUs > search.endUs) return false;
   if (search.minDurationUs !== undefined && facts.durationUs < search.minDurationUs) return false;
   if (search.maxDurationUs !== undefined && facts.durationUs > search.maxDurationUs) return false;
-  if (search.status !== undefined && facts.status !== search.status) return false;
+  return search.status === undefined || facts.status === search.status;
+}
+
+export function matchesSpans(spans: readonly Span[], search: TraceConditions): boolean {
   const root = findRoot(spans);
   const roots = root === null ? [] : [root];
   if (!someSpan(spans, search.service, search.operation)) return false;
@@ -22,6 +30,12 @@ export function matchesSearch(facts: Facts, spans: readonly Span[], search: Cond
   return search.attributes.every((condition) =>
     (condition.on === 'root' ? roots : spans).some((span) => meets(span, condition)),
   );
+}
+
+/** Whether there is a condition that only spans can answer. */
+export function asksSpans(search: TraceConditions): boolean {
+  const { service, operation, rootService, rootOperation, attributes } = search;
+  return [service, operation, rootService, rootOperation].some((name) => name !== undefined) || attributes.length > 0;
 }
 
 /** The root span, the earliest of several, or as its stand-in the earliest span of a headless trace; null of no spans. */

@@ -3,8 +3,9 @@
 import { toCompleteness } from '../../model/completeness.ts';
 import { parseHex } from '../../model/ids.ts';
 import { encodeTracesData } from '../../model/otlp/encode.ts';
+import { concatBytes } from '../../model/slice-frame.ts';
 import type { RetentionClass, TraceSummary } from '../../model/span.ts';
-import type { TracePart, TraceQuery } from '../../store/store.ts';
+import type { Store, StoreSearch, TracePart } from '../../store/store.ts';
 
 export interface PartWords {
   readonly traceId: string;
@@ -28,7 +29,19 @@ export function traceIdOf(n: number): string {
 }
 
 /** A query without conditions over all times. */
-export const EVERYTHING: TraceQuery = { startUs: 0, endUs: Number.MAX_SAFE_INTEGER, limit: 1_000 };
+export const EVERYTHING: StoreSearch = {
+  startUs: 0,
+  endUs: Number.MAX_SAFE_INTEGER,
+  attributes: [],
+  order: 'newest',
+  limit: 1_000,
+  isOver: () => false,
+};
+
+/** The traces of a page. */
+export async function find(store: Pick<Store, 'search'>, search: StoreSearch): Promise<readonly TraceSummary[]> {
+  return (await store.search(search)).traces;
+}
 
 export function makePart(words: PartWords): TracePart {
   const { traceId, revision = 1, covers = 'whole', operations = [['shop', 'GET /']] } = words;
@@ -68,28 +81,39 @@ function makeSummary(words: PartWords): TraceSummary {
 }
 
 function makeOtlp(words: PartWords): Uint8Array {
-  const { traceId, revision = 1, startUs = 1_000, durationUs = 10, operations = [['shop', 'GET /']] } = words;
-  return encodeTracesData(
-    [['service.name', operations[0]![0]]],
-    operations.map(([service, name], i) => ({
-      traceId: parseHex(traceId)!,
-      spanId: parseHex((revision * 10_000 + i + 1).toString(16).padStart(16, '0'))!,
-      parentSpanId: null,
-      name,
-      kind: 2,
-      startUs,
-      endUs: startUs + durationUs,
-      flags: 1,
-      traceState: '',
-      statusCode: 0,
-      statusMessage: '',
-      attributes: [['peer.service', service]],
-      events: [],
-      links: [],
-      scope: 'test',
-      droppedAttributes: 0,
-      droppedEvents: 0,
-      droppedLinks: 0,
-    })),
+  const { operations = [['shop', 'GET /']] } = words;
+  const byService = [...Map.groupBy(operations.entries(), ([, [service]]) => service)];
+  return concatBytes(
+    byService.map(([service, spans]) =>
+      encodeTracesData(
+        [['service.name', service]],
+        spans.map(([i, [, name]]) => makeSpan(words, i, name)),
+      ),
+    ),
   );
+}
+
+/** The first span is the root of the others. */
+function makeSpan({ traceId, revision = 1, startUs = 1_000, durationUs = 10 }: PartWords, i: number, name: string) {
+  const spanIdOf = (n: number) => parseHex((revision * 10_000 + n + 1).toString(16).padStart(16, '0'))!;
+  return {
+    traceId: parseHex(traceId)!,
+    spanId: spanIdOf(i),
+    parentSpanId: i === 0 ? null : spanIdOf(0),
+    name,
+    kind: 2,
+    startUs,
+    endUs: startUs + durationUs,
+    flags: 1,
+    traceState: '',
+    statusCode: 0,
+    statusMessage: '',
+    attributes: [],
+    events: [],
+    links: [],
+    scope: 'test',
+    droppedAttributes: 0,
+    droppedEvents: 0,
+    droppedLinks: 0,
+  };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { decodeSpans } from '../../model/otlp/decode.ts';
 import type { ExpireOptions, ExpireReport, Store } from '../../store/store.ts';
-import { EVERYTHING, makePart, type PartWords, traceIdOf } from './parts.ts';
+import { EVERYTHING, find, makePart, type PartWords, traceIdOf } from './parts.ts';
 
 export const DAY_MS = 86_400_000;
 const EMPTY = { blocks: 0, traces: 0, bytes: 0 };
@@ -29,7 +29,7 @@ export function retentionContract(name: string, createStore: () => Promise<Store
 
   /** Ids of all traces that are found, ascending; each must be readable, whole. */
   async function idsIn(store: Store): Promise<string[]> {
-    const found = await store.search(EVERYTHING);
+    const found = await find(store, EVERYTHING);
     for (const summary of found) {
       const trace = (await store.get(summary.traceId))!;
       expect(trace.summary).toEqual(summary);

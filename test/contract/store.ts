@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { toCompleteness } from '../../model/completeness.ts';
-import { MAX_NAME_CHARS, MAX_OPERATIONS_PER_TRACE } from '../../model/limits.ts';
+import { MAX_NAME_CHARS } from '../../model/limits.ts';
 import { decodeSpans } from '../../model/otlp/decode.ts';
+import { SEARCH_ORDERS } from '../../model/query/conditions.ts';
+import { compareFound } from '../../model/query/search-order.ts';
 import { MAX_SERVICES_PER_SUMMARY } from '../../store/bounds.ts';
-import type { SortKey, Store, TracePart, TraceQuery } from '../../store/store.ts';
-import { EVERYTHING, makePart, traceIdOf } from './parts.ts';
+import type { SortKey, Store, StoreSearch, TracePart } from '../../store/store.ts';
+import { EVERYTHING, find, makePart, traceIdOf } from './parts.ts';
 
 /** What every store must do. `createStore` gives an empty one each time it is called. */
 export function storeContract(name: string, createStore: () => Promise<Store>): void {
@@ -15,10 +17,10 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
     test('all should work when empty', async () => {
       const store = await createStore();
       expect(await store.get(a)).toBeNull();
-      expect(await store.search(EVERYTHING)).toEqual([]);
-      expect(await store.search({ ...EVERYTHING, service: 'shop', operation: 'GET /', status: 'error' })).toEqual([]);
+      expect(await find(store, EVERYTHING)).toEqual([]);
+      expect(await find(store, { ...EVERYTHING, service: 'shop', operation: 'GET /', status: 'error' })).toEqual([]);
       await store.write('empty', []);
-      expect(await store.search(EVERYTHING)).toEqual([]);
+      expect(await find(store, EVERYTHING)).toEqual([]);
     });
 
     test('a trace is read back as it was written', async () => {
@@ -29,7 +31,7 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
         expect(await store.get(part.traceId)).toEqual({ summary: part.summary, otlp: part.otlp });
       }
       expect(await store.get(c)).toBeNull();
-      expect(await store.search(EVERYTHING)).toEqual([parts[1]!.summary, parts[0]!.summary]);
+      expect(await find(store, EVERYTHING)).toEqual([parts[1]!.summary, parts[0]!.summary]);
     });
 
     test('a thousand traces in one write', async () => {
@@ -38,7 +40,7 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
         makePart({ traceId: traceIdOf(i + 1), startUs: 5_000 + i }),
       );
       await store.write('block', parts);
-      expect(await store.search(EVERYTHING)).toEqual(parts.map((part) => part.summary).reverse());
+      expect(await find(store, EVERYTHING)).toEqual(parts.map((part) => part.summary).reverse());
       expect((await store.get(traceIdOf(777)))!.otlp).toEqual(parts[776]!.otlp);
     });
 
@@ -48,8 +50,8 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
       const summary = { ...part.summary, decision: null, services: [], state: 'live' as const };
       await store.write('block', [{ ...part, summary, operations: [], otlp: new Uint8Array(0) }]);
       expect(await store.get(a)).toEqual({ summary, otlp: new Uint8Array(0) });
-      expect(await store.search({ ...EVERYTHING, operation: '' })).toEqual([]);
-      expect(await store.search({ ...EVERYTHING, service: '' })).toEqual([]);
+      expect(await find(store, { ...EVERYTHING, operation: '' })).toEqual([]);
+      expect(await find(store, { ...EVERYTHING, service: '' })).toEqual([]);
     });
 
     test('the same write again changes nothing', async () => {
@@ -58,11 +60,11 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
       const late = [makePart({ traceId: a, revision: 2, covers: 'part', startUs: 1_500 })];
       await store.write('first', first);
       await store.write('late', late);
-      const before = [await store.get(a), await store.get(b), await store.search(EVERYTHING)];
+      const before = [await store.get(a), await store.get(b), await find(store, EVERYTHING)];
       await store.write('first', first);
       await store.write('late', late);
       await store.write('first', first.toReversed());
-      expect([await store.get(a), await store.get(b), await store.search(EVERYTHING)]).toEqual(before);
+      expect([await store.get(a), await store.get(b), await find(store, EVERYTHING)]).toEqual(before);
     });
 
     test('other traces under a key that is taken are refused and change nothing', async () => {
@@ -73,7 +75,7 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
       await expect(store.write('block', [part, makePart({ traceId: b })])).rejects.toMatchObject(fault);
       await expect(store.write('block', [makePart({ traceId: c })])).rejects.toMatchObject(fault);
       await expect(store.write('block', [{ ...part, otlp: new Uint8Array([1]) }])).rejects.toMatchObject(fault);
-      expect(await store.search(EVERYTHING)).toEqual([part.summary]);
+      expect(await find(store, EVERYTHING)).toEqual([part.summary]);
       expect((await store.get(a))!.otlp).toEqual(part.otlp);
     });
 
@@ -88,7 +90,7 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
       ]) {
         await expect(store.write('block', [bad])).rejects.toBeInstanceOf(RangeError);
       }
-      expect(await store.search(EVERYTHING)).toEqual([]);
+      expect(await find(store, EVERYTHING)).toEqual([]);
     });
 
     test('the bytes of later parts follow, and the highest whole summary stands, in any order of writing', async () => {
@@ -104,7 +106,7 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
         expect(trace.summary).toEqual(parts[2]!.summary);
         expect(decodeSpans(trace.otlp, 'kept')).toHaveLength(3);
         expect(Buffer.concat(parts.map((part) => part.otlp)).equals(trace.otlp)).toBe(true);
-        expect(await store.search(EVERYTHING)).toEqual([parts[2]!.summary]);
+        expect(await find(store, EVERYTHING)).toEqual([parts[2]!.summary]);
       }
     });
 
@@ -158,9 +160,9 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
         ],
         completeness: toCompleteness({ rootEnded: true, missingParents: 1, openSpans: 0 }),
       });
-      expect(await store.search({ ...EVERYTHING, service: 'stock', operation: 'reserve' })).toEqual([summary]);
-      expect(await store.search({ ...EVERYTHING, service: 'shop', operation: 'GET /' })).toEqual([summary]);
-      expect(await store.search({ ...EVERYTHING, startUs: 1_000 })).toEqual([]);
+      expect(await find(store, { ...EVERYTHING, service: 'stock', operation: 'reserve' })).toEqual([summary]);
+      expect(await find(store, { ...EVERYTHING, service: 'shop', operation: 'GET /' })).toEqual([summary]);
+      expect(await find(store, { ...EVERYTHING, startUs: 1_000 })).toEqual([]);
     });
 
     test('the class of a trace is the longest of any of its parts, in any order', async () => {
@@ -179,7 +181,7 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
         const store = await createStore();
         for (const i of order) await store.write(`block-${i}`, [parts[i]!]);
         expect((await store.get(a))!.summary.decision).toEqual({ ...parts[1]!.summary.decision!, decidedUs: 1_100 });
-        expect((await store.search(EVERYTHING))[0]).toEqual((await store.get(a))!.summary);
+        expect((await find(store, EVERYTHING))[0]).toEqual((await store.get(a))!.summary);
       }
     });
 
@@ -212,7 +214,7 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
       const trace = (await store.get(a))!;
       expect(trace.summary).toMatchObject({ spanCount: 2, durationUs: 90, rootService: 'shop' });
       expect(Buffer.concat([whole.otlp, late.otlp]).equals(trace.otlp)).toBe(true);
-      expect(await store.search({ ...EVERYTHING, service: 'stock' })).toEqual([trace.summary]);
+      expect(await find(store, { ...EVERYTHING, service: 'stock' })).toEqual([trace.summary]);
     });
 
     test('writers of one trace at the same time all count', async () => {
@@ -227,28 +229,28 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
       );
       expect((await store.get(a))!.summary.spanCount).toBe(5);
       expect(decodeSpans((await store.get(a))!.otlp, 'kept')).toHaveLength(5);
-      expect(await store.search(EVERYTHING)).toHaveLength(6);
+      expect(await find(store, EVERYTHING)).toHaveLength(6);
     });
 
     test('bounds of time and duration are inclusive', async () => {
       const store = await createStore();
       const { summary, ...part } = makePart({ traceId: a, startUs: 1_000, durationUs: 50 });
       await store.write('block', [{ ...part, summary }]);
-      const hits: Partial<TraceQuery>[] = [
+      const hits: Partial<StoreSearch>[] = [
         { startUs: 1_000, endUs: 1_000 },
         { minDurationUs: 50 },
         { maxDurationUs: 50 },
         { minDurationUs: 50, maxDurationUs: 50 },
       ];
-      const misses: Partial<TraceQuery>[] = [
+      const misses: Partial<StoreSearch>[] = [
         { startUs: 1_001 },
         { endUs: 999 },
         { minDurationUs: 51 },
         { maxDurationUs: 49 },
         { startUs: 2_000, endUs: 1_000 },
       ];
-      for (const query of hits) expect(await store.search({ ...EVERYTHING, ...query })).toEqual([summary]);
-      for (const query of misses) expect(await store.search({ ...EVERYTHING, ...query })).toEqual([]);
+      for (const query of hits) expect(await find(store, { ...EVERYTHING, ...query })).toEqual([summary]);
+      for (const query of misses) expect(await find(store, { ...EVERYTHING, ...query })).toEqual([]);
     });
 
     test('service and operation are of one span, any span of the trace', async () => {
@@ -258,7 +260,7 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
         ['stock', 'reserve'],
       ] as const;
       await store.write('block', [makePart({ traceId: a, operations })]);
-      const count = async (query: Partial<TraceQuery>) => (await store.search({ ...EVERYTHING, ...query })).length;
+      const count = async (query: Partial<StoreSearch>) => (await find(store, { ...EVERYTHING, ...query })).length;
       expect(await count({ service: 'stock' })).toBe(1);
       expect(await count({ operation: 'reserve' })).toBe(1);
       expect(await count({ service: 'stock', operation: 'reserve' })).toBe(1);
@@ -291,24 +293,27 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
         '🦦',
       ];
       const store = await createStore();
-      const parts = nasty.flatMap((service, i) =>
+      // A resource that names no service is of `unknown_service`.
+      const services = nasty.map((name) => name || 'none');
+      const parts = services.flatMap((service, i) =>
         nasty.map((operation, j) =>
           makePart({ traceId: traceIdOf(1 + i * nasty.length + j), operations: [[service, operation]] }),
         ),
       );
       await store.write('block', parts);
-      for (const service of nasty) {
-        expect(await store.search({ ...EVERYTHING, service })).toHaveLength(nasty.length);
-        expect(await store.search({ ...EVERYTHING, operation: service })).toHaveLength(nasty.length);
+      for (const name of nasty)
+        expect(await find(store, { ...EVERYTHING, operation: name })).toHaveLength(nasty.length);
+      for (const service of services) {
+        expect(await find(store, { ...EVERYTHING, service })).toHaveLength(nasty.length);
         for (const operation of nasty) {
-          const [found, ...more] = await store.search({ ...EVERYTHING, service, operation });
+          const [found, ...more] = await find(store, { ...EVERYTHING, service, operation });
           expect(found).toMatchObject({ rootService: service, rootOperation: operation });
           expect(more).toEqual([]);
         }
       }
     });
 
-    test('a trace with more names than a row holds keeps what fits and is found by it', async () => {
+    test('a trace with more names than a row holds keeps what fits, and is found by all of them', async () => {
       const store = await createStore();
       const operations = Array.from({ length: 300 }, (_, i) => [`service-${i}`, '界'.repeat(5_000)] as const);
       await store.write('block', [makePart({ traceId: a, operations })]);
@@ -320,9 +325,9 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
       expect(summary.rootOperation).toBe('界'.repeat(MAX_NAME_CHARS));
       expect(decodeSpans(otlp, 'kept')).toHaveLength(600);
       const found = await Promise.all(
-        [...operations, ...more].map(([service, operation]) => store.search({ ...EVERYTHING, service, operation })),
+        [...operations, ...more].map(([service, operation]) => find(store, { ...EVERYTHING, service, operation })),
       );
-      expect(found.filter((traces) => traces.length === 1)).toHaveLength(MAX_OPERATIONS_PER_TRACE);
+      expect(found.filter((traces) => traces.length === 1)).toHaveLength(600);
     });
 
     test('pages cover everything once, newest first, ties by trace id', async () => {
@@ -335,7 +340,7 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
       for (const limit of [1, 3, 7, 50, 60]) {
         const seen = [];
         for (let after: SortKey | undefined, pages = 0; pages <= 60; pages++) {
-          const page = await store.search({ ...EVERYTHING, limit, ...(after && { after }) });
+          const page = await find(store, { ...EVERYTHING, limit, ...(after && { after }) });
           seen.push(...page);
           if (page.length < limit) break;
           after = page.at(-1)!;
@@ -348,7 +353,7 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
       const names = ['shop', 'stock', 'pay'];
       const word = fc.constantFrom(...names);
       const partWords = fc.record({
-        startUs: fc.integer({ min: 0, max: 30 }),
+        startUs: fc.integer({ min: 1, max: 30 }),
         durationUs: fc.integer({ min: 0, max: 30 }),
         status: fc.constantFrom('ok' as const, 'error' as const),
         operations: fc.array(fc.tuple(word, word), { minLength: 1, maxLength: 3 }),
@@ -363,9 +368,14 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
           minDurationUs: fc.integer({ min: 0, max: 30 }),
           maxDurationUs: fc.integer({ min: 0, max: 30 }),
           status: fc.constantFrom('ok' as const, 'error' as const),
-          after: fc.record({ startUs: fc.integer({ min: 0, max: 30 }), traceId: fc.nat(40).map(traceIdOf) }),
+          order: fc.constantFrom(...SEARCH_ORDERS),
+          after: fc.record({
+            startUs: fc.integer({ min: 0, max: 30 }),
+            durationUs: fc.integer({ min: 0, max: 30 }),
+            traceId: fc.nat(40).map(traceIdOf),
+          }),
         },
-        { requiredKeys: ['startUs', 'endUs', 'limit'] },
+        { requiredKeys: ['startUs', 'endUs', 'limit', 'order'] },
       );
       const runs = fc.tuple(fc.array(partWords, { minLength: 30, maxLength: 40 }), fc.array(query, { minLength: 20 }));
       await fc.assert(
@@ -374,8 +384,16 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
           const parts = words.map((each, i) => makePart({ ...each, traceId: traceIdOf(i + 1) }));
           await store.write('block', parts);
           for (const each of queries) {
-            const expected = parts.filter((part) => matches(part, each)).map((part) => part.summary);
-            expect(await store.search(each)).toEqual(expected.sort(newestFirst).slice(0, each.limit));
+            const search = { ...EVERYTHING, ...each };
+            const expected = parts
+              .filter((part) => matches(part, search))
+              .map((part) => part.summary)
+              .sort((a, b) => compareFound(each.order, a, b));
+            const page = await store.search(search);
+            expect(page.traces).toEqual(expected.slice(0, each.limit));
+            if (expected.length > each.limit)
+              expect(page.reached).toMatchObject({ traceId: expected[each.limit - 1]!.traceId });
+            else expect(page.reached).toBeNull();
           }
         }),
         { numRuns: 10 },
@@ -385,12 +403,10 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
 }
 
 /** The definition of a search, condition by condition. */
-function matches({ summary, operations, traceId }: TracePart, query: TraceQuery): boolean {
+function matches({ summary, operations }: TracePart, query: StoreSearch): boolean {
   return [
     summary.startUs >= query.startUs && summary.startUs <= query.endUs,
-    !query.after ||
-      summary.startUs < query.after.startUs ||
-      (summary.startUs === query.after.startUs && traceId < query.after.traceId),
+    !query.after || compareFound(query.order, query.after, summary) < 0,
     query.minDurationUs === undefined || summary.durationUs >= query.minDurationUs,
     query.maxDurationUs === undefined || summary.durationUs <= query.maxDurationUs,
     query.status === undefined || summary.status === query.status,

@@ -153,7 +153,7 @@ describe('while the table changes', () => {
       expect(await holders(id, 8)).toEqual([]);
     }
     // What a shard answers to a search says that there is a newer table.
-    const query = { startUs: 0, endUs: Number.MAX_SAFE_INTEGER, limit: 1 };
+    const query = { startUs: 0, endUs: Number.MAX_SAFE_INTEGER, attributes: [], order: 'newest', limit: 1 } as const;
     const { table } = await shard(ownerIn(newKept, before)).search(query);
     expect(table).toEqual(after);
   });

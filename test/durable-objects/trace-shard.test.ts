@@ -42,11 +42,13 @@ async function expectSumsToAgree(shard: Stub): Promise<void> {
   expect(keptSpans + counters.revisedSpans).toBe(counters.storedSpans + outboxSpans);
 }
 
+const ALL = { startUs: 0, endUs: Number.MAX_SAFE_INTEGER, attributes: [], order: 'newest', limit: 10 } as const;
+
 describe('TraceShard', () => {
   it('answers nothing while empty', async () => {
     const shard = freshShard();
     expect(await shard.get(randomTraceId(), null)).toBeNull();
-    expect((await shard.search({ startUs: 0, endUs: Number.MAX_SAFE_INTEGER, limit: 10 })).traces).toEqual([]);
+    expect((await shard.search(ALL)).traces).toEqual([]);
     expect(await shard.catalog()).toEqual([]);
     await expectSumsToAgree(shard);
   });
@@ -67,7 +69,7 @@ describe('TraceShard', () => {
         [spanId(1), 'ended'],
         [spanId(2), 'open'],
       ]);
-      const { traces } = await again.search({ startUs: 0, endUs: Number.MAX_SAFE_INTEGER, limit: 10 });
+      const { traces } = await again.search(ALL);
       const [summary] = traces;
       expect(summary).toMatchObject({
         traceId: id,

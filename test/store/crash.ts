@@ -5,7 +5,7 @@ import { createD1R2Store, type D1R2Bindings } from '../../store/d1-r2.ts';
 import { createMemoryStore } from '../../store/memory.ts';
 import { readIndex } from '../../store/r2-sections.ts';
 import type { Store } from '../../store/store.ts';
-import { EVERYTHING, traceIdOf } from '../contract/parts.ts';
+import { EVERYTHING, find, traceIdOf } from '../contract/parts.ts';
 import { DAY_MS, expiryAt, partOn } from '../contract/retention.ts';
 import { clearBindings, emptyBindings } from './bindings.ts';
 import { type Around, wrapBindings } from './wrapped-bindings.ts';
@@ -91,7 +91,7 @@ const TIMEOUT_MS = 120_000;
 async function answersOf(store: Store): Promise<unknown> {
   const traces = [];
   for (const traceId of [a, b, c, d]) traces.push(await store.get(traceId));
-  return { traces, list: await store.search(EVERYTHING), statistics: await store.readStatistics(0, 400 * DAY_MS) };
+  return { traces, list: await find(store, EVERYTHING), statistics: await store.readStatistics(0, 400 * DAY_MS) };
 }
 
 /** Every object of the bucket is a block's, and every block's is there, without the erased; nothing waits to be cleared up. */
@@ -131,7 +131,7 @@ async function failingAt(
   };
   const store = createD1R2Store(wrapBindings(each, around));
   // Calls count from where the schema is there.
-  await store.search(EVERYTHING);
+  await find(store, EVERYTHING);
   calls = 0;
   return { store, reached: () => reached };
 }
@@ -146,7 +146,7 @@ export function crashSuite(place: string, each: D1R2Bindings, names: readonly St
   describe(`whatever call fails, the same again completes it: ${place}`, { timeout: TIMEOUT_MS }, () => {
     beforeAll(async () => {
       await clearBindings();
-      await createD1R2Store(each).search(EVERYTHING);
+      await find(createD1R2Store(each), EVERYTHING);
     });
 
     test.each(names)('%s', async (name) => {
@@ -167,7 +167,7 @@ export function crashSuite(place: string, each: D1R2Bindings, names: readonly St
         const what = reached();
         if (what === null) return null;
         // Between the two, everything that is found can be read.
-        for (const { traceId } of await store.search(EVERYTHING)) expect(await store.get(traceId)).not.toBeNull();
+        for (const { traceId } of await find(store, EVERYTHING)) expect(await store.get(traceId)).not.toBeNull();
         await call(store);
         expect(await answersOf(store)).toEqual(expected);
         await clearUp(store);
@@ -195,7 +195,7 @@ export function crashSuite(place: string, each: D1R2Bindings, names: readonly St
         await store.expire(expiryAt(8));
         await clearUp(store);
         await expectNothingLeftBehind(each);
-        expect((await store.search(EVERYTHING)).map(({ traceId }) => traceId).sort()).toEqual([a, d]);
+        expect((await find(store, EVERYTHING)).map(({ traceId }) => traceId).sort()).toEqual([a, d]);
         expect(await store.get(a)).not.toBeNull();
       }
     });

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createD1R2Store } from '../../store/d1-r2.ts';
 import type { StoreFault } from '../../store/errors.ts';
-import { EVERYTHING, makePart, traceIdOf } from '../contract/parts.ts';
+import { EVERYTHING, find, makePart, traceIdOf } from '../contract/parts.ts';
 import { DAY_MS, expiryAt } from '../contract/retention.ts';
 import { bindings, clearBindings, db } from './bindings.ts';
 
@@ -26,7 +26,7 @@ describe('damaged blocks are named, never read', () => {
     await bucket.delete('block');
     const missing = { name: 'StoreError', fault: 'block_missing' satisfies StoreFault, key: 'block' };
     await expect(store.get(a)).rejects.toMatchObject(missing);
-    expect(await store.search(EVERYTHING)).toHaveLength(2);
+    expect(await find(store, EVERYTHING)).toHaveLength(2);
   });
 
   test('cut: before the entry, within it, and where the next begins', async () => {
@@ -73,7 +73,7 @@ describe('damaged rows are named, never answered', () => {
   ])('%s %j', async (column, value) => {
     await set(column, value);
     await expect(store.get(a)).rejects.toMatchObject(rowCorrupt);
-    await expect(store.search(EVERYTHING)).rejects.toMatchObject(rowCorrupt);
+    await expect(find(store, EVERYTHING)).rejects.toMatchObject(rowCorrupt);
     expect((await store.get(b))!.summary).toEqual(parts[1]!.summary);
   });
 
@@ -89,7 +89,7 @@ describe('damaged rows are named, never answered', () => {
   test('a table that is not there', async () => {
     await db.exec('DROP TABLE traces');
     await expect(store.get(a)).rejects.toMatchObject({ name: 'StoreError', fault: 'unavailable', key: a });
-    await expect(store.search(EVERYTHING)).rejects.toMatchObject({ name: 'StoreError', fault: 'unavailable' });
+    await expect(find(store, EVERYTHING)).rejects.toMatchObject({ name: 'StoreError', fault: 'unavailable' });
   });
 });
 
@@ -107,11 +107,11 @@ describe('expiry goes on around what is damaged', () => {
       actual: { blocks: 1, traces: 1 },
       failedBlocks: ['block'],
     });
-    expect((await store.search(EVERYTHING)).map(({ traceId }) => traceId).sort()).toEqual([a, b]);
+    expect((await find(store, EVERYTHING)).map(({ traceId }) => traceId).sort()).toEqual([a, b]);
     expect(await store.expire(expiryAt(8.5))).toMatchObject({ failedBlocks: [], hasMore: false });
     await store.hold(a, null);
     expect(await store.expire(expiryAt(9))).toMatchObject({ actual: { traces: 2 }, failedBlocks: [] });
-    expect(await store.search(EVERYTHING)).toEqual([]);
+    expect(await find(store, EVERYTHING)).toEqual([]);
   });
 
   test('a damaged row is named and tried again a day later; the next block goes', async () => {

@@ -4,7 +4,7 @@ import { createD1R2Store } from '../../store/d1-r2.ts';
 import { StoreError } from '../../store/errors.ts';
 import { createMemoryStore } from '../../store/memory.ts';
 import type { Store, TracePart } from '../../store/store.ts';
-import { EVERYTHING, makePart, type PartWords, traceIdOf } from '../contract/parts.ts';
+import { EVERYTHING, find, makePart, type PartWords, traceIdOf } from '../contract/parts.ts';
 import { bindings, clearBindings } from './bindings.ts';
 import { type Around, wrapBindings } from './wrapped-bindings.ts';
 
@@ -87,7 +87,7 @@ async function expectSameAnswers(store: Store, reference: Store): Promise<void> 
   const names = NAMES.flatMap((service) => NAMES.map((operation) => ({ service, operation })));
   for (const condition of [...conditions, ...names]) {
     const query = { ...EVERYTHING, ...condition };
-    expect(await store.search(query)).toEqual(await reference.search(query));
+    expect(await find(store, query)).toEqual(await find(reference, query));
   }
 }
 
@@ -154,7 +154,7 @@ describe('D1 and R2 store when calls fail', () => {
     const unavailable = { name: 'StoreError', fault: 'unavailable' };
     await expect(broken('get').get(traceIdOf(1))).rejects.toMatchObject({ ...unavailable, key: 'block' });
     await expect(broken('SELECT').get(traceIdOf(1))).rejects.toMatchObject({ ...unavailable, key: traceIdOf(1) });
-    await expect(broken('SELECT').search(EVERYTHING)).rejects.toMatchObject({ ...unavailable, key: '' });
+    await expect(find(broken('SELECT'), EVERYTHING)).rejects.toMatchObject({ ...unavailable, key: '' });
     await healthy.write('late', late);
     expect((await healthy.get(traceIdOf(1)))!.summary).toEqual(late[0]!.summary);
   });
@@ -170,7 +170,7 @@ describe('D1 and R2 store when calls fail', () => {
       }
       return call();
     };
-    await other.search(EVERYTHING);
+    await find(other, EVERYTHING);
     const mine: Write = { blockKey: 'mine', parts: [makePart({ traceId: traceIdOf(1), covers: 'part' })] };
     const write = createD1R2Store(wrapBindings(bindings, interfere)).write(mine.blockKey, mine.parts);
     const error = await write.catch((thrown: unknown) => thrown);

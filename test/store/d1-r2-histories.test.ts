@@ -4,7 +4,7 @@ import { RETENTION_CLASSES } from '../../model/span.ts';
 import { createD1R2Store, type D1R2Bindings } from '../../store/d1-r2.ts';
 import { createMemoryStore } from '../../store/memory.ts';
 import type { Store, TracePart } from '../../store/store.ts';
-import { EVERYTHING, traceIdOf } from '../contract/parts.ts';
+import { EVERYTHING, find, traceIdOf } from '../contract/parts.ts';
 import { DAY_MS, expiryAt, partOn } from '../contract/retention.ts';
 import { bindings, clearBindings, emptyBindings, ringBindings } from './bindings.ts';
 
@@ -79,8 +79,8 @@ async function play(store: Store, steps: readonly Step[]): Promise<unknown[]> {
       each,
       answer,
       traces,
-      await store.search(EVERYTHING),
-      await store.search({ ...EVERYTHING, status: 'error' }),
+      await find(store, EVERYTHING),
+      await find(store, { ...EVERYTHING, status: 'error' }),
     ]);
   }
   return seen;
@@ -93,7 +93,7 @@ test.each<[string, D1R2Bindings]>([
   'property: any history gives what the reference gives, step by step: %s',
   async (_name, each) => {
     await clearBindings();
-    await createD1R2Store(each).search(EVERYTHING);
+    await find(createD1R2Store(each), EVERYTHING);
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
         await emptyBindings(each);

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createD1R2Store } from '../../store/d1-r2.ts';
-import { formatSearch } from '../../store/d1-search.ts';
-import type { TraceQuery } from '../../store/store.ts';
-import { EVERYTHING, makePart, traceIdOf } from '../contract/parts.ts';
+import { WALK } from '../../store/d1-walk.ts';
+import type { StoreSearch } from '../../store/store.ts';
+import { EVERYTHING, find, makePart, traceIdOf } from '../contract/parts.ts';
 import { expiryAt } from '../contract/retention.ts';
 import { bindings, clearBindings, db } from './bindings.ts';
 import { wrapBindings } from './wrapped-bindings.ts';
@@ -38,8 +38,8 @@ const partsFrom = (first: number, count: number, revision = 1) =>
 describe('rows written', () => {
   beforeEach(async () => {
     await clearBindings();
-    await createD1R2Store(bindings).search(EVERYTHING);
-    await store.search(EVERYTHING);
+    await find(createD1R2Store(bindings), EVERYTHING);
+    await find(store, EVERYTHING);
   });
 
   test('two a kept trace and two a block, in one statement each', async () => {
@@ -65,7 +65,7 @@ describe('rows written', () => {
     await store.write('block', partsFrom(1, 500));
     const cost = await metered(() => store.expire(expiryAt(8)));
     expect(cost.rowsWritten).toBe(500 + 3);
-    expect(await store.search(EVERYTHING)).toEqual([]);
+    expect(await find(store, EVERYTHING)).toEqual([]);
     expect((await metered(() => store.hold(traceIdOf(1), 1))).rowsWritten).toBe(1);
   });
 
@@ -74,7 +74,7 @@ describe('rows written', () => {
     for (let n = 1; n <= 100; n++) await store.hold(traceIdOf(n), 1_000_000_000_000);
     const cost = await metered(() => store.expire(expiryAt(8)));
     expect(cost.rowsWritten).toBeLessThanOrEqual(400 + 100 + 8);
-    expect(await store.search(EVERYTHING)).toHaveLength(100);
+    expect(await find(store, EVERYTHING)).toHaveLength(100);
   });
 
   test('one for each version of a row of statistics', async () => {
@@ -94,13 +94,13 @@ describe('rows written', () => {
     const cost = await metered(() => store.write('block', parts));
     expect(cost.statements).toBeGreaterThan(6);
     expect(cost.rowsWritten).toBe(2 * 200 + 2);
-    expect(await store.search(EVERYTHING)).toHaveLength(200);
+    expect(await find(store, EVERYTHING)).toHaveLength(200);
   });
 });
 
 test('a trace of 20 spans in 5 services takes less than a quarter page of the database', async () => {
   await clearBindings();
-  await createD1R2Store(bindings).search(EVERYTHING);
+  await find(createD1R2Store(bindings), EVERYTHING);
   const databaseBytes = async () => (await db.prepare('SELECT 1').all()).meta.size_after;
   const empty = await databaseBytes();
   const operations = Array.from({ length: 20 }, (_, i) => [`service-${i >> 2}`, `GET /route/${i}`] as const);
@@ -112,26 +112,25 @@ test('a trace of 20 spans in 5 services takes less than a quarter page of the da
 });
 
 describe('a search over 10,000 traces', () => {
-  const queries: TraceQuery[] = [
+  const queries: StoreSearch[] = [
     { ...EVERYTHING, limit: 20 },
-    { ...EVERYTHING, limit: 20, after: { startUs: 6_000, traceId: traceIdOf(5_000) } },
-    { startUs: 2_000, endUs: 9_000, limit: 20, service: 'shop', operation: 'GET /', minDurationUs: 1, status: 'ok' },
+    { ...EVERYTHING, limit: 20, after: { startUs: 6_000, durationUs: 10, traceId: traceIdOf(5_000) } },
+    { ...EVERYTHING, startUs: 2_000, endUs: 9_000, limit: 20, minDurationUs: 1, status: 'ok' },
   ];
 
   test('walks the primary key, sorts nothing, and reads no more than it must', async () => {
     await clearBindings();
-    await createD1R2Store(bindings).search(EVERYTHING);
+    await find(createD1R2Store(bindings), EVERYTHING);
     for (let block = 0; block < 10; block++) await store.write(`block-${block}`, partsFrom(1 + block * 1_000, 1_000));
+    const { results } = await db
+      .prepare(`EXPLAIN QUERY PLAN ${WALK}`)
+      .bind(2_000, 9_000, 'g', 20)
+      .all<{ detail: string }>();
+    expect(results.map((row) => row.detail)).toEqual(['SEARCH traces USING PRIMARY KEY (start_us>? AND start_us<?)']);
     for (const query of queries) {
-      const { sql, bindings: values } = formatSearch(query);
-      const { results } = await db
-        .prepare(`EXPLAIN QUERY PLAN ${sql}`)
-        .bind(...values)
-        .all<{ detail: string }>();
-      expect(results.map((row) => row.detail)).toEqual(['SEARCH traces USING PRIMARY KEY (start_us>? AND start_us<?)']);
-      expect((await metered(() => store.search(query))).rowsRead).toBeLessThanOrEqual(2 * query.limit);
+      expect((await metered(() => find(store, query))).rowsRead).toBeLessThanOrEqual(2 * query.limit);
     }
-    expect((await store.search(queries[1]!))[0]!.traceId).toBe(traceIdOf(4_999));
+    expect((await find(store, queries[1]!))[0]!.traceId).toBe(traceIdOf(4_999));
   });
 
   test('finds one trace by its index', async () => {

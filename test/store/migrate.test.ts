@@ -4,7 +4,7 @@ import { findBlocks } from '../../store/d1-find-blocks.ts';
 import { createD1R2Store } from '../../store/d1-r2.ts';
 import { MIGRATIONS, migrate } from '../../store/migrations/migrate.ts';
 import { serviceTerm } from '../../store/term.ts';
-import { EVERYTHING, makePart, traceIdOf } from '../contract/parts.ts';
+import { EVERYTHING, find, makePart, traceIdOf } from '../contract/parts.ts';
 import { DAY_MS, expiryAt } from '../contract/retention.ts';
 import { bindings, clearBindings, db } from './bindings.ts';
 import { BLOCKS_V1, OBJECTS_V1, SUMMARIES_V1, TRACES_V1 } from './fixtures/database-v1.ts';
@@ -57,11 +57,11 @@ test('a store whose first use failed migrates at the next, and once only', async
       return call();
     }),
   );
-  await expect(store.search(EVERYTHING)).rejects.toMatchObject({ fault: 'unavailable' });
+  await expect(find(store, EVERYTHING)).rejects.toMatchObject({ fault: 'unavailable' });
   isDown = false;
-  expect(await store.search(EVERYTHING)).toEqual([]);
+  expect(await find(store, EVERYTHING)).toEqual([]);
   expect(batches.filter((what) => what.startsWith('batch'))).toHaveLength(1 + MIGRATIONS.length);
-  await store.search(EVERYTHING);
+  await find(store, EVERYTHING);
   expect(batches.filter((what) => what.startsWith('batch'))).toHaveLength(1 + MIGRATIONS.length);
 });
 
@@ -85,7 +85,7 @@ describe('a database from before there were classes', () => {
 
   test('is read as it was', async () => {
     const store = createD1R2Store(bindings);
-    expect(await store.search(EVERYTHING)).toEqual(SUMMARIES_V1.toReversed());
+    expect(await find(store, EVERYTHING)).toEqual(SUMMARIES_V1.toReversed());
     for (const [i, traceId] of ids.entries()) {
       const { summary, otlp } = (await store.get(traceId))!;
       expect(summary).toEqual(SUMMARIES_V1[i]);
@@ -109,10 +109,10 @@ describe('a database from before there were classes', () => {
     const store = createD1R2Store(bindings);
     const startDay = SUMMARIES_V1[0]!.startUs / 1_000 / DAY_MS;
     await store.expire(expiryAt(startDay + 6.9));
-    expect(await store.search(EVERYTHING)).toHaveLength(2);
+    expect(await find(store, EVERYTHING)).toHaveLength(2);
     await store.hold(ids[0]!, (startDay + 20) * DAY_MS);
     await store.expire(expiryAt(startDay + 8));
-    expect((await store.search(EVERYTHING)).map(({ traceId }) => traceId)).toEqual([ids[0]]);
+    expect((await find(store, EVERYTHING)).map(({ traceId }) => traceId)).toEqual([ids[0]]);
     expect((await store.get(ids[0]!))!.summary).toEqual(SUMMARIES_V1[0]);
     await store.erase(ids[0]!, (startDay + 8) * DAY_MS);
     await store.expire(expiryAt(startDay + 21));

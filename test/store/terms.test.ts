@@ -14,7 +14,7 @@ import { createD1R2Store } from '../../store/d1-r2.ts';
 import { findInBlock, readTerms } from '../../store/r2-sections.ts';
 import { attributeTerm, operationTerm, serviceTerm, type Term } from '../../store/term.ts';
 import { decodeTerms, encodeTerms, filterTerms, lookUpTerm } from '../../store/term-index.ts';
-import { EVERYTHING, makePart, traceIdOf } from '../contract/parts.ts';
+import { EVERYTHING, find, makePart, traceIdOf } from '../contract/parts.ts';
 import { bindings, clearBindings, db } from './bindings.ts';
 import { BLOCK_V1_HEX } from './fixtures/block-v1.ts';
 
@@ -260,7 +260,7 @@ describe('terms of stored blocks', () => {
   });
 
   test('property: the database finds in a filter what the code finds', async () => {
-    await createD1R2Store(bindings).search(EVERYTHING);
+    await find(createD1R2Store(bindings), EVERYTHING);
     await fc.assert(
       fc.asyncProperty(fc.array(fc.string({ maxLength: 5 }), { maxLength: 40 }), fc.string(), async (values, other) => {
         const otlp = values.map((value) => otlpOf({ attributes: [['key', value]] }));

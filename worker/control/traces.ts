@@ -5,7 +5,7 @@ import type { Env } from '../../durable-objects/env.ts';
 import { isTraceId } from '../../model/ids.ts';
 import type { Store } from '../../store/store.ts';
 import { HttpError } from '../errors.ts';
-import { parseTraceQuery } from '../query/params.ts';
+import { parseRange } from '../query/params.ts';
 import { shardOfTrace } from '../routing.ts';
 
 const DAY_MS = 86_400_000;
@@ -59,7 +59,7 @@ export async function exportRange(store: Store, params: Readonly<Record<string, 
       throw new HttpError(400, 'bad_parameter', `${name} is not known; known are start, end`);
     }
   }
-  const { startUs, endUs } = parseTraceQuery(params, nowMs);
+  const { startUs, endUs } = parseRange(params, nowMs);
   if (endUs - startUs > MAX_EXPORT_RANGE_US) {
     throw new HttpError(400, 'bad_parameter', 'start is more than 31 days before end: export shorter ranges');
   }

@@ -1,14 +1,19 @@
 /** Query parameters of the native API, with errors that name the parameter and show what would be right. */
 
 import { DEFAULT_SEARCH_LIMIT, MAX_SEARCH_LIMIT } from '../../model/limits.ts';
-import type { SortKey, TraceQuery } from '../../store/store.ts';
+import type { TraceConditions } from '../../model/query/conditions.ts';
+import { SEARCH_ORDERS, type SearchOrder } from '../../model/query/conditions.ts';
+import { parseQuery } from '../../model/query/parse-query.ts';
+import { QueryError } from '../../model/query/query-error.ts';
+import { searchRange } from '../../model/query/search-range.ts';
+import type { PageSearch, SortKey } from '../../store/store.ts';
 import { HttpError } from '../errors.ts';
 
 type Params = Readonly<Record<string, string>>;
 
-const DEFAULT_RANGE_US = 3_600_000_000;
 const UNIT_US: Readonly<Record<string, number>> = { us: 1, ms: 1e3, s: 1e6, m: 60e6, h: 3600e6 };
 const KNOWN = new Set([
+  'q',
   'service',
   'operation',
   'minDuration',
@@ -16,40 +21,68 @@ const KNOWN = new Set([
   'status',
   'start',
   'end',
+  'order',
   'limit',
   'cursor',
 ]);
 
-/** The query of `GET /api/traces`. Throws HttpError 400 `bad_parameter`. */
-export function parseTraceQuery(params: Params, nowMs: number): TraceQuery {
+/** The search of `GET /api/traces`, and behind which trace to go on. Throws HttpError 400 `bad_parameter`. */
+export function parseTraceSearch(params: Params, nowMs: number): PageSearch {
   for (const name of Object.keys(params)) {
     if (!KNOWN.has(name)) throw bad(name, `is not known; known are ${[...KNOWN].join(', ')}`);
   }
-  const endUs = parseTime(params, 'end') ?? nowMs * 1000;
-  const startUs = parseTime(params, 'start') ?? endUs - DEFAULT_RANGE_US;
-  if (startUs > endUs) throw bad('start', 'is after end');
   return {
+    ...parseLine(params),
     ...optional('service', params.service || undefined),
     ...optional('operation', params.operation || undefined),
     ...optional('minDurationUs', parseDuration(params, 'minDuration')),
     ...optional('maxDurationUs', parseDuration(params, 'maxDuration')),
     ...optional('status', parseStatus(params.status)),
     ...optional('after', params.cursor ? parseCursor(params.cursor) : undefined),
-    startUs,
-    endUs,
+    ...parseRange(params, nowMs),
+    order: parseOrder(params.order),
     limit: parseLimit(params.limit),
   };
 }
 
+/** The time a request is about. Throws HttpError 400 `bad_parameter`. */
+export function parseRange(params: Params, nowMs: number): { readonly startUs: number; readonly endUs: number } {
+  try {
+    return searchRange(parseTime(params, 'start'), parseTime(params, 'end'), nowMs * 1000);
+  } catch (error) {
+    if (error instanceof RangeError) throw new HttpError(400, 'bad_parameter', error.message);
+    throw error;
+  }
+}
+
 /** An opaque cursor for what comes after `key`. */
-export function formatCursor({ startUs, traceId }: SortKey): string {
-  return `${startUs.toString(36)}-${traceId}`;
+export function formatCursor({ startUs, durationUs, traceId }: SortKey): string {
+  return `${startUs.toString(36)}-${durationUs.toString(36)}-${traceId}`;
 }
 
 function parseCursor(text: string): SortKey {
-  const match = /^([0-9a-z]{1,12})-([0-9a-f]{32})$/.exec(text);
+  const match = /^([0-9a-z]{1,12})-([0-9a-z]{1,12})-([0-9a-f]{32})$/.exec(text);
   if (!match) throw bad('cursor', 'is not one that this API gave out');
-  return { startUs: Number.parseInt(match[1]!, 36), traceId: match[2]! };
+  return {
+    startUs: Number.parseInt(match[1]!, 36),
+    durationUs: Number.parseInt(match[2]!, 36),
+    traceId: match[3]!,
+  };
+}
+
+function parseLine({ q }: Params): TraceConditions {
+  try {
+    return parseQuery(q ?? '');
+  } catch (error) {
+    if (error instanceof QueryError) throw bad('q', error.message);
+    throw error;
+  }
+}
+
+function parseOrder(text: string | undefined): SearchOrder {
+  const order = SEARCH_ORDERS.find((each) => each === (text || 'newest'));
+  if (!order) throw bad('order', `is ${JSON.stringify(text)}; want ${SEARCH_ORDERS.join(' or ')}`);
+  return order;
 }
 
 function parseDuration(params: Params, name: string): number | undefined {

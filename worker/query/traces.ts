@@ -4,14 +4,12 @@ import type { CurrentConfig } from '../../durable-objects/config-source.ts';
 import type { Env } from '../../durable-objects/env.ts';
 import type { TraceShard } from '../../durable-objects/trace-shard.ts';
 import { type CompletenessNote, completenessOf, notesOf } from '../../model/completeness.ts';
-import { newestFirst } from '../../model/order.ts';
 import { decodeSpans } from '../../model/otlp/decode.ts';
 import { mergeTrace } from '../../model/otlp/merge.ts';
 import { concatBytes } from '../../model/slice-frame.ts';
-import type { Decision, Trace, TraceList, TraceState, TraceSummary } from '../../model/span.ts';
-import type { Store, TraceQuery } from '../../store/store.ts';
-import { shardOfTrace, shardsWithTraces } from '../routing.ts';
-import { formatCursor } from './params.ts';
+import type { Decision, Trace, TraceState } from '../../model/span.ts';
+import type { Store } from '../../store/store.ts';
+import { shardOfTrace } from '../routing.ts';
 
 export interface FoundTrace {
   readonly state: TraceState;
@@ -65,39 +63,4 @@ async function readLive(shard: DurableObjectStub<TraceShard>, traceId: string) {
 export function traceAnswer(traceId: string, { state, decision, isLive, notes, otlp }: FoundTrace): Trace {
   const spans = decodeSpans(otlp, isLive ? 'live' : state);
   return { traceId, state, decision, completeness: completenessOf(spans, notes), spans };
-}
-
-/** A page of traces, newest first: live ones from every shard, kept ones from the store, each once. */
-export async function searchTraces(
-  env: Env,
-  config: CurrentConfig,
-  store: Store,
-  query: TraceQuery,
-): Promise<TraceList> {
-  // Shards first: a trace that leaves one meanwhile is in the store by then.
-  const answers = await Promise.all(shardsWithTraces(env, config).map((shard) => shard.search(query)));
-  // Where a trace is with a shard that this isolate has not heard of, the one that had its slot before knows.
-  for (const { table } of answers) {
-    if (table && table.version > config.table.version) {
-      return searchTraces(env, { ...config, shards: table.shards, table }, store, query);
-    }
-  }
-  const live = answers.map(({ traces }) => traces);
-  const sources = [await store.search(query), ...live];
-  const byId = new Map<string, TraceSummary>();
-  for (const summary of sources.flat()) {
-    const known = byId.get(summary.traceId);
-    // A shard that has forgotten earlier parts of a trace knows only its late spans.
-    if (!known || summary.spanCount > known.spanCount) byId.set(summary.traceId, summary);
-  }
-  const traces = [...byId.values()].sort(newestFirst);
-  // A source that gave all it was asked for may have more behind its last one: nothing older can be shown yet.
-  const horizon = sources
-    .filter((source) => source.length === query.limit)
-    .map((source) => source.at(-1)!)
-    .sort(newestFirst)[0];
-  const shown = horizon ? traces.filter((trace) => newestFirst(trace, horizon) <= 0) : traces;
-  const page = shown.slice(0, query.limit);
-  const hasMore = horizon !== undefined || shown.length > page.length;
-  return { traces: page, cursor: hasMore && page.length > 0 ? formatCursor(page.at(-1)!) : null };
 }
