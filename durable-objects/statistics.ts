@@ -159,6 +159,19 @@ export class Statistics {
     else if (!this.#leaving.has(minute)) this.#leave(minute, row.bytes);
   }
 
+  /** The rows that `takeDirty` would take, of minutes that begin from `fromMs` up to but not including `toMs`, without taking them. */
+  readDirty(fromMs: number, toMs: number): PackedMinute[] {
+    const isWanted = (minute: number) => minute * MINUTE_MS >= fromMs && minute * MINUTE_MS < toMs;
+    return [
+      ...[...this.#leaving]
+        .filter(([minute]) => isWanted(minute))
+        .map(([minute, bytes]) => ({ minuteMs: minute * MINUTE_MS, bytes })),
+      ...[...this.#minutes.values()]
+        .filter((held) => held.isDirty && isWanted(held.minute))
+        .map((held) => ({ minuteMs: held.minute * MINUTE_MS, bytes: bytesOf(held) })),
+    ];
+  }
+
   /** The rows as they are now of the minutes held here that begin from `fromMs` up to but not including `toMs`, oldest first. */
   read(fromMs: number, toMs: number): PackedMinute[] {
     const isWanted = (minute: number) => minute * MINUTE_MS >= fromMs && minute * MINUTE_MS < toMs;

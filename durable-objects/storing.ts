@@ -9,6 +9,7 @@ import type { Journal } from './journal.ts';
 import type { Place } from './log.ts';
 import { blockParts, planBlock } from './outbox.ts';
 import { encodeJsonRecord, SEAL, type SealRecord, STORED } from './records.ts';
+import type { PackedMinute } from './statistics.ts';
 
 const MAX_BLOCKS_PER_RUN = 32;
 /** Kept traces that are stored without waiting for more. */
@@ -50,6 +51,8 @@ export class Storing {
   private waitingSinceMs: number | null = null;
   private statisticsVersion = 0;
   private statisticsAtMs = 0;
+  /** On its way to the store. */
+  private writing: readonly PackedMinute[] = [];
 
   constructor(deps: StoringDeps) {
     this.deps = deps;
@@ -129,6 +132,7 @@ export class Storing {
     // A clock that goes back must not make a row seem older than the one before.
     this.statisticsVersion = Math.max(this.statisticsVersion + 1, nowMs);
     const rows = journal.statistics.takeDirty(nowMs - STATISTICS_DELAY_MS);
+    this.writing = rows;
     try {
       await store.writeStatistics(
         rows.map(({ minuteMs, bytes }) => ({
@@ -142,7 +146,20 @@ export class Storing {
       for (const row of rows) journal.statistics.putBack(row);
       this.statisticsAtMs = 0;
       throw error;
+    } finally {
+      this.writing = [];
     }
+  }
+
+  /**
+   * The latest rows of statistics, oldest first, that the store may not have: whoever asks for them first and the store then
+   * misses none.
+   */
+  unwrittenStatistics(fromMs: number, toMs: number): PackedMinute[] {
+    const writing = this.writing.filter(({ minuteMs }) => minuteMs >= fromMs && minuteMs < toMs);
+    const rows = [...writing, ...this.deps.journal.statistics.readDirty(fromMs, toMs)];
+    // Of a minute that has changed while it is written the later one.
+    return [...new Map(rows.map((row) => [row.minuteMs, row])).values()].sort((a, b) => a.minuteMs - b.minuteMs);
   }
 
   /** After a failed write: what no repeat can mend gets a new key, or is narrowed down until it stands alone. */

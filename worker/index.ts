@@ -36,6 +36,7 @@ import { createKey, listKeys, revokeKey, rotateKey } from './keys/api.ts';
 import { renderMetrics } from './metrics.ts';
 import { parseTraceSearch } from './query/params.ts';
 import { searchTraces } from './query/search.ts';
+import { serviceRoutes } from './query/service-routes.ts';
 import { listInstances, listOperations, listServices } from './query/services.ts';
 import { findTrace, traceAnswer } from './query/traces.ts';
 import { ready } from './ready.ts';
@@ -152,12 +153,10 @@ app.get('/api/services', async (c) => c.json({ services: await listServices(c.en
 app.get('/api/services/:service/instances', async (c) =>
   c.json({ instances: await listInstances(c.env, c.req.param('service')) }),
 );
-app.get('/api/services/:service/operations', async (c) =>
-  c.json({ operations: await listOperations(c.env, await config(c), c.req.param('service')) }),
-);
 app.get('/api/operations', async (c) =>
   c.json({ operations: await listOperations(c.env, await config(c), c.req.query('service') || undefined) }),
 );
+app.route('/api', serviceRoutes({ config, store, now: () => Date.now() }));
 
 app.post('/api/traces/:id/keep', async (c) => {
   const traceId = parseTraceId(c.req.param('id'));
