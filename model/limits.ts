@@ -99,6 +99,12 @@ export const MAX_PATTERN_CHARS = 512;
 export const MAX_PATTERN_STEPS = 1_000;
 export const MAX_PATTERN_STATES = 200;
 export const MAX_PATTERN_DEPTH = 32;
+/** Traces that one search of Tempo's API reads to look at their spans, and that tags are taken from; each is some calls of a thousand. */
+export const MAX_TEMPO_READ_TRACES = 150;
+export const MAX_TEMPO_TAG_TRACES = 50;
+/** Spans in a spanset of an answer, and steps of a series. */
+export const MAX_TEMPO_SPANS_PER_SPANSET = 1_000;
+export const MAX_TEMPO_STEPS = 11_000;
 /** A TraceQL query in UTF-16 units, its operators, and how deep its parentheses are. */
 export const MAX_TRACEQL_CHARS = 16_384;
 export const MAX_TRACEQL_OPERATORS = 256;

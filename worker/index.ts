@@ -16,6 +16,8 @@ import { StoreError } from '../store/errors.ts';
 import { meterBindings } from '../store/meter.ts';
 import { listAudit, noteChange, noteRead } from './audit.ts';
 import { checkLogin, READ_COOKIE, requireAdminKey, requireIngestKey, requireKeys, requireReadKey } from './auth.ts';
+import { tempoRoutes } from './compat/tempo/routes.ts';
+import { tempoError } from './compat/tempo/tempo-error.ts';
 import { currentConfig } from './config.ts';
 import { deleteConfig, dryRunConfig, putConfig, readConfig } from './control/config.ts';
 import { expireDue, expireStep } from './control/expire.ts';
@@ -79,6 +81,7 @@ function errorResponse(request: Request, path: string, failure: HttpError): Resp
   if (path === '/v1/traces' || path.startsWith('/v1/traces/')) return otlpError(request, failure);
   if (path === EXPORT_PATH) return rpcError(request, failure);
   if (path === '/v1/spans') return spansError(failure);
+  if (path.startsWith('/tempo/')) return tempoError(failure);
   return Response.json(failure.body, failure);
 }
 
@@ -157,6 +160,7 @@ app.get('/api/operations', async (c) =>
   c.json({ operations: await listOperations(c.env, await config(c), c.req.query('service') || undefined) }),
 );
 app.route('/api', serviceRoutes({ config, store, now: () => Date.now() }));
+app.route('/tempo', tempoRoutes({ config, store, now: () => Date.now() }));
 
 app.post('/api/traces/:id/keep', async (c) => {
   const traceId = parseTraceId(c.req.param('id'));

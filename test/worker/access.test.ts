@@ -40,6 +40,18 @@ const ROUTES: Readonly<Record<string, Door>> = {
   'GET /api/services/:service/red': 'read',
   'GET /api/dependencies': 'read',
   'GET /api/operations': 'read',
+  'GET /tempo/ready': 'read',
+  'GET /tempo/api/echo': 'read',
+  'GET /tempo/api/status/buildinfo': 'read',
+  'GET /tempo/api/traces/:id': 'read',
+  'GET /tempo/api/v2/traces/:id': 'read',
+  'GET /tempo/api/search': 'read',
+  'GET /tempo/api/search/tags': 'read',
+  'GET /tempo/api/v2/search/tags': 'read',
+  'GET /tempo/api/search/tag/:tag{.+}/values': 'read',
+  'GET /tempo/api/v2/search/tag/:tag{.+}/values': 'read',
+  'GET /tempo/api/metrics/query_range': 'read',
+  'GET /tempo/api/metrics/query': 'read',
   'GET /api/export': 'read',
   'POST /api/expire': 'admin',
   'GET /api/config': 'read',
@@ -55,7 +67,7 @@ const ROUTES: Readonly<Record<string, Door>> = {
 };
 
 /** What stands before routes and answers nothing itself. */
-const GUARDS = ['ALL /*', 'ALL /v1/*', 'ALL /api/*', 'ALL /metrics', 'ALL /api/keys/*'];
+const GUARDS = ['ALL /*', 'ALL /v1/*', 'ALL /api/*', 'ALL /metrics', 'ALL /api/keys/*', 'ALL /tempo/*'];
 
 /** Where spans come in: any other method is 405 with a key that may send, 401 without. */
 const INGEST_PATHS = ['/v1/traces', EXPORT_PATH, '/v1/batch', '/v1/spans', '/api/v2/spans'];

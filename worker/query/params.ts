@@ -58,7 +58,8 @@ export function formatCursor({ startUs, durationUs, traceId }: SortKey): string 
   return `${startUs.toString(36)}-${durationUs.toString(36)}-${traceId}`;
 }
 
-function parseCursor(text: string): SortKey {
+/** Throws HttpError 400 `bad_parameter`. */
+export function parseCursor(text: string): SortKey {
   const match = /^([0-9a-z]{1,12})-([0-9a-z]{1,12})-([0-9a-f]{32})$/.exec(text);
   if (!match) throw bad('cursor', 'is not one that this API gave out');
   return {

@@ -1,0 +1,121 @@
+/** Adds up minutes of statistics to the series of a metrics query. */
+
+import { Histogram } from '../../../model/histogram.ts';
+import type { MinuteRow, OperationCell } from '../../../model/statistics-row.ts';
+import type { Literal } from '../../../model/traceql/value.ts';
+import type { Counted, Label, MetricPlan } from './metric-plan.ts';
+
+/** Whole minutes; the steps begin with the first. */
+export interface Steps {
+  readonly startUs: number;
+  readonly endUs: number;
+  readonly stepUs: number;
+}
+
+export interface Series {
+  readonly labels: readonly Label[];
+  /** One for each step; null where there is none. */
+  readonly values: readonly (number | null)[];
+}
+
+interface Tally {
+  count: number;
+  readonly durations: Histogram;
+}
+
+interface Group {
+  readonly labels: readonly Label[];
+  readonly tallies: readonly Tally[];
+}
+
+const MINUTE_US = 60_000_000;
+
+/** By their labels, in order. */
+export function seriesOf(rows: readonly MinuteRow[], plan: MetricPlan, steps: Steps): Series[] {
+  return tally(rows, plan, steps).flatMap((group) => measure(group, plan, steps));
+}
+
+function tally(rows: readonly MinuteRow[], plan: MetricPlan, { startUs, endUs, stepUs }: Steps): Group[] {
+  const groups = new Map<string, Group>();
+  const known = new Map<string, { readonly parts: ReturnType<MetricPlan['partsOf']>; readonly group: Group }>();
+  const lookUp = (counted: Counted) => {
+    const key = JSON.stringify([counted.service, counted.name, counted.kind]);
+    const found = known.get(key);
+    if (found) return found;
+    const labels = plan.labelsOf(counted);
+    const groupKey = JSON.stringify(labels);
+    const steps = Math.ceil((endUs - startUs) / stepUs);
+    const group = groups.get(groupKey) ?? {
+      labels,
+      tallies: Array.from({ length: steps }, () => ({ count: 0, durations: new Histogram() })),
+    };
+    const parts = plan.partsOf(counted);
+    if (parts.failed || parts.others) groups.set(groupKey, group);
+    known.set(key, { parts, group });
+    return known.get(key)!;
+  };
+  for (const { minute, operations, cells } of rows) {
+    const step = Math.floor((minute * MINUTE_US - startUs) / stepUs);
+    for (const cell of cells) {
+      const { parts, group } = lookUp({ ...operations[cell.operation]!, kind: cell.kind });
+      const at = group.tallies[step];
+      if (at) add(at, cell, parts);
+    }
+  }
+  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
+}
+
+function add(
+  at: Tally,
+  { errors, durations }: OperationCell,
+  { failed, others }: ReturnType<MetricPlan['partsOf']>,
+): void {
+  at.count += (failed ? errors : 0) + (others ? durations.count - errors : 0);
+  if (failed && others) at.durations.merge(durations);
+}
+
+function measure({ labels, tallies }: Group, { metric }: MetricPlan, { stepUs }: Steps): Series[] {
+  switch (metric.name) {
+    case 'rate':
+      return [{ labels: named(labels, metric.name), values: tallies.map(({ count }) => count / (stepUs / 1e6)) }];
+    case 'quantile_over_time':
+      return metric.quantiles.map((q) => ({
+        labels: [...labels, label('p', { type: 'float', value: q })],
+        values: tallies.map(({ durations }) => inSeconds(durations.quantile(q)?.estimateUs)),
+      }));
+    case 'histogram_over_time':
+      return bucketsOf(tallies).map(([nanos, values]) => ({
+        labels: [...labels, label('__bucket', { type: 'float', value: nanos / 1e9 })],
+        values,
+      }));
+    default:
+      return [{ labels: named(labels, metric.name), values: tallies.map(({ count }) => count) }];
+  }
+}
+
+/** What is not told apart bears the name of the function. */
+function named(labels: readonly Label[], name: string): readonly Label[] {
+  return labels.length > 0 ? labels : [label('__name__', { type: 'string', value: name })];
+}
+
+function label(name: string, value: Literal): Label {
+  return { name, value };
+}
+
+function inSeconds(us: number | undefined): number | null {
+  return us === undefined ? null : us / 1e6;
+}
+
+/** Buckets whose upper ends are powers of two of nanoseconds, as Tempo has them, and how many fell in each by step. */
+function bucketsOf(tallies: readonly Tally[]): [nanos: number, values: (number | null)[]][] {
+  const buckets = new Map<number, (number | null)[]>();
+  for (const [step, { durations }] of tallies.entries()) {
+    for (const { estimateUs, count } of durations.buckets()) {
+      const nanos = 2 ** Math.ceil(Math.log2(Math.max(2, estimateUs * 1000)));
+      const values = buckets.get(nanos) ?? tallies.map(() => null);
+      values[step] = (values[step] ?? 0) + count;
+      buckets.set(nanos, values);
+    }
+  }
+  return [...buckets].sort(([a], [b]) => a - b);
+}
