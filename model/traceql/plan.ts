@@ -166,8 +166,19 @@ function either(a: Necessary, b: Necessary): Necessary {
     }),
     ...(isBounded('minDurationUs') ? { minDurationUs: Math.min(a.minDurationUs!, b.minDurationUs!) } : {}),
     ...(isBounded('maxDurationUs') ? { maxDurationUs: Math.max(a.maxDurationUs!, b.maxDurationUs!) } : {}),
-    attributes: a.attributes.filter((condition) => b.attributes.some((other) => keyOf(other) === keyOf(condition))),
+    attributes: a.attributes.flatMap((condition) => eitherTest(condition, b.attributes)),
   };
+}
+
+/** What is asked of one attribute on both sides: the same of it, or that it is there. */
+function eitherTest(condition: AttributeCondition, others: readonly AttributeCondition[]): AttributeCondition[] {
+  const alike = others.filter(({ on, key }) => on === condition.on && key === condition.key);
+  if (alike.length === 0) return [];
+  return [
+    alike.some((other) => keyOf(other) === keyOf(condition))
+      ? condition
+      : { ...condition, test: { operator: 'exists' } },
+  ];
 }
 
 function distinct(conditions: readonly AttributeCondition[]): AttributeCondition[] {

@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { parseHex } from '../../model/ids.ts';
 import { decodeSpans } from '../../model/otlp/decode.ts';
 import { encodeTracesData } from '../../model/otlp/encode.ts';
+import { concatBytes } from '../../model/slice-frame.ts';
 import type { SpanData, SpanDataAttributes } from '../../model/span-data.ts';
 import { spanId, TEST_START_US, toSpanData } from '../kit/spans.ts';
 
@@ -298,14 +299,20 @@ describe('a search', () => {
     expect(traces[0]).not.toHaveProperty('spanSets');
   });
 
-  it('sees live traces, and goes on through pages of those that do not match', async () => {
-    const startUs = START_US + 2 * HOUR_US;
-    const ids = Array.from({ length: 30 }, (_, i) => `${'e'.repeat(30)}${(i + 16).toString(16)}`);
-    for (const [i, id] of ids.entries()) {
-      await send(spans(id, 'many', [{ id: 1, name: i === 3 ? 'one' : 'any', kind: 2, atMs: 7_200_000 + i * 1000 }]));
-    }
-    const range = { start: String(startUs / 1e6), end: String(startUs / 1e6 + 60) };
-    expect(await found('{ name =~ "on." && kind = server }', { ...range, limit: '1' })).toEqual([ids[3]]);
+  it('sees live traces, goes on through pages of those that do not match, and says when it has read enough', async () => {
+    const ids = Array.from({ length: 170 }, (_, i) => `${'e'.repeat(29)}${(i + 256).toString(16)}`);
+    const atMs = 2 * 3_600_000;
+    const sent = ids.map((id, i) => {
+      const name = i === 60 ? 'one' : 'any';
+      return spans(id, 'many', [{ id: 1, name, kind: 2, atMs: atMs + i * 100 }]);
+    });
+    await send(concatBytes(sent));
+    const start = START + atMs / 1000;
+    const range = { start: String(start), end: String(start + 60) };
+    expect(await found('{ name =~ "on." && kind = server }', { ...range, limit: '1' })).toEqual([ids[60]]);
+    const { traces, metrics } = await json('/api/search', { ...range, q: '{ name =~ "none" }' });
+    expect(traces).toEqual([]);
+    expect(metrics).toEqual({ inspectedTraces: 150, inspectedBytes: expect.any(String), totalJobs: 1 });
   });
 });
 

@@ -292,6 +292,7 @@ describe('the conditions of a query', () => {
     ],
     ['{ .x =~ "a.*" && rootServiceName = "r" }', { rootService: 'r', attributes: [['any', 'x', 'exists', undefined]] }],
     ['{ .x = 1 && name = "b" } || { name = "b" && .y = 2 }', { operation: 'b', attributes: [] }],
+    ['{ .x = 1 || .x > 5 }', { attributes: [['any', 'x', 'exists', undefined]] }],
     ['{ .x = nil }', { attributes: [] }],
     ['{ .x != nil } | count() > 3', { attributes: [['any', 'x', 'exists', undefined]] }],
     ['{ traceDuration > 1ms && traceDuration < 2ms }', { minDurationUs: 1000, maxDurationUs: 2000, attributes: [] }],

@@ -2,7 +2,7 @@
 
 import type { Context } from 'hono';
 import type { Env } from '../../../durable-objects/env.ts';
-import { MAX_SEARCH_LIMIT, MAX_TEMPO_READ_TRACES } from '../../../model/limits.ts';
+import { MAX_TEMPO_READ_TRACES } from '../../../model/limits.ts';
 import { decodeSpans } from '../../../model/otlp/decode.ts';
 import type { TraceSearch } from '../../../model/query/conditions.ts';
 import type { TraceSummary } from '../../../model/span.ts';
@@ -23,6 +23,8 @@ type C = Context<{ Bindings: Env }>;
 const BUDGET_MS = 8_000;
 /** Traces that are read at the same time. */
 const AT_ONCE = 6;
+/** Traces that are searched for at a time, where not all of them will match. */
+const LEAST_CANDIDATES = 50;
 
 /** Of a trace that was read: in which spansets it matches, null where it does not. */
 type Look = (view: TraceView) => NonNullable<Found['match']>['spansets'] | null;
@@ -103,7 +105,7 @@ function searchOf(
     endUs,
     order: 'newest',
     // More than are wanted, since not all will match.
-    limit: Math.min(isRead ? limit * 2 : limit, MAX_SEARCH_LIMIT),
+    limit: isRead ? Math.min(Math.max(limit * 2, LEAST_CANDIDATES), MAX_TEMPO_READ_TRACES) : limit,
   };
 }
 
