@@ -510,7 +510,10 @@ describe('metrics', () => {
     expect(await ask(`${METERED} | { status != error } | count_over_time()`)).toMatchObject([
       { samples: [{}, { value: 9 }, {}] },
     ]);
-    expect(await ask('{ resource.service.name = "nobody" } | rate()')).toEqual([]);
+    const nobody = '{ resource.service.name = "nobody" }';
+    expect(await ask(`${nobody} | rate() by (name)`)).toEqual([]);
+    expect(await ask(`${nobody} | rate()`)).toMatchObject([{ samples: [{ value: 0 }, { value: 0 }, { value: 0 }] }]);
+    expect(await ask(`${nobody} | quantile_over_time(duration, .5)`)).toEqual([]);
   });
 
   it('have quantiles and histograms of durations, in seconds', async () => {

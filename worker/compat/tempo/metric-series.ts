@@ -23,6 +23,8 @@ interface Tally {
   readonly durations: Histogram;
 }
 
+type Parts = ReturnType<MetricPlan['partsOf']>;
+
 interface Group {
   readonly labels: readonly Label[];
   readonly tallies: readonly Tally[];
@@ -30,29 +32,34 @@ interface Group {
 
 const MINUTE_US = 60_000_000;
 
-/** By their labels, in order. */
+/** By their labels, in order. As in Tempo what is not told apart is there though nothing is counted, all else is not. */
 export function seriesOf(rows: readonly MinuteRow[], plan: MetricPlan, steps: Steps): Series[] {
-  return tally(rows, plan, steps).flatMap((group) => measure(group, plan, steps));
+  const isWhole = plan.metric.by.length === 0;
+  return tally(rows, plan, steps)
+    .filter(({ tallies }) => isWhole || tallies.some(({ count }) => count > 0))
+    .flatMap((group) => measure(group, plan, steps))
+    .filter(({ values }) => values.some((value) => value !== null));
 }
 
 function tally(rows: readonly MinuteRow[], plan: MetricPlan, { startUs, endUs, stepUs }: Steps): Group[] {
   const groups = new Map<string, Group>();
-  const known = new Map<string, { readonly parts: ReturnType<MetricPlan['partsOf']>; readonly group: Group }>();
+  const groupOf = (labels: readonly Label[]): Group => {
+    const key = JSON.stringify(labels);
+    const count = Math.ceil((endUs - startUs) / stepUs);
+    const group = groups.get(key) ?? {
+      labels,
+      tallies: Array.from({ length: count }, () => ({ count: 0, durations: new Histogram() })),
+    };
+    groups.set(key, group);
+    return group;
+  };
+  if (plan.metric.by.length === 0) groupOf([]);
+  const known = new Map<string, { readonly parts: Parts; readonly group: Group }>();
   const lookUp = (counted: Counted) => {
     const key = JSON.stringify([counted.service, counted.name, counted.kind]);
-    const found = known.get(key);
-    if (found) return found;
-    const labels = plan.labelsOf(counted);
-    const groupKey = JSON.stringify(labels);
-    const steps = Math.ceil((endUs - startUs) / stepUs);
-    const group = groups.get(groupKey) ?? {
-      labels,
-      tallies: Array.from({ length: steps }, () => ({ count: 0, durations: new Histogram() })),
-    };
-    const parts = plan.partsOf(counted);
-    if (parts.failed || parts.others) groups.set(groupKey, group);
-    known.set(key, { parts, group });
-    return known.get(key)!;
+    const found = known.get(key) ?? { parts: plan.partsOf(counted), group: groupOf(plan.labelsOf(counted)) };
+    known.set(key, found);
+    return found;
   };
   for (const { minute, operations, cells } of rows) {
     const step = Math.floor((minute * MINUTE_US - startUs) / stepUs);
@@ -65,11 +72,7 @@ function tally(rows: readonly MinuteRow[], plan: MetricPlan, { startUs, endUs, s
   return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
 }
 
-function add(
-  at: Tally,
-  { errors, durations }: OperationCell,
-  { failed, others }: ReturnType<MetricPlan['partsOf']>,
-): void {
+function add(at: Tally, { errors, durations }: OperationCell, { failed, others }: Parts): void {
   at.count += (failed ? errors : 0) + (others ? durations.count - errors : 0);
   if (failed && others) at.durations.merge(durations);
 }

@@ -9,6 +9,7 @@ import type { TraceSummary } from '../../../model/span.ts';
 import { compilePipeline, fieldsOf } from '../../../model/traceql/evaluate.ts';
 import { necessaryOf } from '../../../model/traceql/plan.ts';
 import { type TraceView, viewTrace } from '../../../model/traceql/trace-view.ts';
+import { noteRead } from '../../audit.ts';
 import { parseCursor } from '../../query/params.ts';
 import { searchTraces } from '../../query/search.ts';
 import type { RouteDeps } from '../../query/service-routes.ts';
@@ -32,6 +33,8 @@ type Look = (view: TraceView) => NonNullable<Found['match']>['spansets'] | null;
 /** The answer of `/api/search`. */
 export async function search(c: C, deps: RouteDeps, request: SearchRequest) {
   const { found, traces, bytes, isCut } = await findMatching(c, deps, request, request.limit);
+  // Spans are told of, with any attribute that is asked for.
+  if (request.query !== null) noteRead(c, 'trace.export', `${request.startUs} ${request.endUs}`);
   const fields = fieldsOf(request.query?.stages ?? []);
   return {
     traces: found.map((trace) => traceMetadata(trace, fields, request.spansPerSpanset)),
