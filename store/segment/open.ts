@@ -23,7 +23,7 @@ import { SegmentError } from './segment-error.ts';
 /** What is read to open a segment. */
 const TAIL_BYTES = 64 * 1024;
 /** Clauses that together take so much are read at the same time; a larger one waits for what the others leave. */
-const MAX_PARALLEL_BYTES = 256 * 1024;
+const MAX_PARALLEL_BYTES = 128 * 1024;
 /** Data blocks of one read. */
 const MAX_READ_BYTES = 2 * 1024 * 1024;
 

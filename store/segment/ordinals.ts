@@ -32,6 +32,11 @@ export class Ordinals {
     for (let i = 0; i < this.words.length; i++) this.words[i]! &= other.words[i]!;
   }
 
+  /** Adds what is in `other`, a set of the same size. */
+  unite(other: Ordinals): void {
+    for (let i = 0; i < this.words.length; i++) this.words[i]! |= other.words[i]!;
+  }
+
   get isEmpty(): boolean {
     return this.words.every((word) => word === 0);
   }

@@ -97,27 +97,48 @@ const resourceSpans = fc.record({
   spans: fc.array(span, { maxLength: 4 }),
 });
 
-/** A trace that comes in several parts. */
-export const arbitraryTrace: fc.Arbitrary<IndexedTrace> = fc
-  .record({
-    number: fc.integer({ min: 1, max: 40 }),
-    startUs: fc.constantFrom(1, 2, 3, 1_700_000_000_000_000),
-    durationUs: fc.constantFrom(0, 10, 20, Number.MAX_SAFE_INTEGER),
-    status: fc.constantFrom('ok' as const, 'error' as const),
-    parts: fc.array(fc.array(resourceSpans, { maxLength: 2 }), { minLength: 1, maxLength: 2 }),
-  })
-  .map(({ number, parts, ...facts }) => {
-    const traceId = traceIdOf(number);
-    const id = new Uint8Array(Buffer.from(traceId, 'hex'));
-    return { ...facts, traceId, otlp: concatBytes(parts.map((part) => encodePart(id, part))) };
-  });
-
-/** Traces with different ids. */
-export const arbitraryTraces: fc.Arbitrary<IndexedTrace[]> = fc.uniqueArray(arbitraryTrace, {
-  selector: ({ traceId }) => traceId,
-  maxLength: 12,
+const words = fc.record({
+  number: fc.integer({ min: 1, max: 40 }),
+  startUs: fc.constantFrom(1, 2, 3, 1_700_000_000_000_000),
+  durationUs: fc.constantFrom(0, 10, 20, Number.MAX_SAFE_INTEGER),
+  status: fc.constantFrom('ok' as const, 'error' as const),
+  parts: fc.array(fc.array(resourceSpans, { maxLength: 2 }), { minLength: 1, maxLength: 2 }),
 });
 
+function toTrace({ number, parts, ...facts }: Words): IndexedTrace {
+  const traceId = traceIdOf(number);
+  const id = new Uint8Array(Buffer.from(traceId, 'hex'));
+  return { ...facts, traceId, otlp: concatBytes(parts.map((part) => encodePart(id, part))) };
+}
+
+const uniqueWords = fc.uniqueArray(words, { selector: ({ number }) => number, maxLength: 12 });
+
+/** Traces with different ids, in several parts, with spans and keys that repeat. */
+export const arbitraryTraces: fc.Arbitrary<IndexedTrace[]> = uniqueWords.map((all) => all.map(toTrace));
+
+/** Traces that have every span once, and every key of it, and no resource without spans. */
+export const orderlyTraces: fc.Arbitrary<IndexedTrace[]> = uniqueWords.map((all) =>
+  all.map((each) => {
+    let spanCount = 0;
+    const tidy = ({ resource, schemaUrl, spans }: ResourceSpans): ResourceSpans => ({
+      resource: resource && { attributes: eachOnce(resource.attributes) },
+      schemaUrl,
+      spans: spans.map((one) => ({
+        ...one,
+        spanId: new Uint8Array(8).fill(++spanCount),
+        attributes: eachOnce(one.attributes),
+      })),
+    });
+    const parts = each.parts.map((part) => part.map(tidy).filter(({ spans }) => spans.length > 0));
+    return toTrace({ ...each, parts });
+  }),
+);
+
+function eachOnce<T extends KeyValue>(list: readonly T[]): T[] {
+  return [...new Map(list.map((keyValue) => [keyValue.key, keyValue])).values()];
+}
+
+type Words = typeof words extends fc.Arbitrary<infer T> ? T : never;
 type ResourceSpans = typeof resourceSpans extends fc.Arbitrary<infer T> ? T : never;
 
 function encodePart(traceId: Uint8Array, part: readonly ResourceSpans[]): Uint8Array {
@@ -147,7 +168,7 @@ const attributeCondition: fc.Arbitrary<AttributeCondition> = fc.record({
   ),
 });
 
-const service = fc.constantFrom(...SERVICES, 'unknown_service', 'none', `${LONG_NAME}2`);
+const service = fc.constantFrom(...SERVICES, '', 'unknown_service', 'none', 'NaN', 'a', `${LONG_NAME}2`);
 const operation = fc.constantFrom(...NAMES, 'none');
 const durationUs = fc.constantFrom(0, 1, 10, 15, 20, Number.MAX_SAFE_INTEGER);
 /** Mostly absent, so that something is found. */
