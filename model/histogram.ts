@@ -120,6 +120,12 @@ export class Histogram {
     return this;
   }
 
+  /** Takes away what was merged before; its scale is not below this one's. */
+  subtract(other: Histogram): void {
+    const steps = this.#steps - other.#steps;
+    for (const [slot, count] of other.slots()) this.add(coarserSlot(slot, steps), -count);
+  }
+
   /** Lowers the scale to `scale` where it is higher. */
   coarsen(scale: number): void {
     const steps = this.scale - scale;

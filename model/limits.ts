@@ -86,6 +86,9 @@ export const MAX_READ_BYTES = 16 * 1024 * 1024;
 /** Query API. */
 export const MAX_SEARCH_LIMIT = 1_000;
 export const DEFAULT_SEARCH_LIMIT = 20;
+/** Traces that one answer has with all their spans, each some calls of the 1,000 that a request may make; and their OTLP bytes. */
+export const MAX_ANSWER_TRACES = 100;
+export const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 /** The time a search is about: where none is given, and at most. */
 export const DEFAULT_SEARCH_RANGE_US = 3_600_000_000;
 export const MAX_SEARCH_RANGE_US = 30 * 86_400_000_000;

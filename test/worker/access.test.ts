@@ -40,6 +40,30 @@ const ROUTES: Readonly<Record<string, Door>> = {
   'GET /api/services/:service/red': 'read',
   'GET /api/dependencies': 'read',
   'GET /api/operations': 'read',
+  'GET /jaeger/api/services': 'read',
+  'GET /jaeger/api/services/:service/operations': 'read',
+  'GET /jaeger/api/operations': 'read',
+  'GET /jaeger/api/traces': 'read',
+  'GET /jaeger/api/traces/:id': 'read',
+  'GET /jaeger/api/dependencies': 'read',
+  'GET /jaeger/api/metrics/minstep': 'read',
+  'GET /jaeger/api/metrics/:metric': 'read',
+  'GET /jaeger/api/v3/services': 'read',
+  'GET /jaeger/api/v3/operations': 'read',
+  'GET /jaeger/api/v3/traces': 'read',
+  'GET /jaeger/api/v3/traces/:id': 'read',
+  'GET /jaeger/api/v3/trace-summaries': 'read',
+  'GET /jaeger/api/v3/dependencies': 'read',
+  'GET /zipkin/config.json': 'read',
+  'GET /zipkin/api/v2/services': 'read',
+  'GET /zipkin/api/v2/spans': 'read',
+  'GET /zipkin/api/v2/remoteServices': 'read',
+  'GET /zipkin/api/v2/traces': 'read',
+  'GET /zipkin/api/v2/trace/:id': 'read',
+  'GET /zipkin/api/v2/traceMany': 'read',
+  'GET /zipkin/api/v2/dependencies': 'read',
+  'GET /zipkin/api/v2/autocompleteKeys': 'read',
+  'GET /zipkin/api/v2/autocompleteValues': 'read',
   'GET /tempo/ready': 'read',
   'GET /tempo/api/echo': 'read',
   'GET /tempo/api/status/buildinfo': 'read',
@@ -67,7 +91,16 @@ const ROUTES: Readonly<Record<string, Door>> = {
 };
 
 /** What stands before routes and answers nothing itself. */
-const GUARDS = ['ALL /*', 'ALL /v1/*', 'ALL /api/*', 'ALL /metrics', 'ALL /api/keys/*', 'ALL /tempo/*'];
+const GUARDS = [
+  'ALL /*',
+  'ALL /v1/*',
+  'ALL /api/*',
+  'ALL /metrics',
+  'ALL /api/keys/*',
+  'ALL /jaeger/*',
+  'ALL /zipkin/*',
+  'ALL /tempo/*',
+];
 
 /** Where spans come in: any other method is 405 with a key that may send, 401 without. */
 const INGEST_PATHS = ['/v1/traces', EXPORT_PATH, '/v1/batch', '/v1/spans', '/api/v2/spans'];

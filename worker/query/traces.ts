@@ -12,6 +12,7 @@ import type { Store } from '../../store/store.ts';
 import { shardOfTrace } from '../routing.ts';
 
 export interface FoundTrace {
+  readonly traceId: string;
   readonly state: TraceState;
   readonly decision: Decision | null;
   /** What was noted of its completeness when it was decided. */
@@ -39,6 +40,7 @@ export async function findTrace(
   if (!live && !stored) return null;
   const parts = [stored?.otlp, live?.otlp].filter((part): part is Uint8Array => part !== undefined);
   return {
+    traceId,
     state: stored ? 'kept' : live!.state,
     decision: stored?.summary.decision ?? live?.decision ?? null,
     isLive: live?.isLive ?? false,
