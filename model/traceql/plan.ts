@@ -4,9 +4,10 @@
  */
 
 import { MAX_QUERY_CONDITIONS, MAX_TERM_BYTES } from '../limits.ts';
-import type { AttributeCondition, TraceConditions, ValueTest } from '../query/conditions.ts';
+import type { AttributeCondition, SearchValue, TraceConditions, ValueTest } from '../query/conditions.ts';
 import { encodeSearched } from '../query/value.ts';
 import type { Attribute, BinaryOperator, Expression, Field, IntrinsicName, Order, Stage } from './ast.ts';
+import { plainTexts } from './plain-texts.ts';
 import { isNumeric, type Literal } from './value.ts';
 
 /** Conditions that are still to be put together; all of one filter are of one span. */
@@ -65,23 +66,29 @@ function isField(expression: Expression): expression is Field {
 
 function ofComparison(field: Field, operator: BinaryOperator, literal: Literal): Necessary {
   if (literal.type === 'nil' && operator === '=') return NOTHING;
-  return field.kind === 'intrinsic' ? ofIntrinsic(field.name, operator, literal) : ofField(field, operator, literal);
-}
-
-function ofField(field: Attribute, operator: BinaryOperator, literal: Literal): Necessary {
+  const texts = textsOf(operator, literal);
+  const name = texts?.length === 1 && texts[0] !== '' ? texts[0] : undefined;
+  if (field.kind === 'intrinsic') return ofIntrinsic(field.name, operator, literal, name);
   const isService = field.name === 'service.name' && field.scope === 'resource';
-  if (isService && operator === '=' && literal.type === 'string' && literal.value !== '') {
-    return { service: literal.value, attributes: [] };
-  }
-  return ofAttribute(field, testOf(operator, literal));
+  if (isService && name !== undefined) return { service: name, attributes: [] };
+  return ofAttribute(field, texts === null ? testOf(operator, literal) : testOfTexts(texts));
 }
 
-/** What every value passes that is so compared: of texts the search knows their beginnings only. */
+/** The texts of which the value has to be one; null where that is not said. */
+function textsOf(operator: BinaryOperator, literal: Literal): string[] | null {
+  if (literal.type !== 'string') return null;
+  return operator === '=' ? [literal.value] : operator === '=~' ? plainTexts(literal.value) : null;
+}
+
+/** Of texts the search knows the beginning only. */
+function testOfTexts(texts: readonly string[]): ValueTest {
+  if (texts.some((text) => encodeSearched(text).length >= MAX_TERM_BYTES)) return { operator: 'exists' };
+  return texts.length === 1 ? { operator: '=', value: texts[0]! } : { operator: 'in', values: texts };
+}
+
+/** What every value passes that is so compared. */
 function testOf(operator: BinaryOperator, literal: Literal): ValueTest {
   if (literal.type === 'bool' && operator === '=') return { operator, value: literal.value };
-  if (literal.type === 'string' && operator === '=' && encodeSearched(literal.value).length < MAX_TERM_BYTES) {
-    return { operator, value: literal.value };
-  }
   if (isNumeric(literal) && Math.abs(literal.value) <= Number.MAX_SAFE_INTEGER && isOrder(operator)) {
     return { operator, value: literal.value };
   }
@@ -98,11 +105,12 @@ function ofAttribute({ scope, name }: Attribute, test: ValueTest): Necessary {
   return { attributes: [{ on: scope === 'none' ? 'any' : scope, key: name, test }] };
 }
 
-function ofIntrinsic(name: IntrinsicName, operator: BinaryOperator, literal: Literal): Necessary {
-  if (literal.type === 'string' && operator === '=' && literal.value !== '') {
-    if (name === 'name') return { operation: literal.value, attributes: [] };
-    if (name === 'rootName') return { rootOperation: literal.value, attributes: [] };
-    if (name === 'rootServiceName') return { rootService: literal.value, attributes: [] };
+/** @param text what the value has to be, where that is one text */
+function ofIntrinsic(name: IntrinsicName, operator: BinaryOperator, literal: Literal, text?: string): Necessary {
+  if (text !== undefined) {
+    if (name === 'name') return { operation: text, attributes: [] };
+    if (name === 'rootName') return { rootOperation: text, attributes: [] };
+    if (name === 'rootServiceName') return { rootService: text, attributes: [] };
   }
   if (name === 'status' && operator === '=' && literal.type === 'status' && literal.value === 'error') {
     return { status: 'error', attributes: [] };
@@ -128,7 +136,7 @@ function all(a: Necessary, b: Necessary): Necessary {
   const { service, operation } = named;
   const attributes = [...a.attributes, ...b.attributes];
   if (other.service !== undefined) {
-    attributes.push({ on: 'resource', key: 'service.name', test: { operator: '=', value: other.service } });
+    attributes.push(ofService(other.service));
   }
   return { ...both(a, b), ...known({ service, operation }), attributes };
 }
@@ -156,9 +164,11 @@ function both(a: Necessary, b: Necessary): Omit<Necessary, 'attributes'> {
 function either(a: Necessary, b: Necessary): Necessary {
   const same = <K extends keyof Necessary>(key: K) => (a[key] === b[key] ? a[key] : undefined);
   const isBounded = (key: 'minDurationUs' | 'maxDurationUs') => a[key] !== undefined && b[key] !== undefined;
+  const service = same('service');
+  const [left, right] = service === undefined ? [withService(a), withService(b)] : [a.attributes, b.attributes];
   return {
     ...known({
-      service: same('service'),
+      service,
       operation: same('operation'),
       rootService: same('rootService'),
       rootOperation: same('rootOperation'),
@@ -166,19 +176,33 @@ function either(a: Necessary, b: Necessary): Necessary {
     }),
     ...(isBounded('minDurationUs') ? { minDurationUs: Math.min(a.minDurationUs!, b.minDurationUs!) } : {}),
     ...(isBounded('maxDurationUs') ? { maxDurationUs: Math.max(a.maxDurationUs!, b.maxDurationUs!) } : {}),
-    attributes: a.attributes.flatMap((condition) => eitherTest(condition, b.attributes)),
+    attributes: left.flatMap((condition) => {
+      const other = right.find(({ on, key }) => on === condition.on && key === condition.key);
+      return other ? [{ ...condition, test: eitherTest(condition.test, other.test) }] : [];
+    }),
   };
 }
 
-/** What is asked of one attribute on both sides: the same of it, or that it is there. */
-function eitherTest(condition: AttributeCondition, others: readonly AttributeCondition[]): AttributeCondition[] {
-  const alike = others.filter(({ on, key }) => on === condition.on && key === condition.key);
-  if (alike.length === 0) return [];
-  return [
-    alike.some((other) => keyOf(other) === keyOf(condition))
-      ? condition
-      : { ...condition, test: { operator: 'exists' } },
-  ];
+/** The service as a condition like others. */
+function withService({ service, attributes }: Necessary): readonly AttributeCondition[] {
+  return service === undefined ? attributes : [...attributes, ofService(service)];
+}
+
+function ofService(service: string): AttributeCondition {
+  return { on: 'resource', key: 'service.name', test: { operator: '=', value: service } };
+}
+
+/** What passes one of the two passes this. */
+function eitherTest(a: ValueTest, b: ValueTest): ValueTest {
+  if (JSON.stringify(a) === JSON.stringify(b)) return a;
+  const values = [valuesOf(a), valuesOf(b)];
+  return values.every((of) => of !== null) ? { operator: 'in', values: values.flat() } : { operator: 'exists' };
+}
+
+/** The values that pass; null where there are any number of them. */
+function valuesOf(test: ValueTest): readonly SearchValue[] | null {
+  if (test.operator === 'in') return test.values;
+  return test.operator === '=' ? [test.value] : null;
 }
 
 function distinct(conditions: readonly AttributeCondition[]): AttributeCondition[] {

@@ -50,7 +50,7 @@ it("Tempo's types and the Collector's read what the edge answers", async (contex
   const sent = await fetch(`${edge.url}/v1/traces`, {
     method: 'POST',
     headers: { authorization: `Bearer ${KEYS.TAILRACE_INGEST_KEY}`, 'content-type': 'application/x-protobuf' },
-    body: otlp(spans),
+    body: new Uint8Array(otlp(spans)),
   });
   expect(sent.status).toBe(200);
   const start = TEST_START_US / 1e6;

@@ -234,7 +234,18 @@ const comparison = fc.oneof(
   fc
     .tuple(fc.constantFrom('duration', 'traceDuration'), fc.constantFrom('=', '<', '>', '>='), fc.nat(6))
     .map(([field, operator, us]) => `${us}us ${operator} ${field}`),
-  fc.constantFrom('status = error', 'status = ok', 'kind = client', '.x', '.x =~ "a|b"', 'true', '.x + 1 > 2'),
+  fc.constantFrom(
+    'status = error',
+    'status = ok',
+    'kind = client',
+    '.x',
+    '.x =~ "a|b"',
+    '.x =~ "a"',
+    'resource.service.name =~ "a|c"',
+    'name =~ "b|b"',
+    'true',
+    '.x + 1 > 2',
+  ),
 );
 const { condition } = fc.letrec<{ condition: string }>((tie) => ({
   condition: fc.oneof(
@@ -292,6 +303,18 @@ describe('the conditions of a query', () => {
     ],
     ['{ .x =~ "a.*" && rootServiceName = "r" }', { rootService: 'r', attributes: [['any', 'x', 'exists', undefined]] }],
     ['{ .x = 1 && name = "b" } || { name = "b" && .y = 2 }', { operation: 'b', attributes: [] }],
+    ['{ .x = 1 || .x = "b" || .x =~ "c|(d)" }', { attributes: [['any', 'x', 'in', [1, 'b', 'c', 'd']]] }],
+    ['{ resource.service.name =~ "a|b" }', { attributes: [['resource', 'service.name', 'in', ['a', 'b']]] }],
+    [
+      '{ resource.service.name = "a" && .x } || { resource.service.name = "b" && .x }',
+      {
+        attributes: [
+          ['any', 'x', '=', true],
+          ['resource', 'service.name', 'in', ['a', 'b']],
+        ],
+      },
+    ],
+    ['{ name =~ "GET /cart" && rootName =~ "a." }', { operation: 'GET /cart', attributes: [] }],
     ['{ .x = 1 || .x > 5 }', { attributes: [['any', 'x', 'exists', undefined]] }],
     ['{ .x = nil }', { attributes: [] }],
     ['{ .x != nil } | count() > 3', { attributes: [['any', 'x', 'exists', undefined]] }],
@@ -303,7 +326,7 @@ describe('the conditions of a query', () => {
       on,
       key,
       test.operator,
-      'value' in test ? test.value : undefined,
+      'value' in test ? test.value : 'values' in test ? test.values : undefined,
     ]);
     expect({ ...rest, attributes: short }).toEqual(expected);
   });
