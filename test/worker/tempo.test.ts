@@ -310,7 +310,7 @@ describe('a search', () => {
     const start = START + atMs / 1000;
     const range = { start: String(start), end: String(start + 60) };
     expect(await found('{ name =~ "on." && kind = server }', { ...range, limit: '1' })).toEqual([ids[60]]);
-    const { traces, metrics } = await json('/api/search', { ...range, q: '{ name =~ "none" }' });
+    const { traces, metrics } = await json('/api/search', { ...range, q: '{ name =~ "none." }' });
     expect(traces).toEqual([]);
     expect(metrics).toEqual({ inspectedTraces: 150, inspectedBytes: expect.any(String), totalJobs: 1 });
   });
@@ -382,6 +382,16 @@ describe('an error', () => {
       'zero or negative query resolution step widths are not accepted. Try a positive integer',
     ],
     ['/api/metrics/query_range', { q: '{} | rate()', step: 'often' }, 'cannot parse "often" to a valid duration'],
+    [
+      '/api/metrics/query',
+      { q: '{} | rate()', start: '100', end: '5000000' },
+      'range specified by start and end (1388h51m40s) exceeds 720h0m0s. received start=100000000000 end=5000000000000000',
+    ],
+    [
+      '/api/v2/search/tags',
+      { start: '9', end: '3' },
+      'http parameter start must be before end. received start=9 end=3',
+    ],
     ['/api/metrics/query', { q: '{} | rate()', start: '100', end: '50' }, 'end must be greater than start'],
   ])('of %s %o is text', async (path, params, message) => {
     const response = await get(path, params);

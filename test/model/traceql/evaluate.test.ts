@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { matchesSearch } from '../../../model/query/matches-search.ts';
 import type { AttributeValue, Span, SpanKind, StatusCode } from '../../../model/span.ts';
+import { SPANSET_OPERATORS, type Stage } from '../../../model/traceql/ast.ts';
+import { compileExpression, isTrue } from '../../../model/traceql/compile-expression.ts';
 import { compilePipeline, fieldsOf } from '../../../model/traceql/evaluate.ts';
 import { formatField } from '../../../model/traceql/format.ts';
 import { parseTraceQL } from '../../../model/traceql/parse.ts';
@@ -254,18 +256,65 @@ const { condition } = fc.letrec<{ condition: string }>((tie) => ({
     fc.tuple(tie('condition'), fc.constantFrom('&&', '||'), tie('condition')).map(([a, by, b]) => `(${a} ${by} ${b})`),
   ),
 }));
-const { pipeline } = fc.letrec<{ spansets: string; pipeline: string }>((tie) => ({
+const { spansets, pipeline } = fc.letrec<{ spansets: string; pipeline: string }>((tie) => ({
   spansets: fc.oneof(
     { maxDepth: 2, withCrossShrink: true },
     condition.map((text) => `{ ${text} }`),
     fc
-      .tuple(tie('spansets'), fc.constantFrom('&&', '||', '>', '>>', '<<', '~', '!>', '&>>'), tie('spansets'))
+      .tuple(tie('spansets'), fc.constantFrom(...SPANSET_OPERATORS), tie('spansets'))
       .map(([a, by, b]) => `(${a} ${by} ${b})`),
   ),
   pipeline: fc
     .tuple(tie('spansets'), fc.constantFrom('', ' | count() > 1', ' | by(kind)', ' | { .x != nil }'))
     .map(([a, b]) => a + b),
 }));
+
+type Rows = ReadonlySet<number>;
+
+/** What a spanset expression finds, by its plain definition: for each span, looking at all others. */
+function plainly(text: string, given: readonly Span[]): Rows {
+  const view = viewTrace(given);
+  const { spans: rows, parent } = view.tree;
+  const above = (row: number): number[] => (parent[row]! < 0 ? [] : [parent[row]!, ...above(parent[row]!)]);
+  const related: Readonly<Record<string, (row: number, to: number) => boolean>> = {
+    '>': (row, to) => parent[row] === to,
+    '<': (row, to) => parent[to] === row,
+    '>>': (row, to) => above(row).includes(to),
+    '<<': (row, to) => above(to).includes(row),
+    '~': (row, to) => row !== to && parent[row]! >= 0 && parent[row] === parent[to],
+  };
+  const inverse: Readonly<Record<string, string>> = { '>': '<', '<': '>', '>>': '<<', '<<': '>>', '~': '~' };
+  const where = (from: Rows, holds: (row: number) => boolean) => new Set([...from].filter(holds));
+  const evaluate = (stage: Stage): Rows => {
+    if (stage.kind === 'filter') {
+      const holds = compileExpression(stage.expression);
+      return where(new Set(rows.keys()), (row) => isTrue(holds(view, row)));
+    }
+    if (stage.kind !== 'operation') throw new Error(stage.kind);
+    const [left, right] = [evaluate(stage.left), evaluate(stage.right)];
+    const both = new Set([...left, ...right]);
+    if (stage.operator === '||') return both;
+    if (stage.operator === '&&') return left.size > 0 && right.size > 0 ? both : new Set();
+    const relation = stage.operator.replace(/[!&]/, '');
+    const some = (row: number, of: Rows, by: string) => [...of].some((to) => related[by]!(row, to));
+    const found = where(right, (row) => some(row, left, relation) !== stage.operator.startsWith('!'));
+    if (!stage.operator.startsWith('&')) return found;
+    return new Set([...found, ...where(left, (row) => some(row, right, inverse[relation]!))]);
+  };
+  return evaluate(parseTraceQL(text).stages[0]!);
+}
+
+describe('any spansets', () => {
+  it('are those of the plain definition', () => {
+    fc.assert(
+      fc.property(spansets, spans, (text, given) => {
+        const found = compilePipeline(parseTraceQL(text).stages)(viewTrace(given)).flatMap(({ rows }) => rows);
+        expect(found).toEqual([...plainly(text, given)].sort((a, b) => a - b));
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+});
 
 describe('the conditions of a query', () => {
   it('hold of every trace that it finds', () => {

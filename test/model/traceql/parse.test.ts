@@ -1,8 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { MAX_QUERY_CONDITIONS } from '../../../model/limits.ts';
+import type { Span } from '../../../model/span.ts';
 import { type Expression, type Field, METRICS, ORDERS, type Query, type Stage } from '../../../model/traceql/ast.ts';
+import { compilePipeline } from '../../../model/traceql/evaluate.ts';
 import { formatQuery } from '../../../model/traceql/format.ts';
 import { parseIdentifier, parseTraceQL } from '../../../model/traceql/parse.ts';
+import { necessaryOf } from '../../../model/traceql/plan.ts';
+import { viewTrace } from '../../../model/traceql/trace-view.ts';
 import { TraceQLError } from '../../../model/traceql/traceql-error.ts';
 import type { Literal } from '../../../model/traceql/value.ts';
 
@@ -310,6 +315,22 @@ const query: fc.Arbitrary<Query> = fc.record({
   ),
 });
 
+const SPAN: Span = {
+  traceId: 'ab'.repeat(16),
+  spanId: 'cd'.repeat(8),
+  name: 'a',
+  kind: 'server',
+  startUs: 1,
+  durationUs: 2,
+  state: 'ended',
+  status: { code: 'unset' },
+  attributes: { a: 1, b: 'x', toString: true },
+  events: [],
+  links: [],
+  resource: { attributes: {} },
+  scope: { name: '' },
+};
+
 describe('any query', () => {
   it('is what is read of what is written of it', () => {
     fc.assert(
@@ -324,6 +345,9 @@ describe('any query', () => {
           throw error;
         }
         expect(formatQuery(parsed)).toBe(text);
+        // Whatever was read can be asked, and searched for.
+        expect(compilePipeline(parsed.stages)(viewTrace([SPAN])).length).toBeLessThanOrEqual(1);
+        expect(necessaryOf(parsed.stages).attributes.length).toBeLessThanOrEqual(MAX_QUERY_CONDITIONS);
       }),
       { numRuns: 2_000 },
     );

@@ -1,11 +1,11 @@
 /** Parameters of metrics queries: times in seconds, nanoseconds or RFC 3339, steps in seconds or with a unit. */
 
-import { MAX_TEMPO_STEPS } from '../../../model/limits.ts';
+import { MAX_SEARCH_RANGE_US, MAX_TEMPO_STEPS } from '../../../model/limits.ts';
 import type { Query } from '../../../model/traceql/ast.ts';
-import { parseDuration } from '../../../model/traceql/go-duration.ts';
+import { formatGoDuration, parseDuration } from '../../../model/traceql/go-duration.ts';
 import { GoError, parseGoTimeUs } from '../go-text.ts';
 import type { Steps } from './metric-series.ts';
-import { checkLength, type Params, parseQuery } from './params.ts';
+import { type Params, parseQuery } from './params.ts';
 import { badRequest } from './tempo-error.ts';
 
 const HOUR_US = 3_600_000_000;
@@ -46,8 +46,10 @@ function parseBounds({ start, end, since }: Params, nowMs: number) {
   const endUs = end ? parseTimestamp('end', end) : nowUs;
   const startUs = start ? parseTimestamp('start', start) : Math.min(endUs, nowUs) - sinceUs;
   if (endUs <= startUs) throw badRequest('end must be greater than start');
-  checkLength({ startUs, endUs });
-  return { startUs, endUs };
+  if (endUs - startUs <= MAX_SEARCH_RANGE_US) return { startUs, endUs };
+  const [length, longest] = [endUs - startUs, MAX_SEARCH_RANGE_US].map((us) => formatGoDuration(us * 1000));
+  const [from, to] = [startUs, endUs].map((us) => BigInt(Math.floor(us)) * 1000n);
+  throw badRequest(`range specified by start and end (${length}) exceeds ${longest}. received start=${from} end=${to}`);
 }
 
 /** Microseconds. */

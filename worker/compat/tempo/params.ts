@@ -60,11 +60,12 @@ export function parseSearchRequest(params: Params, nowMs: number): SearchRequest
   };
 }
 
-/** `start` and `end` of what lists tags: the last hour without them. Throws HttpError 400. */
+/** `start` and `end` of what lists tags: the last hour unless both are given. Throws HttpError 400. */
 export function parseTagsRange(params: Params, nowMs: number): Range {
   const start = parseInteger(params, 'start', 32) ?? 0;
   const end = parseInteger(params, 'end', 32) ?? 0;
-  if ((start !== 0 || end !== 0) && end <= start) throw wrongOrder(start, end);
+  if (start === 0 || end === 0) return rangeOf(0, 0, nowMs);
+  if (end <= start) throw wrongOrder(start, end);
   return rangeOf(start, end, nowMs);
 }
 
@@ -85,7 +86,7 @@ export function parseQuery(text: string): Query {
   }
 }
 
-export function wrongOrder(start: number, end: number) {
+function wrongOrder(start: number, end: number) {
   return badRequest(`http parameter start must be before end. received start=${start} end=${end}`);
 }
 
@@ -93,15 +94,8 @@ export function wrongOrder(start: number, end: number) {
 function rangeOf(start: number, end: number, nowMs: number): Range {
   if (start === 0 && end === 0) return { startUs: nowMs * 1000 - DEFAULT_SEARCH_RANGE_US, endUs: nowMs * 1000 };
   const range = { startUs: start * 1e6, endUs: end * 1e6 };
-  checkLength(range);
-  return range;
-}
-
-/** Throws HttpError 400 for what is longer than any search. */
-export function checkLength({ startUs, endUs }: Range): void {
-  if (endUs - startUs <= MAX_SEARCH_RANGE_US) return;
+  if (range.endUs - range.startUs <= MAX_SEARCH_RANGE_US) return range;
   const longest = formatGoDuration(MAX_SEARCH_RANGE_US * 1000);
-  const [start, end] = [Math.floor(startUs / 1e6), Math.floor(endUs / 1e6)];
   throw badRequest(`range specified by start and end exceeds ${longest}. received start=${start} end=${end}`);
 }
 
@@ -130,7 +124,7 @@ function parseDuration(params: Params, name: string): number | undefined {
   return parseGo(params, name, parseGoDurationUs);
 }
 
-export function parseGo<T>(params: Params, name: string, parse: (text: string) => T): T | undefined {
+function parseGo<T>(params: Params, name: string, parse: (text: string) => T): T | undefined {
   const text = params[name];
   if (!text) return undefined;
   try {
