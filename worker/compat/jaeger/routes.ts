@@ -77,7 +77,7 @@ export function jaegerRoutes(deps: RouteDeps): Hono<App> {
     for (const name of ['start', 'end']) parseIfGiven(params, name, parseGoInt);
     const isRaw = parseIfGiven(params, 'raw', parseGoBool) ?? false;
     const found = await readTraces(c.env, await config(c), store(c.env), [id]);
-    if (found.length === 0) throw new HttpError(404, 'not_found', NOT_FOUND);
+    if (found.length === 0) throw new HttpError(404, 'unknown_trace', NOT_FOUND);
     noteRead(c, 'trace.read', id);
     return traces(c, found, isRaw);
   });
@@ -146,7 +146,7 @@ function paramsOf(c: C): URLSearchParams {
 /** As Jaeger says what was wrong: by an envelope of the v1 API, or by an object of its gateway for v3. */
 export function jaegerError(path: string, { message, status, code }: HttpError): Response {
   const headers = { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' };
-  if (code === 'not_found' && message.startsWith('there is no ')) {
+  if (code === 'not_found') {
     return new Response('404 page not found\n', { status, headers });
   }
   const body = path.startsWith('/jaeger/api/v3/')

@@ -56,14 +56,15 @@ export function zipkinRoutes(deps: RouteDeps): Hono<App> {
     const id = parseZipkinTraceId(c.req.param('id'));
     const traceId = id.padStart(32, '0');
     const found = await findTrace(c.env, await config(c), store(c.env), traceId);
-    if (!found) throw new HttpError(404, 'not_found', `${id} not found`);
+    if (!found) throw new HttpError(404, 'unknown_trace', `${id} not found`);
     noteRead(c, 'trace.read', traceId);
     return c.json(toZipkinTrace(found));
   });
   routes.get('/api/v2/traceMany', async (c) => {
     const ids = parseTraceIds(c.req.query()).map((id) => id.padStart(32, '0'));
-    for (const id of ids) noteRead(c, 'trace.read', id);
-    return c.json((await readTraces(c.env, await config(c), store(c.env), ids)).map(toZipkinTrace));
+    const found = await readTraces(c.env, await config(c), store(c.env), ids);
+    for (const { traceId } of found) noteRead(c, 'trace.read', traceId);
+    return c.json(found.map(toZipkinTrace));
   });
   routes.get('/api/v2/dependencies', async (c) => {
     const params = c.req.query();
@@ -101,6 +102,6 @@ function toZipkinTrace(found: FoundTrace): ZipkinJsonSpan[] {
 
 /** As Zipkin's server says what was wrong. */
 export function zipkinError({ message, status, code }: HttpError): Response {
-  const text = code === 'not_found' && message.startsWith('there is no ') ? '404 Not Found' : message;
+  const text = code === 'not_found' ? '404 Not Found' : message;
   return new Response(text, { status, headers: { 'content-type': 'text/plain; charset=utf-8' } });
 }
