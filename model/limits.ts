@@ -104,6 +104,9 @@ export const MAX_PATTERN_STATES = 200;
 export const MAX_PATTERN_DEPTH = 32;
 /** Traces that one search of Tempo's API reads to look at their spans, and that tags are taken from; each is some calls of a thousand. */
 export const MAX_TEMPO_READ_TRACES = 150;
+/** What it reads of them in all, in OTLP, and spans of those that it reads at the same time, unless one trace has more. */
+export const MAX_TEMPO_READ_BYTES = 64 * 1024 * 1024;
+export const MAX_TEMPO_SPANS_AT_ONCE = 10_000;
 export const MAX_TEMPO_TAG_TRACES = 50;
 /** Spans in a spanset of an answer, and steps of a series. */
 export const MAX_TEMPO_SPANS_PER_SPANSET = 1_000;

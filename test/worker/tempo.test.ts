@@ -125,6 +125,15 @@ describe('what Grafana asks first', () => {
   });
 });
 
+it('takes a read key as Grafana sends it, and nobody without one', async () => {
+  const basic = await get('/api/echo', {}, { authorization: `Basic ${btoa('grafana:test-read-key')}` });
+  expect(basic.status).toBe(200);
+  for (const authorization of ['', `Basic ${btoa('grafana:no')}`, 'Bearer test-ingest-key']) {
+    const refused = await get('/api/search', {}, { authorization });
+    expect([refused.status, refused.headers.get('content-type')]).toEqual([401, 'text/plain; charset=utf-8']);
+  }
+});
+
 describe('a trace by id', () => {
   const body = {
     resourceSpans: [
@@ -185,6 +194,8 @@ describe('a trace by id', () => {
       const response = await get(path);
       expect([response.status, await response.text()]).toEqual([404, '']);
     }
+    const elsewhere = await get('/api/overrides');
+    expect([elsewhere.status, await elsewhere.text()]).toEqual([404, '404 page not found\n']);
   });
 });
 

@@ -52,7 +52,7 @@ export function tempoRoutes(deps: RouteDeps): Hono<App> {
     const traceId = parseTempoTraceId(c.req.param('id')!);
     checkTraceRange(c.req.query());
     const found = await findTrace(c.env, await config(c), store(c.env), traceId);
-    if (!found) throw new HttpError(404, 'not_found', `there is no trace ${traceId}`);
+    if (!found) throw new HttpError(404, 'unknown_trace', `there is no trace ${traceId}`);
     noteRead(c, 'trace.read', traceId);
     return found.otlp;
   }

@@ -2,7 +2,7 @@
 
 import type { Context } from 'hono';
 import type { Env } from '../../../durable-objects/env.ts';
-import { MAX_TEMPO_READ_TRACES } from '../../../model/limits.ts';
+import { MAX_TEMPO_READ_BYTES, MAX_TEMPO_READ_TRACES, MAX_TEMPO_SPANS_AT_ONCE } from '../../../model/limits.ts';
 import { decodeSpans } from '../../../model/otlp/decode.ts';
 import type { TraceSearch } from '../../../model/query/conditions.ts';
 import type { TraceSummary } from '../../../model/span.ts';
@@ -32,14 +32,15 @@ type Look = (view: TraceView) => NonNullable<Found['match']>['spansets'] | null;
 
 /** The answer of `/api/search`. */
 export async function search(c: C, deps: RouteDeps, request: SearchRequest) {
-  const { found, traces, bytes, isCut } = await findMatching(c, deps, request, request.limit);
+  const fields = fieldsOf(request.query?.stages ?? []);
+  const tell = (found: Found) => traceMetadata(found, fields, request.spansPerSpanset);
+  const { told, read, isCut } = await findMatching(c, deps, request, tell);
   // Spans are told of, with any attribute that is asked for.
   if (request.query !== null) noteRead(c, 'trace.export', `${request.startUs} ${request.endUs}`);
-  const fields = fieldsOf(request.query?.stages ?? []);
   return {
-    traces: found.map((trace) => traceMetadata(trace, fields, request.spansPerSpanset)),
+    traces: told,
     metrics: {
-      ...(traces > 0 ? { inspectedTraces: traces, inspectedBytes: String(bytes) } : {}),
+      ...(read.traces > 0 ? { inspectedTraces: read.traces, inspectedBytes: String(read.bytes) } : {}),
       // What was not looked at to the end is a job that was not completed.
       ...(isCut ? {} : { completedJobs: 1 }),
       totalJobs: 1,
@@ -47,39 +48,49 @@ export async function search(c: C, deps: RouteDeps, request: SearchRequest) {
   };
 }
 
-/** The newest traces that match, `limit` at most; how many were read for that, and whether that was cut short. */
-export async function findMatching(c: C, deps: RouteDeps, request: SearchRequest, limit: number) {
+/**
+ * What is to be told of each of the newest traces that match, of which none is held longer than that; how many were read for
+ * it, and whether that was cut short.
+ */
+export async function findMatching<T>(c: C, deps: RouteDeps, request: SearchRequest, tell: (found: Found) => T) {
   const [env, config, store] = [c.env, await deps.config(c), deps.store(c.env)];
   const deadlineMs = deps.now() + BUDGET_MS;
   const look = lookOf(request);
-  const found: Found[] = [];
-  let traces = 0;
-  let bytes = 0;
-  for await (const page of candidatePages(c, deps, searchOf(request, limit))) {
-    for (let i = 0; i < page.length && found.length < limit; i += AT_ONCE) {
-      const summaries = page.slice(i, i + AT_ONCE);
-      if (look === null) {
-        found.push(...summaries.map((summary) => ({ summary, match: null })));
-        continue;
-      }
-      if (traces >= MAX_TEMPO_READ_TRACES || deps.now() > deadlineMs) {
-        return { found: found.slice(0, limit), traces, bytes, isCut: true };
-      }
-      const read = await Promise.all(summaries.map(({ traceId }) => findTrace(env, config, store, traceId)));
-      for (const [at, trace] of read.entries()) {
+  const { limit } = request;
+  const told: T[] = [];
+  const read = { traces: 0, bytes: 0 };
+  for await (const page of candidatePages(c, deps, searchOf(request))) {
+    if (look === null) told.push(...page.map((summary) => tell({ summary, match: null })));
+    for (let i = 0; look !== null && i < page.length && told.length < limit; ) {
+      const isTooMuch = read.traces >= MAX_TEMPO_READ_TRACES || read.bytes >= MAX_TEMPO_READ_BYTES;
+      if (isTooMuch || deps.now() > deadlineMs) return { told, read, isCut: true };
+      const summaries = takeTogether(page, i);
+      i += summaries.length;
+      const traces = await Promise.all(summaries.map(({ traceId }) => findTrace(env, config, store, traceId)));
+      for (const [at, trace] of traces.entries()) {
         if (!trace) continue;
-        traces++;
-        bytes += trace.otlp.length;
+        read.traces++;
+        read.bytes += trace.otlp.length;
         const spans = decodeSpans(trace.otlp, trace.isLive ? 'live' : trace.state);
         if (spans.length === 0) continue;
         const view = viewTrace(spans);
         const spansets = look(view);
-        if (spansets) found.push({ summary: summaries[at]!, match: { view, spansets } });
+        if (spansets) told.push(tell({ summary: summaries[at]!, match: { view, spansets } }));
       }
     }
-    if (found.length >= limit) break;
+    if (told.length >= limit) break;
   }
-  return { found: found.slice(0, limit), traces, bytes, isCut: false };
+  return { told: told.slice(0, limit), read, isCut: false };
+}
+
+/** Traces of a page, from the `first` on, that may be in memory together. */
+function takeTogether(page: readonly TraceSummary[], first: number): readonly TraceSummary[] {
+  let spans = page[first]!.spanCount;
+  let end = first + 1;
+  while (end < page.length && end < first + AT_ONCE && spans + page[end]!.spanCount <= MAX_TEMPO_SPANS_AT_ONCE) {
+    spans += page[end++]!.spanCount;
+  }
+  return page.slice(first, end);
 }
 
 /** Traces that may be meant, newest first, page by page. */
@@ -94,10 +105,7 @@ async function* candidatePages(c: C, deps: RouteDeps, wanted: TraceSearch): Asyn
 }
 
 /** What holds of every trace that is meant. Bounds of the duration are for a search without a query, as in Tempo. */
-function searchOf(
-  { query, tags, minDurationUs, maxDurationUs, startUs, endUs }: SearchRequest,
-  limit: number,
-): TraceSearch {
+function searchOf({ query, tags, minDurationUs, maxDurationUs, startUs, endUs, limit }: SearchRequest): TraceSearch {
   const conditions = query === null ? { attributes: conditionsOfTags(tags) } : necessaryOf(query.stages);
   const isRead = query !== null || tags.length > 0;
   return {

@@ -10,6 +10,7 @@ import { SPAN_KINDS, type Span, STATUS_CODES } from '../../../model/span.ts';
 import { type Field, INTRINSICS, type Query } from '../../../model/traceql/ast.ts';
 import { fieldValue } from '../../../model/traceql/field-value.ts';
 import { parseIdentifier, parseTraceQL } from '../../../model/traceql/parse.ts';
+import type { TraceView } from '../../../model/traceql/trace-view.ts';
 import { TraceQLError } from '../../../model/traceql/traceql-error.ts';
 import { formatValue, type Literal } from '../../../model/traceql/value.ts';
 import type { RouteDeps } from '../../query/service-routes.ts';
@@ -17,7 +18,6 @@ import { listOperations } from '../../query/services.ts';
 import { GoError, parseGoInt } from '../go-text.ts';
 import { type Params, parseTagsRange } from './params.ts';
 import { findMatching } from './search.ts';
-import type { Found } from './search-answer.ts';
 import { badRequest } from './tempo-error.ts';
 
 type C = Context<{ Bindings: Env }>;
@@ -62,10 +62,12 @@ async function readScopes(c: C, deps: RouteDeps, params: Params): Promise<{ scop
   const limit = parseLimit(params);
   const intrinsic = { name: 'intrinsic', tags: INTRINSIC_TAGS };
   if (scope === 'intrinsic') return { scopes: [intrinsic], bytes: 0 };
-  const { found, bytes } = await readNewest(c, deps, params);
-  const spans = found.flatMap(spansOf);
   const wanted = TAG_SCOPES.filter((name) => scope === 'none' || scope === name);
-  const scopes = wanted.map((name) => ({ name, tags: namesOf(spans, name).slice(0, limit) }));
+  const names = new Map(wanted.map((name) => [name, new Set<string>()]));
+  const bytes = await readNewest(c, deps, params, (view, row) => {
+    for (const [name, known] of names) addNames(known, view.tree.spans[row]!, name);
+  });
+  const scopes = [...names].map(([name, known]) => ({ name, tags: [...known].sort().slice(0, limit) }));
   return { scopes: scope === 'none' ? [...scopes, intrinsic] : scopes, bytes };
 }
 
@@ -108,16 +110,13 @@ async function readValues(c: C, deps: RouteDeps, field: Field, params: Params) {
   const limit = parseLimit(params);
   const listed = filterOf(params) === null ? await listKnown(c, deps, field) : null;
   if (listed !== null) return { values: listed.slice(0, limit), bytes: 0 };
-  const { found, bytes } = await readNewest(c, deps, params);
   const values = new Map<string, Literal>();
-  for (const { match } of found) {
-    for (const row of match?.spansets.flatMap(({ rows }) => rows) ?? []) {
-      const value = fieldValue(field, match!.view, row);
-      for (const one of value.type === 'many' ? value.values : [value]) {
-        if (one.type !== 'nil' && one.type !== 'other') values.set(`${one.type} ${formatValue(one)}`, one);
-      }
+  const bytes = await readNewest(c, deps, params, (view, row) => {
+    const value = fieldValue(field, view, row);
+    for (const one of value.type === 'many' ? value.values : [value]) {
+      if (one.type !== 'nil' && one.type !== 'other') values.set(`${one.type} ${formatValue(one)}`, one);
     }
-  }
+  });
   const sorted = [...values].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
   return { values: sorted.slice(0, limit), bytes };
 }
@@ -135,8 +134,8 @@ async function listKnown(c: C, deps: RouteDeps, field: Field): Promise<Literal[]
   return [...new Set(names)].sort().map((value) => ({ type: 'string', value }));
 }
 
-/** The newest traces of the range, in which the spans are those that the filter leaves. */
-async function readNewest(c: C, deps: RouteDeps, params: Params) {
+/** Visits the spans that the filter leaves in the newest traces of the range; how many bytes these are. */
+async function readNewest(c: C, deps: RouteDeps, params: Params, visit: (view: TraceView, row: number) => void) {
   const request = {
     ...parseTagsRange(params, deps.now()),
     query: filterOf(params) ?? EVERYTHING,
@@ -144,7 +143,10 @@ async function readNewest(c: C, deps: RouteDeps, params: Params) {
     limit: MAX_TEMPO_TAG_TRACES,
     spansPerSpanset: 0,
   };
-  return findMatching(c, deps, request, MAX_TEMPO_TAG_TRACES);
+  const { read } = await findMatching(c, deps, request, ({ match }) => {
+    for (const { rows } of match?.spansets ?? []) for (const row of rows) visit(match!.view, row);
+  });
+  return read.bytes;
 }
 
 const EVERYTHING = parseTraceQL('{}');
@@ -160,15 +162,8 @@ function filterOf({ q }: Params): Query | null {
   }
 }
 
-function spansOf({ match }: Found): Span[] {
-  return match?.spansets.flatMap(({ rows }) => rows.map((row) => match.view.tree.spans[row]!)) ?? [];
-}
-
-function namesOf(spans: readonly Span[], scope: TagScope): string[] {
-  const names = new Set<string>();
-  for (const span of spans)
-    for (const of of attributesOf(span, scope)) for (const name of Object.keys(of)) names.add(name);
-  return [...names].sort();
+function addNames(known: Set<string>, span: Span, scope: TagScope): void {
+  for (const attributes of attributesOf(span, scope)) for (const name of Object.keys(attributes)) known.add(name);
 }
 
 function attributesOf(span: Span, scope: TagScope) {

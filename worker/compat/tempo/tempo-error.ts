@@ -6,10 +6,10 @@ export function badRequest(message: string): HttpError {
 }
 
 /** As Tempo has errors: the message alone, and nothing where a trace is not there. */
-export function tempoError({ status, message, headers }: HttpError): Response {
-  const isMissing = status === 404;
-  return new Response(isMissing ? null : message, {
+export function tempoError({ status, code, message, headers }: HttpError): Response {
+  if (code === 'unknown_trace') return new Response(null, { status, headers });
+  return new Response(code === 'not_found' ? '404 page not found\n' : message, {
     status,
-    headers: { ...headers, ...(isMissing ? {} : { 'content-type': 'text/plain; charset=utf-8' }) },
+    headers: { ...headers, 'content-type': 'text/plain; charset=utf-8' },
   });
 }
