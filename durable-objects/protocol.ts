@@ -3,6 +3,7 @@
 import type { Costs } from '../model/costs.ts';
 import type { RoutingTable } from '../model/routing.ts';
 import type { TraceSummary } from '../model/span.ts';
+import type { Grain } from '../model/statistics-sum.ts';
 import type { PageSearch } from '../store/store.ts';
 import type { AppendResult } from './append-result.ts';
 import type { AuditEntry, AuditRecord } from './audit.ts';
@@ -227,7 +228,7 @@ export interface ShardApi {
   search(search: PageSearch): Promise<FoundLive>;
   catalog(): Promise<Operation[]>;
   /** What is counted of the minutes from `fromMs` to before `toMs` and may not be stored. Asked before the store is. */
-  unwrittenStatistics(fromMs: number, toMs: number): Promise<UnwrittenStatistics>;
+  unwrittenStatistics(fromMs: number, toMs: number, grain: Grain): Promise<UnwrittenStatistics>;
   /** Answers once the shard has started. */
   ping(): Promise<void>;
   metrics(): Promise<ShardMetrics>;

@@ -3,6 +3,8 @@
  * any two steps repeats the step.
  */
 
+import { projectRow } from '../model/statistics-roll-up.ts';
+import type { Grain } from '../model/statistics-sum.ts';
 import { StoreError } from '../store/errors.ts';
 import type { Store } from '../store/store.ts';
 import type { Journal } from './journal.ts';
@@ -140,6 +142,7 @@ export class Storing {
           minuteMs,
           version: this.statisticsVersion,
           data: bytes,
+          services: projectRow(bytes, 'service'),
         })),
       );
     } catch (error) {
@@ -155,9 +158,11 @@ export class Storing {
    * The latest rows of statistics, oldest first, that the store may not have: whoever asks for them first and the store then
    * misses none.
    */
-  unwrittenStatistics(fromMs: number, toMs: number): PackedMinute[] {
-    const writing = this.writing.filter(({ minuteMs }) => minuteMs >= fromMs && minuteMs < toMs);
-    const rows = [...writing, ...this.deps.journal.statistics.readDirty(fromMs, toMs)];
+  unwrittenStatistics(fromMs: number, toMs: number, grain: Grain): PackedMinute[] {
+    const writing = this.writing
+      .filter(({ minuteMs }) => minuteMs >= fromMs && minuteMs < toMs)
+      .map(({ minuteMs, bytes }) => ({ minuteMs, bytes: projectRow(bytes, grain) }));
+    const rows = [...writing, ...this.deps.journal.statistics.readDirty(fromMs, toMs, grain)];
     // Of a minute that has changed while it is written the later one.
     return [...new Map(rows.map((row) => [row.minuteMs, row])).values()].sort((a, b) => a.minuteMs - b.minuteMs);
   }

@@ -8,6 +8,7 @@ import { splitAppendFrame } from '../model/append-frame.ts';
 import { MAX_LOG_ROW_BYTES, MAX_READ_BYTES } from '../model/limits.ts';
 import type { RoutingTable } from '../model/routing.ts';
 import { splitFrame } from '../model/slice-frame.ts';
+import type { Grain } from '../model/statistics-sum.ts';
 import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import { meterBindings } from '../store/meter.ts';
@@ -317,8 +318,8 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     return this.catalogue.list();
   }
 
-  async unwrittenStatistics(fromMs: number, toMs: number): Promise<UnwrittenStatistics> {
-    const rows = this.storing.unwrittenStatistics(fromMs, toMs);
+  async unwrittenStatistics(fromMs: number, toMs: number, grain: Grain): Promise<UnwrittenStatistics> {
+    const rows = this.storing.unwrittenStatistics(fromMs, toMs, grain);
     let bytes = 0;
     const fits = rows.findIndex((row, i) => {
       bytes += row.bytes.length;

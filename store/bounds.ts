@@ -21,3 +21,6 @@ export const GARBAGE_MS = 3_600_000;
 export const MAX_HOUSEKEEPING_ROWS = 500;
 /** Rounds against others that change the same rows at the same time; each round lost is one that another one won. */
 export const MAX_ROUNDS = 8;
+
+/** Periods that statistics are rolled up over, the longest first; each is a multiple of the next. */
+export const ROLL_UP_LENGTHS_MS = [86_400_000, 3_600_000, 600_000] as const;

@@ -28,7 +28,10 @@ export async function keepHouse(shelf: Shelf, nowMs: number, statisticsDays: num
   await db.batch([
     remove('holds', 'trace_id', 'until_ms <= ?1', nowMs),
     remove('erased', 'trace_id', "at_ms <= ?1 AND parts = '[]'", nowMs - TOMBSTONE_DAYS * DAY_MS),
+    // In this order: a roll-up that begins before the limit would have rows in it that go.
+    remove('roll_ups', 'length_ms, start_ms', 'start_ms <= ?1', nowMs - statisticsDays * DAY_MS),
     remove('statistics', 'minute_ms, shard', 'minute_ms <= ?1', nowMs - statisticsDays * DAY_MS),
+    remove('statistics_stamps', 'start_ms', 'start_ms <= ?1 - 600000', nowMs - statisticsDays * DAY_MS),
   ]);
 }
 

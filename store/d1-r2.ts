@@ -6,6 +6,7 @@ import { expireBlock } from './d1-expire.ts';
 import { holdTrace, letGoTrace } from './d1-holds.ts';
 import { keepHouse } from './d1-housekeeping.ts';
 import { findTrace } from './d1-ring.ts';
+import { findStaleRollUps, readRollUps, stampedIn, writeRollUp } from './d1-roll-ups.ts';
 import { searchRing } from './d1-search.ts';
 import { readStatistics, writeStatistics } from './d1-statistics.ts';
 import { writeBlock } from './d1-write.ts';
@@ -109,6 +110,22 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
     return { ...report, hasMore: due.length > maxBlocks };
   }
 
+  /** Whether all rows of a period are in one database; only then a roll-up there is one of all of them. */
+  async function periodsOfOne(lengthMs: number, fromMs: number, toMs: number): Promise<(startMs: number) => boolean> {
+    if (databases.length === 1) return () => true;
+    const stamped = await Promise.all(databases.map((db) => stampedIn(db, fromMs, toMs)));
+    const owners = new Map<number, number>();
+    const split = new Set<number>();
+    for (const [owner, starts] of stamped.entries()) {
+      for (const startMs of starts) {
+        const period = startMs - (startMs % lengthMs);
+        if ((owners.get(period) ?? owner) !== owner) split.add(period);
+        owners.set(period, owner);
+      }
+    }
+    return (startMs) => !split.has(startMs);
+  }
+
   const store: Store = {
     async write(blockKey, parts) {
       if (parts.length === 0) return;
@@ -139,13 +156,43 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
         await onDatabases('', [db], () => writeStatistics(db, members));
       }
     },
-    async readStatistics(fromMs, toMs) {
-      const read = () => Promise.all(databases.map((db) => readStatistics(db, fromMs, toMs)));
+    async readStatistics(fromMs, toMs, page = {}) {
+      const read = () => Promise.all(databases.map((db) => readStatistics(db, fromMs, toMs, page)));
       const rows = (await onDatabases('', databases, read)).flat();
-      return rows.sort((a, b) => a.minuteMs - b.minuteMs || (a.shard < b.shard ? -1 : 1));
+      rows.sort((a, b) => a.minuteMs - b.minuteMs || compare(a.shard, b.shard) || b.version - a.version);
+      // Where a database was added, versions of a row are in two.
+      return rows.filter(
+        ({ minuteMs, shard }, i) => rows[i - 1]?.minuteMs !== minuteMs || rows[i - 1]?.shard !== shard,
+      );
     },
+    findStaleRollUps: (lengthMs, fromMs, toMs, limit) =>
+      onDatabases('', databases, async () => {
+        const isWhole = await periodsOfOne(lengthMs, fromMs, toMs);
+        const found = await Promise.all(databases.map((db) => findStaleRollUps(db, lengthMs, fromMs, toMs, limit)));
+        const whole = found.flat().filter(({ startMs }) => isWhole(startMs));
+        return whole.sort((a, b) => b.startMs - a.startMs).slice(0, limit);
+      }),
+    async writeRollUp(rollUp) {
+      await onDatabases('', databases, async () => {
+        // The stamp is only of the one that has the rows.
+        for (const db of databases) await writeRollUp(db, rollUp);
+      });
+    },
+    readRollUps: (lengthMs, fromMs, toMs, grain) =>
+      onDatabases('', databases, async () => {
+        const isWhole = await periodsOfOne(lengthMs, fromMs, toMs);
+        const found = await Promise.all(databases.map((db) => readRollUps(db, lengthMs, fromMs, toMs, grain)));
+        return found
+          .flat()
+          .filter(({ startMs }) => isWhole(startMs))
+          .sort((a, b) => a.startMs - b.startMs);
+      }),
   };
   return store;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 const NO_COUNTS = { blocks: 0, traces: 0, bytes: 0 };

@@ -3,6 +3,7 @@ import { mergeTrace } from '../model/otlp/merge.ts';
 import { matchesSearch } from '../model/query/matches-search.ts';
 import { concatBytes } from '../model/slice-frame.ts';
 import type { RetentionClass, TraceSummary } from '../model/span.ts';
+import type { Grain } from '../model/statistics-sum.ts';
 import { MAX_EXPORT_BYTES, TOMBSTONE_DAYS } from './bounds.ts';
 import { StoreError } from './errors.ts';
 import { exportTraces } from './export-traces.ts';
@@ -14,6 +15,10 @@ import { blockAge, checkDays, DAY_MS, decideBlock } from './retention.ts';
 import type {
   ExpireOptions,
   ExpireReport,
+  Period,
+  ReadRollUp,
+  RollUp,
+  StatisticsPage,
   StatisticsRow,
   Store,
   StoredTrace,
@@ -44,6 +49,9 @@ export function createMemoryStore(): Store {
   const holds = new Map<string, number>();
   const erased = new Map<string, number>();
   const statistics = new Map<string, StatisticsRow>();
+  const rollUps = new Map<string, RollUp>();
+  /** The minute of each row that was written. */
+  const written: number[] = [];
 
   async function write(blockKey: string, parts: readonly TracePart[]): Promise<void> {
     if (parts.length === 0) return;
@@ -125,6 +133,9 @@ export function createMemoryStore(): Store {
     for (const [key, { minuteMs }] of statistics) {
       if (minuteMs <= nowMs - statisticsDays * DAY_MS) statistics.delete(key);
     }
+    for (const [key, { startMs }] of rollUps) {
+      if (startMs <= nowMs - statisticsDays * DAY_MS) rollUps.delete(key);
+    }
   }
 
   async function hold(traceId: string, untilMs: number | null): Promise<void> {
@@ -147,19 +158,80 @@ export function createMemoryStore(): Store {
     for (const row of rows) {
       const key = JSON.stringify([row.minuteMs, row.shard]);
       const known = statistics.get(key);
-      if (!known || row.version > known.version) statistics.set(key, { ...row, data: row.data.slice() });
+      if (known && row.version <= known.version) continue;
+      statistics.set(key, { ...row, data: row.data.slice() });
+      written.push(row.minuteMs);
     }
   }
 
-  async function readStatistics(fromMs: number, toMs: number): Promise<StatisticsRow[]> {
+  async function readStatistics(
+    fromMs: number,
+    toMs: number,
+    { grain, limit, afterShard = '' }: StatisticsPage = {},
+  ): Promise<StatisticsRow[]> {
     return [...statistics.values()]
       .filter(({ minuteMs }) => minuteMs >= fromMs && minuteMs < toMs)
-      .sort((a, b) => a.minuteMs - b.minuteMs || (a.shard < b.shard ? -1 : 1));
+      .filter(({ minuteMs, shard }) => minuteMs > fromMs || shard > afterShard)
+      .sort((a, b) => a.minuteMs - b.minuteMs || (a.shard < b.shard ? -1 : 1))
+      .slice(0, limit)
+      .map(({ services, ...row }) => (grain === 'service' && services ? { ...row, data: services } : row));
+  }
+
+  /** How many rows were ever written of a period. */
+  function stampOf(startMs: number, lengthMs: number): number {
+    return written.filter((minuteMs) => minuteMs >= startMs && minuteMs < startMs + lengthMs).length;
+  }
+
+  function isCurrent({ startMs, lengthMs, stamp }: Period): boolean {
+    return stamp === stampOf(startMs, lengthMs);
+  }
+
+  async function findStaleRollUps(lengthMs: number, fromMs: number, toMs: number, limit: number): Promise<Period[]> {
+    const minutes = [...statistics.values()].map(({ minuteMs }) => minuteMs);
+    const starts = new Set(
+      minutes.filter((each) => each >= fromMs && each < toMs).map((each) => each - (each % lengthMs)),
+    );
+    return [...starts]
+      .sort((a, b) => b - a)
+      .filter((startMs) => {
+        const known = rollUps.get(`${lengthMs} ${startMs}`);
+        return !known || !isCurrent(known);
+      })
+      .slice(0, limit)
+      .map((startMs) => ({ lengthMs, startMs, stamp: stampOf(startMs, lengthMs) }));
+  }
+
+  async function writeRollUp(rollUp: RollUp): Promise<void> {
+    if (isCurrent(rollUp)) rollUps.set(`${rollUp.lengthMs} ${rollUp.startMs}`, rollUp);
+  }
+
+  async function readRollUps(lengthMs: number, fromMs: number, toMs: number, grain: Grain): Promise<ReadRollUp[]> {
+    return [...rollUps.values()]
+      .filter((each) => each.lengthMs === lengthMs && each.startMs >= fromMs && each.startMs + lengthMs <= toMs)
+      .filter(isCurrent)
+      .sort((a, b) => a.startMs - b.startMs)
+      .flatMap(({ startMs, services, operations }) => {
+        const data = grain === 'service' ? services : operations;
+        return data ? [{ startMs, data }] : [];
+      });
   }
 
   const exportRange = (range: { startUs: number; endUs: number }) =>
     exportTraces({ get, search }, range, MAX_EXPORT_BYTES);
-  return { write, get, search, expire, hold, erase, export: exportRange, writeStatistics, readStatistics };
+  return {
+    write,
+    get,
+    search,
+    expire,
+    hold,
+    erase,
+    export: exportRange,
+    writeStatistics,
+    readStatistics,
+    findStaleRollUps,
+    writeRollUp,
+    readRollUps,
+  };
 }
 
 function inOrder(parts: MemoryTrace['parts']): MemoryTrace['parts'] {

@@ -5,6 +5,7 @@
 
 import type { TraceSearch } from '../model/query/conditions.ts';
 import type { TraceSummary } from '../model/span.ts';
+import type { Grain } from '../model/statistics-sum.ts';
 import type { RetentionDays } from './retention.ts';
 
 /** One write's worth of a trace: all of it, or the spans that came after an earlier part was stored. */
@@ -105,6 +106,38 @@ export interface StatisticsRow {
   readonly version: number;
   /** `model/statistics-row.ts`: at most `MAX_STATISTICS_ROW_BYTES`. */
   readonly data: Uint8Array;
+  /** The same by service alone. Absent in rows of before, and in what is read. */
+  readonly services?: Uint8Array;
+}
+
+/** What is read of rows, and how many of them. */
+export interface StatisticsPage {
+  /** By service where a row has that; else by operation, as without it. */
+  readonly grain?: Grain;
+  readonly limit?: number;
+  /** Of the first minute only shards after this one. */
+  readonly afterShard?: string;
+}
+
+/** A stretch of time that statistics are summed up over. */
+export interface Period {
+  readonly lengthMs: number;
+  /** A multiple of `lengthMs`; milliseconds since the epoch. */
+  readonly startMs: number;
+  /** Grows whenever a row of the period is written. */
+  readonly stamp: number;
+}
+
+/** The sum of all rows that a period had at this stamp. The bytes are `model/statistics-roll-up.ts`'s. */
+export interface RollUp extends Period {
+  readonly services: Uint8Array;
+  /** null where there is more than can be stored. */
+  readonly operations: Uint8Array | null;
+}
+
+export interface ReadRollUp {
+  readonly startMs: number;
+  readonly data: Uint8Array;
 }
 
 /** Every failure is a StoreError (`errors.ts`) that names the block or the trace; wrong arguments are RangeErrors. */
@@ -137,5 +170,14 @@ export interface Store {
   /** Writes rows where there is none of a version as high. Safe to repeat. */
   writeStatistics(rows: readonly StatisticsRow[]): Promise<void>;
   /** Rows of minutes from `fromMs` to before `toMs`, by minute, then shard. */
-  readStatistics(fromMs: number, toMs: number): Promise<StatisticsRow[]>;
+  readStatistics(fromMs: number, toMs: number, page?: StatisticsPage): Promise<StatisticsRow[]>;
+  /**
+   * Periods in the range that have rows and no roll-up of what these are now, the latest first. Lengths are multiples of
+   * `ROLL_UP_LENGTHS_MS`' shortest.
+   */
+  findStaleRollUps(lengthMs: number, fromMs: number, toMs: number, limit: number): Promise<Period[]>;
+  /** Does nothing where a row of the period was written since its stamp was read. */
+  writeRollUp(rollUp: RollUp): Promise<void>;
+  /** Roll-ups of periods that are whole in the range and have not changed since, the earliest first. */
+  readRollUps(lengthMs: number, fromMs: number, toMs: number, grain: Grain): Promise<ReadRollUp[]>;
 }

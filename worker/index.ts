@@ -14,6 +14,7 @@ import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import { StoreError } from '../store/errors.ts';
 import { meterBindings } from '../store/meter.ts';
+import { rollUpStatistics } from '../store/roll-up.ts';
 import { listAudit, noteChange, noteRead } from './audit.ts';
 import { checkLogin, READ_COOKIE, requireAdminKey, requireIngestKey, requireKeys, requireReadKey } from './auth.ts';
 import { jaegerError, jaegerRoutes } from './compat/jaeger/routes.ts';
@@ -52,6 +53,8 @@ export { TraceShard } from '../durable-objects/trace-shard.ts';
 
 type App = { Bindings: Env };
 
+/** Of each length; an hour of a busy deployment takes a second, and some fifty calls. */
+const MAX_ROLL_UPS_PER_RUN = 8;
 const READ_COOKIE_SECONDS = 30 * 24 * 3600;
 
 /** By itself for a test that asks every route. */
@@ -310,6 +313,11 @@ export default {
   scheduled: async ({ scheduledTime }, env, ctx) => {
     countInvocation(env, ctx);
     const config = await currentConfig(env, (work) => ctx.waitUntil(work), Date.now());
-    await expireDue(env, config, store(env), scheduledTime);
+    // Each runs whatever becomes of the other.
+    const work = await Promise.allSettled([
+      expireDue(env, config, store(env), scheduledTime),
+      rollUpStatistics(store(env), scheduledTime, MAX_ROLL_UPS_PER_RUN),
+    ]);
+    for (const each of work) if (each.status === 'rejected') throw each.reason;
   },
 } satisfies ExportedHandler<Env>;

@@ -77,14 +77,14 @@ describe('rows written', () => {
     expect(await find(store, EVERYTHING)).toHaveLength(100);
   });
 
-  test('one for each version of a row of statistics', async () => {
+  test('two for each version of a row of statistics', async () => {
     const rows = Array.from({ length: 10 }, (_, i) => ({
       shard: `${i}`,
       minuteMs: 60_000,
       version: 1,
       data: new Uint8Array(9),
     }));
-    expect((await metered(() => store.writeStatistics(rows))).rowsWritten).toBe(10);
+    expect((await metered(() => store.writeStatistics(rows))).rowsWritten).toBe(20);
     expect((await metered(() => store.writeStatistics(rows))).rowsWritten).toBe(0);
   });
 

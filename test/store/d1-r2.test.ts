@@ -1,5 +1,6 @@
 import { createD1R2Store, type D1R2Bindings } from '../../store/d1-r2.ts';
 import { retentionContract } from '../contract/retention.ts';
+import { statisticsContract } from '../contract/statistics.ts';
 import { storeContract } from '../contract/store.ts';
 import { bindings, clearBindings, ringBindings } from './bindings.ts';
 
@@ -19,4 +20,5 @@ for (const [name, each] of Object.entries(stores)) {
   };
   storeContract(name, createStore);
   retentionContract(name, createStore);
+  statisticsContract(name, createStore, each.periodDays === SHORT_PERIOD_DAYS);
 }

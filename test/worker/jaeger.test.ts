@@ -436,7 +436,9 @@ describe('of the statistics', () => {
       metrics: [
         {
           labels: [{ name: 'service_name', value: 'stat-web' }, ...more],
-          metricPoints: [{ gaugeValue: { doubleValue }, timestamp: new Date(nowMs + 60_000).toISOString() }],
+          metricPoints: [
+            { gaugeValue: { doubleValue }, timestamp: new Date(Math.floor(nowMs / 60_000 + 1) * 60_000).toISOString() },
+          ],
         },
       ],
     });

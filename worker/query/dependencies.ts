@@ -3,10 +3,9 @@
 import type { CurrentConfig } from '../../durable-objects/config-source.ts';
 import type { Env } from '../../durable-objects/env.ts';
 import { type EdgeStatistics, readSum } from '../../model/statistics-merge.ts';
-import { StatisticsSum } from '../../model/statistics-sum.ts';
 import type { Store } from '../../store/store.ts';
 import { type Confidence, confidenceOf } from './confidence.ts';
-import { readStatistics } from './statistics.ts';
+import { sumStatistics } from './statistics.ts';
 import type { Window } from './time-params.ts';
 
 /** What one service calls of another. Times are microseconds. */
@@ -33,8 +32,7 @@ export async function listDependencies(
   store: Store,
   window: Window,
 ): Promise<Dependency[]> {
-  const sum = new StatisticsSum('service');
-  for (const row of await readStatistics(env, config, store, window)) sum.add(row);
+  const sum = await sumStatistics(env, config, store, { ...window, grain: 'service' });
   return readSum(sum).edges.map(dependencyOf);
 }
 

@@ -6,19 +6,32 @@ import type { RedQuery } from './red.ts';
 import { bad, type Params, parseDuration, parseWindow } from './time-params.ts';
 
 const MINUTE_US = 60_000_000;
+const HOUR_US = 60 * MINUTE_US;
 /** A day by minutes. */
 const MAX_STEPS = 1_440;
 /** Where no step is given: the finest of these with which there are no more than so many. */
 const STEPS_MINUTES = [1, 5, 15, 60, 360, 1_440];
 const WANTED_STEPS = 120;
+/** Rows of operations are twenty times those of services, and only roll-ups of hours have both. */
+const MAX_FINE_MINUTES = 360;
 const GRAINS = ['service', 'operation', 'kind'] as const;
 
 /** Throws HttpError 400: `bad_parameter`, `range_too_long`, `too_many_steps`. */
 export function parseRedQuery(service: string, params: Params, nowMs: number): RedQuery & { readonly service: string } {
   const window = parseWindow(params, ['step', 'operation', 'kind', 'by'], nowMs);
   const minutes = (window.endUs - window.startUs) / MINUTE_US;
-  const step = STEPS_MINUTES.find((each) => minutes <= each * WANTED_STEPS) ?? STEPS_MINUTES.at(-1)!;
-  const stepUs = parseStep(params) ?? step * MINUTE_US;
+  const by = parseGrain(params.by) ?? (params.operation ? 'operation' : 'service');
+  const isOfServices = by === 'service' && !params.operation;
+  const isCoarse = !isOfServices && minutes > MAX_FINE_MINUTES;
+  const step = STEPS_MINUTES.find((each) => minutes <= each * WANTED_STEPS && (each >= 60 || !isCoarse));
+  const stepUs = parseStep(params) ?? (step ?? STEPS_MINUTES.at(-1)!) * MINUTE_US;
+  if (isCoarse && stepUs % HOUR_US !== 0) {
+    throw new HttpError(
+      400,
+      'range_too_long',
+      'operations are told apart over more than 6 hours in steps of whole hours only: ask for step=1h, or for less time',
+    );
+  }
   // Steps are those of the clock: a window asked for a little later has the same ones.
   const startUs = Math.floor(window.startUs / stepUs) * stepUs;
   const count = Math.ceil((window.endUs - startUs) / stepUs);
@@ -31,7 +44,7 @@ export function parseRedQuery(service: string, params: Params, nowMs: number): R
     endUs: window.endUs,
     stepUs,
     service,
-    by: parseGrain(params.by) ?? (params.operation ? 'operation' : 'service'),
+    by,
     ...(params.operation ? { operation: params.operation } : {}),
     ...(kinds ? { kinds } : {}),
   };

@@ -5,14 +5,13 @@ import type { Env } from '../../durable-objects/env.ts';
 import { Histogram } from '../../model/histogram.ts';
 import { SPAN_KINDS, type SpanKind } from '../../model/span.ts';
 import type { MinuteRow, OperationCell } from '../../model/statistics-row.ts';
+import type { Piece } from '../../store/statistics-pieces.ts';
 import type { Store } from '../../store/store.ts';
 import { readStatistics } from './statistics.ts';
 import type { Window } from './time-params.ts';
 
-const MINUTE_US = 60_000_000;
-
 export interface RedQuery extends Window {
-  /** A multiple of a minute; the first step begins with the window. */
+  /** A multiple of a minute; steps begin at its multiples, the first one with the window. */
   readonly stepUs: number;
   /** Only of these, each where it is given. */
   readonly service?: string;
@@ -70,45 +69,72 @@ class Tally {
   }
 }
 
-/** By names. A series is there where it has a call in the window. */
+/** What a service does for others: its calls, where it has any. */
+const SERVED: readonly SpanKind[] = ['server', 'consumer'];
+
+/**
+ * By names. A series is there where it has a call in the window. Where no kinds are asked for, a service's calls are its server
+ * and consumer spans, and all its spans where it has none of those in the window: a page, for example.
+ */
 export async function readRed(env: Env, config: CurrentConfig, store: Store, query: RedQuery): Promise<RedSeries[]> {
-  return redOf(await readStatistics(env, config, store, query), query);
+  const all = new RedSum(query);
+  const served = new RedSum({ ...query, kinds: SERVED });
+  const isOfServices = query.by === 'service' && query.operation === undefined;
+  const pieces = readStatistics(env, config, store, { ...query, grain: isOfServices ? 'service' : 'operation' });
+  for await (const piece of pieces) {
+    all.add(piece);
+    if (query.by === 'service' && !query.kinds) served.add(piece);
+  }
+  const better = new Map(served.series().map((series) => [series.service, series]));
+  return all.series().map((series) => better.get(series.service) ?? series);
 }
 
-/** The series that rows of the window make. */
-export function redOf(rows: readonly MinuteRow[], query: RedQuery): RedSeries[] {
-  const { startUs, endUs, stepUs } = query;
-  const count = Math.ceil((endUs - startUs) / stepUs);
-  const found = new Map<string, { names: Pick<RedSeries, 'service' | 'operation' | 'kind'>; tallies: Tally[] }>();
-  for (const row of rows) {
-    const step = Math.floor((row.minute * MINUTE_US - startUs) / stepUs);
+/** Adds up pieces of the window, none of which is about more than one step. */
+export class RedSum {
+  readonly #query: RedQuery;
+  readonly #found = new Map<string, { readonly names: Names; readonly tallies: readonly Tally[] }>();
+
+  constructor(query: RedQuery) {
+    this.#query = query;
+  }
+
+  add({ row, startMs }: Pick<Piece, 'row' | 'startMs'>): void {
+    const { startUs, endUs, stepUs } = this.#query;
+    const step = Math.floor((startMs * 1000 - startUs) / stepUs);
     for (const cell of row.cells) {
-      const names = namesOf(row, cell, query);
+      const names = namesOf(row, cell, this.#query);
       if (!names) continue;
       const key = JSON.stringify(Object.values(names));
-      let series = found.get(key);
+      let series = this.#found.get(key);
       if (!series) {
-        series = { names, tallies: Array.from({ length: count }, () => new Tally()) };
-        found.set(key, series);
+        const tallies = Array.from({ length: Math.ceil((endUs - startUs) / stepUs) }, () => new Tally());
+        series = { names, tallies };
+        this.#found.set(key, series);
       }
       series.tallies[step]!.add(cell);
     }
   }
-  return [...found]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, { names, tallies }]) => {
-      const total = new Tally();
-      for (const tally of tallies) total.add(tally);
-      const steps = tallies.map((tally, i) => {
-        const fromUs = startUs + i * stepUs;
-        return { startUs: fromUs, ...tally.red(Math.min(stepUs, endUs - fromUs)) };
+
+  series(): RedSeries[] {
+    const { startUs, endUs, stepUs } = this.#query;
+    return [...this.#found]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, { names, tallies }]) => {
+        const total = new Tally();
+        for (const tally of tallies) total.add(tally);
+        const steps = tallies.map((tally, i) => {
+          const fromUs = startUs + i * stepUs;
+          return { startUs: fromUs, ...tally.red(Math.min(stepUs, endUs - fromUs)) };
+        });
+        return { ...names, total: total.red(endUs - startUs), steps };
       });
-      return { ...names, total: total.red(endUs - startUs), steps };
-    });
+  }
 }
 
+type Names = Pick<RedSeries, 'service' | 'operation' | 'kind'>;
+
 /** null for what the query is not about. */
-function namesOf(row: MinuteRow, cell: OperationCell, { service, operation, kinds, by }: RedQuery) {
+function namesOf(row: MinuteRow, cell: OperationCell, { service, operation, kinds, by }: RedQuery): Names | null {
   const of = row.operations[cell.operation]!;
   const kind = SPAN_KINDS[cell.kind]!;
   if (service !== undefined && of.service !== service) return null;

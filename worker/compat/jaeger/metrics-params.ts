@@ -11,6 +11,7 @@ const DEFAULT_LOOKBACK_MS = 3_600_000;
 const DEFAULT_STEP_MS = 5_000;
 const DEFAULT_WINDOW_MS = 600_000;
 const MAX_POINTS = 1_000;
+const MAX_RANGE_MS = MAX_SEARCH_RANGE_US / 1000;
 
 /** Which metric a path names; null where it is none. Throws HttpError 400. */
 export function parseMetric(name: string, params: URLSearchParams): Metric | null {
@@ -21,7 +22,11 @@ export function parseMetric(name: string, params: URLSearchParams): Metric | nul
   throw refused(`unable to parse param 'quantile': strconv.ParseFloat: parsing "": invalid syntax`);
 }
 
-/** Times are milliseconds. A step is a minute at least, and there are 1,000 points at most. Throws HttpError 400. */
+/**
+ * Times are milliseconds; points are at multiples of a step or of the window, whichever is shorter, and the other is a multiple of
+ * it, so that what is rolled up need not be taken apart. A step is a minute at least, and there are 1,000 points at most.
+ * Throws HttpError 400.
+ */
 export function parseMetricsQuery(params: URLSearchParams, nowMs: number): MetricsQuery {
   const services = params.getAll('service');
   if (services.length === 0) throw refused("unable to parse param 'service': please provide at least one service name");
@@ -34,15 +39,25 @@ export function parseMetricsQuery(params: URLSearchParams, nowMs: number): Metri
   const endMs = parseIfGiven(params, 'endTs', parseGoInt) ?? nowMs;
   const lookbackMs = parseIfGiven(params, 'lookback', parseGoInt) ?? DEFAULT_LOOKBACK_MS;
   const askedMs = parseIfGiven(params, 'step', parseGoInt) ?? DEFAULT_STEP_MS;
-  const windowMs = parseIfGiven(params, 'ratePer', parseGoInt) ?? DEFAULT_WINDOW_MS;
-  const rangeMs = Math.min(Math.max(0, lookbackMs), MAX_SEARCH_RANGE_US / 1000);
-  const stepMs = Math.max(askedMs, MIN_STEP_MS, Math.ceil(rangeMs / (MAX_POINTS - 1)));
-  const count = Math.floor(rangeMs / stepMs) + 1;
+  const ratePerMs = parseIfGiven(params, 'ratePer', parseGoInt) ?? DEFAULT_WINDOW_MS;
+  const rangeMs = Math.min(Math.max(0, lookbackMs), MAX_RANGE_MS);
+  const leastMs = roundUp(Math.max(askedMs, rangeMs / (MAX_POINTS - 1)), MIN_STEP_MS);
+  const windowMs = roundUp(Math.min(ratePerMs, MAX_RANGE_MS), MIN_STEP_MS);
+  const stepMs = leastMs > windowMs ? roundUp(leastMs, windowMs) : leastMs;
+  const gridUs = Math.min(stepMs, windowMs) * 1000;
+  const lastUs = Math.floor(microsOf(endMs) / gridUs) * gridUs;
+  const count = Math.min(Math.floor(rangeMs / stepMs), Math.floor(lastUs / (stepMs * 1000))) + 1;
   return {
     services,
     kinds: kinds.length > 0 ? kinds : ['server'],
     byOperation,
-    pointsUs: Array.from({ length: count }, (_, i) => microsOf(endMs - rangeMs + i * stepMs)),
-    windowUs: Math.min(Math.max(windowMs, MIN_STEP_MS), MAX_SEARCH_RANGE_US / 1000) * 1000,
+    pointsUs: Array.from({ length: count }, (_, i) => lastUs - (count - 1 - i) * stepMs * 1000),
+    windowUs: roundUp(windowMs, Math.min(stepMs, windowMs)) * 1000,
+    gridUs,
   };
+}
+
+/** To a multiple of `unit`, and one at least. */
+function roundUp(value: number, unit: number): number {
+  return Math.max(1, Math.ceil(value / unit)) * unit;
 }

@@ -5,17 +5,17 @@
 
 import { Histogram } from '../../../model/histogram.ts';
 import { SPAN_KINDS, type SpanKind } from '../../../model/span.ts';
-import type { MinuteRow } from '../../../model/statistics-row.ts';
-
-const MINUTE_US = 60_000_000;
+import type { Piece } from '../../../store/statistics-pieces.ts';
 
 export interface MetricsQuery {
   readonly services: readonly string[];
   readonly kinds: readonly SpanKind[];
   readonly byOperation: boolean;
-  /** A point is at each of these, in microseconds since the epoch, and about the minutes that began in `windowUs` before it. */
+  /** A point is at each of these, in microseconds since the epoch, and about `windowUs` before it. */
   readonly pointsUs: readonly number[];
   readonly windowUs: number;
+  /** Points are at multiples of it, as long as the window is. */
+  readonly gridUs: number;
 }
 
 /** What a point says: calls a second; the share of them that failed; a quantile of their durations in milliseconds. */
@@ -40,27 +40,52 @@ interface Tally {
   readonly durations: Histogram;
 }
 
-/** One series for each service, or operation of it, that has a call in `rows`, by names. */
-export function metricFamily(metric: Metric, rows: readonly MinuteRow[], query: MetricsQuery): MetricFamily {
-  const series = [...tally(rows, query)].sort(([a], [b]) => (a < b ? -1 : 1));
-  return {
-    ...describe(metric, query.byOperation),
-    type: 'GAUGE',
-    ...(series.length === 0
-      ? {}
-      : {
-          metrics: series.map(([key, minutes]) => {
-            const [service, operation] = JSON.parse(key) as [string, string?];
-            return {
-              labels: [
-                { name: 'service_name', value: service },
-                ...(operation === undefined ? [] : [{ name: 'operation', value: operation }]),
-              ],
-              metricPoints: pointsOf(metric, minutes, query),
-            };
-          }),
-        }),
-  };
+/** Adds up pieces of the statistics, none of which is about more than one part of the grid. */
+export class MetricsSum {
+  readonly #query: MetricsQuery;
+  /** By names, then by where the part of the grid begins. */
+  readonly #series = new Map<string, Map<number, Tally>>();
+
+  constructor(query: MetricsQuery) {
+    this.#query = query;
+  }
+
+  add({ row, startMs }: Pick<Piece, 'row' | 'startMs'>): void {
+    const { services, kinds, byOperation, gridUs } = this.#query;
+    const partUs = Math.floor((startMs * 1000) / gridUs) * gridUs;
+    for (const cell of row.cells) {
+      const { service, name } = row.operations[cell.operation]!;
+      if (!services.includes(service) || !kinds.includes(SPAN_KINDS[cell.kind]!)) continue;
+      const key = JSON.stringify(byOperation ? [service, name] : [service]);
+      const parts = this.#series.get(key) ?? new Map<number, Tally>();
+      this.#series.set(key, parts);
+      const known = parts.get(partUs) ?? { errors: 0, durations: new Histogram() };
+      parts.set(partUs, known);
+      known.errors += cell.errors;
+      known.durations.merge(cell.durations);
+    }
+  }
+
+  /** One series for each service, or operation of it, that has a call, by names. */
+  family(metric: Metric): MetricFamily {
+    const series = [...this.#series].sort(([a], [b]) => (a < b ? -1 : 1));
+    return {
+      ...describe(metric, this.#query.byOperation),
+      type: 'GAUGE',
+      ...(series.length === 0 ? {} : { metrics: series.map(([key, parts]) => this.#metric(metric, key, parts)) }),
+    };
+  }
+
+  #metric(metric: Metric, key: string, parts: ReadonlyMap<number, Tally>) {
+    const [service, operation] = JSON.parse(key) as [string, string?];
+    return {
+      labels: [
+        { name: 'service_name', value: service! },
+        ...(operation === undefined ? [] : [{ name: 'operation', value: operation }]),
+      ],
+      metricPoints: pointsOf(metric, parts, this.#query),
+    };
+  }
 }
 
 function describe(metric: Metric, byOperation: boolean): { name: string; help: string } {
@@ -78,41 +103,18 @@ function describe(metric: Metric, byOperation: boolean): { name: string; help: s
   };
 }
 
-/** By names, then by minute. */
-function tally(
-  rows: readonly MinuteRow[],
-  { services, kinds, byOperation }: MetricsQuery,
-): Map<string, Map<number, Tally>> {
-  const series = new Map<string, Map<number, Tally>>();
-  for (const { minute, operations, cells } of rows) {
-    for (const cell of cells) {
-      const { service, name } = operations[cell.operation]!;
-      if (!services.includes(service) || !kinds.includes(SPAN_KINDS[cell.kind]!)) continue;
-      const key = JSON.stringify(byOperation ? [service, name] : [service]);
-      const minutes = series.get(key) ?? new Map<number, Tally>();
-      series.set(key, minutes);
-      const known = minutes.get(minute) ?? { errors: 0, durations: new Histogram() };
-      minutes.set(minute, known);
-      known.errors += cell.errors;
-      known.durations.merge(cell.durations);
-    }
-  }
-  return series;
-}
-
-/** The window takes in what it reaches and gives back what it leaves, so that each minute counts twice, however many points there are. */
-function pointsOf(metric: Metric, minutes: ReadonlyMap<number, Tally>, { pointsUs, windowUs }: MetricsQuery) {
-  const ascending = [...minutes].sort(([a], [b]) => a - b);
-  const scale = Math.min(...ascending.map(([, { durations }]) => durations.scale));
+/** The window takes in what it reaches and gives back what it leaves, so that each part counts twice, however many points there are. */
+function pointsOf(metric: Metric, parts: ReadonlyMap<number, Tally>, { pointsUs, windowUs }: MetricsQuery) {
+  const ascending = [...parts].sort(([a], [b]) => a - b);
   const durations = new Histogram();
-  durations.coarsen(scale);
+  durations.coarsen(Math.min(...ascending.map(([, tally]) => tally.durations.scale)));
   let [errors, from, to] = [0, 0, 0];
   return pointsUs.map((atUs) => {
-    for (; to < ascending.length && ascending[to]![0] * MINUTE_US < atUs; to++) {
+    for (; to < ascending.length && ascending[to]![0] < atUs; to++) {
       durations.merge(ascending[to]![1].durations);
       errors += ascending[to]![1].errors;
     }
-    for (; from < to && ascending[from]![0] * MINUTE_US < atUs - windowUs; from++) {
+    for (; from < to && ascending[from]![0] < atUs - windowUs; from++) {
       durations.subtract(ascending[from]![1].durations);
       errors -= ascending[from]![1].errors;
     }

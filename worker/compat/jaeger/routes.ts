@@ -17,7 +17,7 @@ import { findTraces } from '../find-traces.ts';
 import { parseGoBool, parseGoInt } from '../go-text.ts';
 import { readTraces, spansOf } from '../read-traces.ts';
 import { boundRange, microsOf } from '../times.ts';
-import { metricFamily } from './metrics.ts';
+import { MetricsSum } from './metrics.ts';
 import { MIN_STEP_MS, parseMetric, parseMetricsQuery } from './metrics-params.ts';
 import { operationsOf } from './operations.ts';
 import { orRefuse, parseIfGiven, parseJaegerSearch, refused } from './params.ts';
@@ -102,8 +102,15 @@ export function jaegerRoutes(deps: RouteDeps): Hono<App> {
     const metric = parseMetric(c.req.param('metric'), params);
     if (!metric) return c.notFound();
     const query = parseMetricsQuery(params, now());
-    const window = wholeMinutes(query.pointsUs[0]! - query.windowUs, query.pointsUs.at(-1)!);
-    return c.json(metricFamily(metric, await readStatistics(c.env, await config(c), store(c.env), window), query));
+    const sum = new MetricsSum(query);
+    const pieces = readStatistics(c.env, await config(c), store(c.env), {
+      startUs: query.pointsUs[0]! - query.windowUs,
+      endUs: query.pointsUs.at(-1)!,
+      stepUs: query.gridUs,
+      grain: query.byOperation ? 'operation' : 'service',
+    });
+    for await (const piece of pieces) sum.add(piece);
+    return c.json(sum.family(metric));
   });
 
   /** Those that are not there are listed as errors. */
