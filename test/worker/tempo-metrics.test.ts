@@ -5,9 +5,9 @@ import { SPAN_KINDS } from '../../model/span.ts';
 import type { MinuteRow, OperationCell } from '../../model/statistics-row.ts';
 import { parseTraceQL } from '../../model/traceql/parse.ts';
 import { formatValue } from '../../model/traceql/value.ts';
-import { parseInstantRequest, parseRangeRequest } from '../../worker/compat/tempo/metric-params.ts';
-import { planMetric } from '../../worker/compat/tempo/metric-plan.ts';
-import { seriesOf } from '../../worker/compat/tempo/metric-series.ts';
+import { parseOneStep, parseSteps } from '../../worker/compat/tempo/metric-params.ts';
+import { type MetricPlan, planMetric } from '../../worker/compat/tempo/metric-plan.ts';
+import { SeriesSum, type Steps } from '../../worker/compat/tempo/metric-series.ts';
 
 interface Measured {
   readonly service: string;
@@ -39,6 +39,12 @@ function rowsOf(spans: readonly Measured[]): MinuteRow[] {
     }
     return { minute, operations, cells: [...cells.values()], edges: [] };
   });
+}
+
+function seriesOf(rows: readonly MinuteRow[], plan: MetricPlan, steps: Steps) {
+  const sum = new SeriesSum(plan, steps);
+  for (const row of rows) sum.add({ row, startMs: row.minute * 60_000 });
+  return sum.series();
 }
 
 const measured: fc.Arbitrary<Measured> = fc.record({
@@ -118,25 +124,31 @@ describe('durations', () => {
 
 describe('parameters', () => {
   const NOW_MS = 1_790_000_000_000;
-  const q = '{} | rate()';
+  const parseRangeRequest = (params: Readonly<Record<string, string>>) => parseSteps(params, NOW_MS, 'service');
   const minutes = (request: { startUs: number; endUs: number; stepUs: number }) =>
     [request.startUs - NOW_MS * 1000, request.endUs - NOW_MS * 1000, request.stepUs].map((us) => us / MINUTE_US);
 
   it('make whole minutes of what is asked for', () => {
     // The present is 40 s after a whole minute.
-    expect(minutes(parseRangeRequest({ q }, NOW_MS)).map(Math.ceil)).toEqual([-60, 1, 1]);
-    expect(parseRangeRequest({ q, step: '15s' }, NOW_MS).stepUs).toBe(MINUTE_US);
-    expect(parseRangeRequest({ q, step: '90' }, NOW_MS).stepUs).toBe(2 * MINUTE_US);
-    expect(parseRangeRequest({ q, since: '2d' }, NOW_MS).stepUs).toBe(12 * MINUTE_US);
-    const { startUs, endUs, stepUs } = parseRangeRequest({ q, step: '7m' }, NOW_MS);
+    expect(minutes(parseRangeRequest({})).map(Math.ceil)).toEqual([-60, 1, 1]);
+    expect(parseRangeRequest({ step: '15s' }).stepUs).toBe(MINUTE_US);
+    expect(parseRangeRequest({ step: '90' }).stepUs).toBe(2 * MINUTE_US);
+    expect(parseRangeRequest({ since: '2d' }).stepUs).toBe(12 * MINUTE_US);
+    const { startUs, endUs, stepUs } = parseRangeRequest({ step: '7m' });
     expect([startUs % stepUs, endUs % stepUs]).toEqual([0, 0]);
-    const instant = parseInstantRequest({ q, since: '10m' }, NOW_MS);
+    // Names are told apart for long by hours.
+    const long = { since: '7h', step: '5m' };
+    expect([parseSteps(long, NOW_MS, 'operation').stepUs, parseRangeRequest(long).stepUs]).toEqual([
+      60 * MINUTE_US,
+      5 * MINUTE_US,
+    ]);
+    const instant = parseOneStep({ since: '10m' }, NOW_MS);
     expect(instant.stepUs).toBe(instant.endUs - instant.startUs);
     expect(instant.stepUs / MINUTE_US).toBe(11);
   });
 
   it('take times in all of their forms', () => {
-    const startOf = (start: string) => parseRangeRequest({ query: q, start, end: '1790000040' }, NOW_MS).startUs / 1e6;
+    const startOf = (start: string) => parseRangeRequest({ start, end: '1790000040' }).startUs / 1e6;
     for (const start of ['1789999980', '1789999980000000000', '1789999980.5', '2026-09-21T14:13:00Z']) {
       expect(startOf(start)).toBe(1_789_999_980);
     }

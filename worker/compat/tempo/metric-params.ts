@@ -1,8 +1,10 @@
 /** Parameters of metrics queries: times in seconds, nanoseconds or RFC 3339, steps in seconds or with a unit. */
 
 import { MAX_SEARCH_RANGE_US, MAX_TEMPO_STEPS } from '../../../model/limits.ts';
+import type { Grain } from '../../../model/statistics-sum.ts';
 import type { Query } from '../../../model/traceql/ast.ts';
 import { formatGoDuration, parseDuration } from '../../../model/traceql/go-duration.ts';
+import { MAX_FINE_MINUTES } from '../../query/red-params.ts';
 import { GoError, parseGoTimeUs } from '../go-text.ts';
 import type { Steps } from './metric-series.ts';
 import { type Params, parseQuery } from './params.ts';
@@ -14,30 +16,34 @@ const MAX_SECONDS_DIGITS = 10;
 /** Points that a series has where no step is asked for. */
 const USUAL_POINTS = 240;
 
-export interface MetricRequest extends Steps {
-  readonly query: Query;
+/** What `q`, or `query`, asks. Throws HttpError 400. */
+export function parseMetricQuery({ q, query }: Params): Query {
+  return parseQuery(q || query || '');
 }
 
-/** Of `/api/metrics/query_range`: minutes are the smallest step there is, and what is asked for is made whole minutes. */
-export function parseRangeRequest(params: Params, nowMs: number): MetricRequest {
-  const query = parseQuery(params.q || params.query || '');
+/**
+ * The steps of `/api/metrics/query_range`: what is asked for is made whole minutes, which are the shortest there are, and
+ * whole hours where names are told apart for long. Throws HttpError 400.
+ */
+export function parseSteps(params: Params, nowMs: number, grain: Grain): Steps {
   const { startUs, endUs } = parseBounds(params, nowMs);
   const asked = params.step ? parseStep(params.step) : (endUs - startUs) / USUAL_POINTS;
-  const stepUs = Math.max(1, Math.ceil(asked / MINUTE_US)) * MINUTE_US;
+  const isCoarse = grain === 'operation' && endUs - startUs > MAX_FINE_MINUTES * MINUTE_US;
+  const unitUs = isCoarse ? HOUR_US : MINUTE_US;
+  const stepUs = Math.max(1, Math.ceil(asked / unitUs)) * unitUs;
   const steps = { startUs: Math.floor(startUs / stepUs) * stepUs, endUs: Math.ceil(endUs / stepUs) * stepUs, stepUs };
   if ((steps.endUs - steps.startUs) / stepUs > MAX_TEMPO_STEPS) {
     throw badRequest(`the step makes more than ${MAX_TEMPO_STEPS} points of the range: ask for a longer one`);
   }
-  return { query, ...steps };
+  return steps;
 }
 
-/** Of `/api/metrics/query`: the range as one step. */
-export function parseInstantRequest(params: Params, nowMs: number): MetricRequest {
-  const query = parseQuery(params.q || params.query || '');
+/** Of `/api/metrics/query`: the range as one step. Throws HttpError 400. */
+export function parseOneStep(params: Params, nowMs: number): Steps {
   const bounds = parseBounds(params, nowMs);
   const startUs = Math.floor(bounds.startUs / MINUTE_US) * MINUTE_US;
   const endUs = Math.ceil(bounds.endUs / MINUTE_US) * MINUTE_US;
-  return { query, startUs, endUs, stepUs: endUs - startUs };
+  return { startUs, endUs, stepUs: endUs - startUs };
 }
 
 function parseBounds({ start, end, since }: Params, nowMs: number) {

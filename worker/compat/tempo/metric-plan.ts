@@ -4,8 +4,9 @@
  */
 
 import { SPAN_KINDS, type Span } from '../../../model/span.ts';
+import type { Grain } from '../../../model/statistics-sum.ts';
 import type { Expression, Field, Metric, Query, Stage } from '../../../model/traceql/ast.ts';
-import { compilePipeline } from '../../../model/traceql/evaluate.ts';
+import { compilePipeline, fieldsOf } from '../../../model/traceql/evaluate.ts';
 import { fieldValue } from '../../../model/traceql/field-value.ts';
 import { formatExpression, formatField, formatStage } from '../../../model/traceql/format.ts';
 import { type TraceView, viewTrace } from '../../../model/traceql/trace-view.ts';
@@ -27,6 +28,8 @@ export interface Counted {
 
 export interface MetricPlan {
   readonly metric: Metric;
+  /** Whether names of spans matter. */
+  readonly grain: Grain;
   /** Of the spans that have failed, and of those that have not, whether the query is about them. */
   readonly partsOf: (counted: Counted) => { readonly failed: boolean; readonly others: boolean };
   readonly labelsOf: (counted: Counted) => readonly Label[];
@@ -52,8 +55,12 @@ export function planMetric({ stages, metric }: Query): MetricPlan {
     if (!isCounted(field)) throw unsupported(`by (${formatField(field)})`, SUPPORTED);
   }
   const run = compilePipeline(stages);
+  const isOfNames = [...fieldsOf(stages), ...metric.by].some(
+    ({ kind, name }) => kind === 'intrinsic' && name === 'name',
+  );
   return {
     metric,
+    grain: isOfNames ? 'operation' : 'service',
     partsOf: (counted) => ({
       failed: run(viewOf(counted, true)).length > 0,
       others: run(viewOf(counted, false)).length > 0,

@@ -1,8 +1,9 @@
-/** Adds up minutes of statistics to the series of a metrics query. */
+/** What statistics are as the series of a metrics query. */
 
 import { Histogram } from '../../../model/histogram.ts';
-import type { MinuteRow, OperationCell } from '../../../model/statistics-row.ts';
+import type { OperationCell } from '../../../model/statistics-row.ts';
 import type { Literal } from '../../../model/traceql/value.ts';
+import type { Piece } from '../../../store/statistics-pieces.ts';
 import type { Counted, Label, MetricPlan } from './metric-plan.ts';
 
 /** Whole minutes; the steps begin with the first. */
@@ -30,46 +31,60 @@ interface Group {
   readonly tallies: readonly Tally[];
 }
 
-const MINUTE_US = 60_000_000;
+/** Adds up pieces of statistics, none of which is about more than one step. */
+export class SeriesSum {
+  readonly #plan: MetricPlan;
+  readonly #steps: Steps;
+  readonly #groups = new Map<string, Group>();
+  readonly #known = new Map<string, { readonly parts: Parts; readonly group: Group }>();
 
-/** By their labels, in order. As in Tempo what is not told apart is there though nothing is counted, all else is not. */
-export function seriesOf(rows: readonly MinuteRow[], plan: MetricPlan, steps: Steps): Series[] {
-  const isWhole = plan.metric.by.length === 0;
-  return tally(rows, plan, steps)
-    .filter(({ tallies }) => isWhole || tallies.some(({ count }) => count > 0))
-    .flatMap((group) => measure(group, plan, steps))
-    .filter(({ values }) => values.some((value) => value !== null));
-}
+  constructor(plan: MetricPlan, steps: Steps) {
+    this.#plan = plan;
+    this.#steps = steps;
+    // As in Tempo what is not told apart is there though nothing is counted.
+    if (plan.metric.by.length === 0) this.#groupOf([]);
+  }
 
-function tally(rows: readonly MinuteRow[], plan: MetricPlan, { startUs, endUs, stepUs }: Steps): Group[] {
-  const groups = new Map<string, Group>();
-  const groupOf = (labels: readonly Label[]): Group => {
-    const key = JSON.stringify(labels);
-    const count = Math.ceil((endUs - startUs) / stepUs);
-    const group = groups.get(key) ?? {
-      labels,
-      tallies: Array.from({ length: count }, () => ({ count: 0, durations: new Histogram() })),
-    };
-    groups.set(key, group);
-    return group;
-  };
-  if (plan.metric.by.length === 0) groupOf([]);
-  const known = new Map<string, { readonly parts: Parts; readonly group: Group }>();
-  const lookUp = (counted: Counted) => {
-    const key = JSON.stringify([counted.service, counted.name, counted.kind]);
-    const found = known.get(key) ?? { parts: plan.partsOf(counted), group: groupOf(plan.labelsOf(counted)) };
-    known.set(key, found);
-    return found;
-  };
-  for (const { minute, operations, cells } of rows) {
-    const step = Math.floor((minute * MINUTE_US - startUs) / stepUs);
-    for (const cell of cells) {
-      const { parts, group } = lookUp({ ...operations[cell.operation]!, kind: cell.kind });
+  add({ row, startMs }: Pick<Piece, 'row' | 'startMs'>): void {
+    const { startUs, stepUs } = this.#steps;
+    const step = Math.floor((startMs * 1000 - startUs) / stepUs);
+    for (const cell of row.cells) {
+      const { parts, group } = this.#lookUp({ ...row.operations[cell.operation]!, kind: cell.kind });
       const at = group.tallies[step];
       if (at) add(at, cell, parts);
     }
   }
-  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
+
+  /** By their labels, in order; without those that have nothing. */
+  series(): Series[] {
+    const isWhole = this.#plan.metric.by.length === 0;
+    return [...this.#groups]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, group]) => group)
+      .filter(({ tallies }) => isWhole || tallies.some(({ count }) => count > 0))
+      .flatMap((group) => measure(group, this.#plan, this.#steps))
+      .filter(({ values }) => values.some((value) => value !== null));
+  }
+
+  #lookUp(counted: Counted) {
+    const key = JSON.stringify([counted.service, counted.name, counted.kind]);
+    const { partsOf, labelsOf } = this.#plan;
+    const found = this.#known.get(key) ?? { parts: partsOf(counted), group: this.#groupOf(labelsOf(counted)) };
+    this.#known.set(key, found);
+    return found;
+  }
+
+  #groupOf(labels: readonly Label[]): Group {
+    const { startUs, endUs, stepUs } = this.#steps;
+    const key = JSON.stringify(labels);
+    const count = Math.ceil((endUs - startUs) / stepUs);
+    const group = this.#groups.get(key) ?? {
+      labels,
+      tallies: Array.from({ length: count }, () => ({ count: 0, durations: new Histogram() })),
+    };
+    this.#groups.set(key, group);
+    return group;
+  }
 }
 
 function add(at: Tally, { errors, durations }: OperationCell, { failed, others }: Parts): void {
