@@ -108,9 +108,10 @@ export const MAX_TEMPO_READ_TRACES = 150;
 export const MAX_TEMPO_READ_BYTES = 64 * 1024 * 1024;
 export const MAX_TEMPO_SPANS_AT_ONCE = 10_000;
 export const MAX_TEMPO_TAG_TRACES = 50;
-/** Spans in a spanset of an answer, and steps of a series. */
+/** Spans in a spanset of an answer; steps of a series, and of all series of an answer, each of which may have a histogram. */
 export const MAX_TEMPO_SPANS_PER_SPANSET = 1_000;
 export const MAX_TEMPO_STEPS = 11_000;
+export const MAX_TEMPO_POINTS = 100_000;
 /** A TraceQL query in UTF-16 units, its operators, and how deep its parentheses are. */
 export const MAX_TRACEQL_CHARS = 16_384;
 export const MAX_TRACEQL_OPERATORS = 256;

@@ -105,6 +105,25 @@ describe('counts', () => {
   });
 });
 
+describe('series', () => {
+  it('are bounded, and refused beyond', () => {
+    const many = Array.from({ length: 1_001 }, (_, i) => ({
+      service: 'a',
+      name: `n${i}`,
+      kind: 2,
+      failed: false,
+      durationUs: 1,
+      minute: 0,
+    }));
+    const steps = (count: number) => ({ startUs: 0, endUs: count * MINUTE_US, stepUs: MINUTE_US });
+    const plan = (filter: string) => planMetric(parseTraceQL(`${filter} | rate() by (name)`));
+    expect(seriesOf(rowsOf(many.slice(1)), plan('{}'), steps(100))).toHaveLength(1_000);
+    expect(() => seriesOf(rowsOf(many), plan('{}'), steps(100))).toThrow(/more than 100000 points/);
+    // What is not asked about does not count.
+    expect(seriesOf(rowsOf(many), plan('{ name =~ "n1.*" }'), steps(100))).toHaveLength(112);
+  });
+});
+
 describe('durations', () => {
   it('have quantiles within what a histogram knows, and buckets that hold each once', () => {
     fc.assert(

@@ -1,10 +1,12 @@
 /** What statistics are as the series of a metrics query. */
 
 import { Histogram } from '../../../model/histogram.ts';
+import { MAX_TEMPO_POINTS } from '../../../model/limits.ts';
 import type { OperationCell } from '../../../model/statistics-row.ts';
 import type { Literal } from '../../../model/traceql/value.ts';
 import type { Piece } from '../../../store/statistics-pieces.ts';
 import type { Counted, Label, MetricPlan } from './metric-plan.ts';
+import { badRequest } from './tempo-error.ts';
 
 /** Whole minutes; the steps begin with the first. */
 export interface Steps {
@@ -19,16 +21,25 @@ export interface Series {
   readonly values: readonly (number | null)[];
 }
 
-interface Tally {
-  count: number;
-  readonly durations: Histogram;
+class Tally {
+  count = 0;
+  /** Only what is asked about durations has them. */
+  durations: Histogram | null = null;
+
+  add({ errors, durations }: OperationCell, { failed, others }: Parts, isOfDurations: boolean): void {
+    this.count += (failed ? errors : 0) + (others ? durations.count - errors : 0);
+    if (!isOfDurations || !failed || !others) return;
+    this.durations ??= new Histogram();
+    this.durations.merge(durations);
+  }
 }
 
 type Parts = ReturnType<MetricPlan['partsOf']>;
 
 interface Group {
   readonly labels: readonly Label[];
-  readonly tallies: readonly Tally[];
+  /** One for each step; absent where there is nothing. */
+  readonly tallies: (Tally | undefined)[];
 }
 
 /** Adds up pieces of statistics, none of which is about more than one step. */
@@ -36,7 +47,8 @@ export class SeriesSum {
   readonly #plan: MetricPlan;
   readonly #steps: Steps;
   readonly #groups = new Map<string, Group>();
-  readonly #known = new Map<string, { readonly parts: Parts; readonly group: Group }>();
+  /** null for what the query is not about. */
+  readonly #known = new Map<string, { readonly parts: Parts; readonly group: Group } | null>();
 
   constructor(plan: MetricPlan, steps: Steps) {
     this.#plan = plan;
@@ -45,13 +57,17 @@ export class SeriesSum {
     if (plan.metric.by.length === 0) this.#groupOf([]);
   }
 
+  /** Throws HttpError 400 for more series than there may be. */
   add({ row, startMs }: Pick<Piece, 'row' | 'startMs'>): void {
     const { startUs, stepUs } = this.#steps;
     const step = Math.floor((startMs * 1000 - startUs) / stepUs);
+    const isOfDurations = this.#plan.metric.of !== null;
     for (const cell of row.cells) {
-      const { parts, group } = this.#lookUp({ ...row.operations[cell.operation]!, kind: cell.kind });
-      const at = group.tallies[step];
-      if (at) add(at, cell, parts);
+      const found = this.#lookUp({ ...row.operations[cell.operation]!, kind: cell.kind });
+      if (found === null) continue;
+      const { tallies } = found.group;
+      tallies[step] ??= new Tally();
+      tallies[step].add(cell, found.parts, isOfDurations);
     }
   }
 
@@ -61,15 +77,17 @@ export class SeriesSum {
     return [...this.#groups]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([, group]) => group)
-      .filter(({ tallies }) => isWhole || tallies.some(({ count }) => count > 0))
+      .filter(({ tallies }) => isWhole || tallies.some((tally) => (tally?.count ?? 0) > 0))
       .flatMap((group) => measure(group, this.#plan, this.#steps))
       .filter(({ values }) => values.some((value) => value !== null));
   }
 
   #lookUp(counted: Counted) {
     const key = JSON.stringify([counted.service, counted.name, counted.kind]);
-    const { partsOf, labelsOf } = this.#plan;
-    const found = this.#known.get(key) ?? { parts: partsOf(counted), group: this.#groupOf(labelsOf(counted)) };
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const parts = this.#plan.partsOf(counted);
+    const found = parts.failed || parts.others ? { parts, group: this.#groupOf(this.#plan.labelsOf(counted)) } : null;
     this.#known.set(key, found);
     return found;
   }
@@ -77,29 +95,28 @@ export class SeriesSum {
   #groupOf(labels: readonly Label[]): Group {
     const { startUs, endUs, stepUs } = this.#steps;
     const key = JSON.stringify(labels);
+    const known = this.#groups.get(key);
+    if (known) return known;
     const count = Math.ceil((endUs - startUs) / stepUs);
-    const group = this.#groups.get(key) ?? {
-      labels,
-      tallies: Array.from({ length: count }, () => ({ count: 0, durations: new Histogram() })),
-    };
+    if ((this.#groups.size + 1) * count > MAX_TEMPO_POINTS) {
+      throw badRequest(`the query makes more than ${MAX_TEMPO_POINTS} points: group by less, or ask for a longer step`);
+    }
+    const group = { labels, tallies: new Array<Tally | undefined>(count).fill(undefined) };
     this.#groups.set(key, group);
     return group;
   }
 }
 
-function add(at: Tally, { errors, durations }: OperationCell, { failed, others }: Parts): void {
-  at.count += (failed ? errors : 0) + (others ? durations.count - errors : 0);
-  if (failed && others) at.durations.merge(durations);
-}
-
 function measure({ labels, tallies }: Group, { metric }: MetricPlan, { stepUs }: Steps): Series[] {
   switch (metric.name) {
     case 'rate':
-      return [{ labels: named(labels, metric.name), values: tallies.map(({ count }) => count / (stepUs / 1e6)) }];
+      return [
+        { labels: named(labels, metric.name), values: tallies.map((tally) => (tally?.count ?? 0) / (stepUs / 1e6)) },
+      ];
     case 'quantile_over_time':
       return metric.quantiles.map((q) => ({
         labels: [...labels, label('p', { type: 'float', value: q })],
-        values: tallies.map(({ durations }) => inSeconds(durations.quantile(q)?.estimateUs)),
+        values: tallies.map((tally) => inSeconds(tally?.durations?.quantile(q)?.estimateUs)),
       }));
     case 'histogram_over_time':
       return bucketsOf(tallies).map(([nanos, values]) => ({
@@ -107,7 +124,7 @@ function measure({ labels, tallies }: Group, { metric }: MetricPlan, { stepUs }:
         values,
       }));
     default:
-      return [{ labels: named(labels, metric.name), values: tallies.map(({ count }) => count) }];
+      return [{ labels: named(labels, metric.name), values: tallies.map((tally) => tally?.count ?? 0) }];
   }
 }
 
@@ -125,10 +142,10 @@ function inSeconds(us: number | undefined): number | null {
 }
 
 /** Buckets whose upper ends are powers of two of nanoseconds, as Tempo has them, and how many fell in each by step. */
-function bucketsOf(tallies: readonly Tally[]): [nanos: number, values: (number | null)[]][] {
+function bucketsOf(tallies: Group['tallies']): [nanos: number, values: (number | null)[]][] {
   const buckets = new Map<number, (number | null)[]>();
-  for (const [step, { durations }] of tallies.entries()) {
-    for (const { estimateUs, count } of durations.buckets()) {
+  for (const [step, tally] of tallies.entries()) {
+    for (const { estimateUs, count } of tally?.durations?.buckets() ?? []) {
       const nanos = 2 ** Math.ceil(Math.log2(Math.max(2, estimateUs * 1000)));
       const values = buckets.get(nanos) ?? tallies.map(() => null);
       values[step] = (values[step] ?? 0) + count;
