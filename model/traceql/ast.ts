@@ -110,6 +110,8 @@ export const METRICS = [
 ] as const;
 export type MetricName = (typeof METRICS)[number];
 
+export const SERIES_LIMITS = ['topk', 'bottomk'] as const;
+
 export interface Metric {
   readonly name: MetricName;
   /** What is measured; null for `rate` and `count_over_time`. */
@@ -117,6 +119,8 @@ export interface Metric {
   /** Of `quantile_over_time`. */
   readonly quantiles: readonly number[];
   readonly by: readonly Field[];
+  /** How many series there may be at each time, those with the most or the least; one after the other. */
+  readonly limits: readonly { readonly name: (typeof SERIES_LIMITS)[number]; readonly count: number }[];
 }
 
 export interface Query {

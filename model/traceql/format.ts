@@ -37,9 +37,11 @@ export function formatAggregate({ name, of }: Aggregate): string {
   return `${name}(${of === null ? '' : formatExpression(of)})`;
 }
 
-function formatMetric({ name, of, quantiles, by }: Metric): string {
+function formatMetric({ name, of, quantiles, by, limits }: Metric): string {
   const inside = [...(of === null ? [] : [formatField(of)]), ...quantiles.map((quantile) => quantile.toFixed(5))];
-  return `${name}(${inside.join(',')})${by.length > 0 ? `by(${by.map(formatField).join(',')})` : ''}`;
+  const groups = by.length > 0 ? `by(${by.map(formatField).join(',')})` : '';
+  const behind = limits.map((limit) => ` | ${limit.name}(${limit.count})`).join('');
+  return `${name}(${inside.join(',')})${groups}${behind}`;
 }
 
 export function formatExpression(expression: Expression): string {

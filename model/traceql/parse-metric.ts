@@ -1,10 +1,11 @@
 /** The stage of a query that makes numbers over time of spans, and the hints behind a query. */
 
-import type { Field, Metric, MetricName, Query } from './ast.ts';
+import { type Field, type Metric, type MetricName, type Query, SERIES_LIMITS } from './ast.ts';
 import { parseField, parseLiteral } from './parse-field.ts';
 import type { TokenStream } from './token-stream.ts';
+import { TraceQLError } from './traceql-error.ts';
 
-/** Behind the name, up to the end of `by (…)`. */
+/** Behind the name, up to the end. */
 export function parseMetric(tokens: TokenStream, name: MetricName): Metric {
   tokens.expect('(');
   const isMeasured = name !== 'rate' && name !== 'count_over_time';
@@ -19,7 +20,23 @@ export function parseMetric(tokens: TokenStream, name: MetricName): Metric {
     tokens.expect(')');
   }
   const by = tokens.take('by') ? parseFields(tokens) : [];
-  return { name, of, quantiles, by };
+  return { name, of, quantiles, by, limits: parseLimits(tokens) };
+}
+
+function parseLimits(tokens: TokenStream): Metric['limits'] {
+  const limits: Metric['limits'][number][] = [];
+  while (tokens.take('|')) {
+    const name = tokens.takeOf(SERIES_LIMITS);
+    if (name === null) throw tokens.fault(...SERIES_LIMITS);
+    tokens.expect('(');
+    const { next } = tokens;
+    if (next.type !== 'INTEGER') throw tokens.fault('INTEGER');
+    tokens.advance();
+    tokens.expect(')');
+    if (next.value < 1) throw new TraceQLError(`${name}() needs at least one series`);
+    limits.push({ name, count: next.value });
+  }
+  return limits;
 }
 
 /** Fields in parentheses. */

@@ -1,7 +1,7 @@
 /** The pieces of a TraceQL query, by the names that Tempo's errors have for them. */
 
 import { SPAN_KINDS, STATUS_CODES } from '../span.ts';
-import { AGGREGATES, METRICS, SPANSET_OPERATORS } from './ast.ts';
+import { AGGREGATES, METRICS, SERIES_LIMITS, SPANSET_OPERATORS } from './ast.ts';
 
 export type Token =
   | { readonly type: 'INTEGER' | 'FLOAT' | 'DURATION'; readonly at: Place; readonly value: number }
@@ -43,9 +43,10 @@ export const WORDS: ReadonlySet<string> = new Set([
     'rootService',
   ],
   ...['traceDuration', 'nestedSetLeft', 'nestedSetRight', 'nestedSetParent', 'parent', 'id', 'traceID', 'spanID'],
-  ...['parentID', 'timeSinceStart', 'version', 'by', 'coalesce', 'select', 'with', 'compare', 'topk', 'bottomk'],
+  ...['parentID', 'timeSinceStart', 'version', 'by', 'coalesce', 'select', 'with', 'compare'],
   ...AGGREGATES,
   ...METRICS,
+  ...SERIES_LIMITS,
 ]);
 
 /** As an error names it. */

@@ -38,7 +38,7 @@ export function toValue(value: AttributeValue): Literal | { readonly type: 'othe
     case 'boolean':
       return value ? TRUE : FALSE;
     case 'object':
-      return { type: 'other' };
+      return value === null ? NIL : { type: 'other' };
   }
 }
 

@@ -122,6 +122,34 @@ describe('series', () => {
     // What is not asked about does not count.
     expect(seriesOf(rowsOf(many), plan('{ name =~ "n1.*" }'), steps(100))).toHaveLength(112);
   });
+
+  it('are those with the most, or the least, at each time', () => {
+    const counts = [
+      ['a', 0, 3],
+      ['a', 1, 1],
+      ['b', 0, 2],
+      ['b', 1, 2],
+      ['c', 0, 1],
+    ] as const;
+    const spans = counts.flatMap(([name, minute, count]) =>
+      Array.from({ length: count }, () => ({ service: 's', name, kind: 2, failed: false, durationUs: 1, minute })),
+    );
+    const found = (limit: string) =>
+      seriesOf(rowsOf(spans), planMetric(parseTraceQL(`{} | count_over_time() by (name) | ${limit}`)), {
+        startUs: 0,
+        endUs: 2 * MINUTE_US,
+        stepUs: MINUTE_US,
+      }).map(({ labels, values }) => [formatValue(labels[0]!.value), ...values]);
+    expect(found('topk(1)')).toEqual([
+      ['a', 3, null],
+      ['b', null, 2],
+    ]);
+    expect(found('bottomk(1)')).toEqual([['c', 1, 0]]);
+    expect(found('topk(2) | bottomk(1)')).toEqual([
+      ['a', null, 1],
+      ['b', 2, null],
+    ]);
+  });
 });
 
 describe('durations', () => {

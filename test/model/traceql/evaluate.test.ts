@@ -52,7 +52,14 @@ const TRACE = [
   span({ id: 'cart', parent: 'root', service: 'cart', durationUs: 200_000, events: ['hit', 'miss'] }),
   span({ id: 'sql1', parent: 'cart', service: 'cart', kind: 'client', attributes: { db: 'orders', rows: 2 } }),
   span({ id: 'sql2', parent: 'cart', service: 'cart', kind: 'client', attributes: { db: 'stock', rows: 2.5 } }),
-  span({ id: 'pay', parent: 'root', service: 'pay', status: 'error', durationUs: 400_000, attributes: { list: [1] } }),
+  span({
+    id: 'pay',
+    parent: 'root',
+    service: 'pay',
+    status: 'error',
+    durationUs: 400_000,
+    attributes: { list: [1], empty: null },
+  }),
   span({ id: 'charge', parent: 'pay', service: 'pay', name: 'POST /charge', kind: 'client' }),
 ];
 
@@ -94,6 +101,7 @@ describe('a filter', () => {
     ['{ .db = 2 }', []],
     ['{ .list = 1 || .list != 1 }', []],
     ['{ .list != nil }', ['pay']],
+    ['{ .empty != nil }', []],
     ['{ event:name = "miss" }', ['cart']],
     ['{ event:name != "miss" }', []],
     ['{ event.exception.type =~ "H.*" }', ['cart']],

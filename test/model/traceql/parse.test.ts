@@ -87,6 +87,8 @@ describe("Tempo's errors", () => {
     ['{ true } | sum(3) = 2', 'aggregate field expressions must reference the span: sum(3)'],
     ['{ true } | max(name) = 2', 'aggregate field expressions must resolve to a number type: max(name)'],
     ['{ parent.a != 3 }', 'parent not yet supported'],
+    ['{ } | rate() | topk(0)', 'topk() needs at least one series'],
+    ['{ } | rate() | { }', 'parse error at line 1, col 16: syntax error: unexpected {, expecting topk or bottomk'],
     ['3 = 2', 'scalar filter lhs of type (Static) not yet supported'],
     ['{ .a =~ "[" }', 'invalid regex: [: a [ is not closed, at character 2 of the pattern'],
     ['{ } | rate() by(.a,.b,.c,.d,.e,.f)', 'currently only 5 group by values are supported'],
@@ -150,6 +152,12 @@ describe('what Tempo takes', () => {
       '{} | quantile_over_time(duration, 0, 0.9, 1) by (span.http.path)',
       '{ } >> { kind = server } | select(nestedSetLeft)',
     ],
+    // Those of its documentation.
+    '{ span:duration < 5ms } | count_over_time() by(resource.service.name) | topk(10)',
+    '{ span."attribute name with space" = "value" && event:timeSinceStart > -5s && span.retry_count > -1 }',
+    '{ span.foo = "bar" } >> { status = error } with (most_recent=true)',
+    '{ resource.service.name = "foo" } | rate() by (instrumentation:name)',
+    '{ span.http.request_content_length > 10 * 1024 * 1024 } | sum(span.bytesProcessed) > 1000000000',
     // Those that Grafana's search form and its drill-down make.
     '{resource.service.name="shop" && name="GET /cart" && duration>100ms && status=error}',
     '{nestedSetParent<0 && true && resource.service.name != nil} | rate() by(resource.service.name)',
@@ -304,6 +312,15 @@ const query: fc.Arbitrary<Query> = fc.record({
       of: fc.constant(null),
       quantiles: fc.constant([]),
       by: fc.array(field, { maxLength: 5 }),
+      limits: fc.array(
+        fc.record({
+          name: fc.constantFrom('topk' as const, 'bottomk' as const),
+          count: fc.integer({ min: 1, max: 99 }),
+        }),
+        {
+          maxLength: 2,
+        },
+      ),
     }),
   ),
   hints: fc.array(

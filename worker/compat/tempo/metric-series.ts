@@ -3,6 +3,7 @@
 import { Histogram } from '../../../model/histogram.ts';
 import { MAX_TEMPO_POINTS } from '../../../model/limits.ts';
 import type { OperationCell } from '../../../model/statistics-row.ts';
+import type { Metric } from '../../../model/traceql/ast.ts';
 import type { Literal } from '../../../model/traceql/value.ts';
 import type { Piece } from '../../../store/statistics-pieces.ts';
 import type { Counted, Label, MetricPlan } from './metric-plan.ts';
@@ -74,11 +75,13 @@ export class SeriesSum {
   /** By their labels, in order; without those that have nothing. */
   series(): Series[] {
     const isWhole = this.#plan.metric.by.length === 0;
-    return [...this.#groups]
+    const all = [...this.#groups]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([, group]) => group)
       .filter(({ tallies }) => isWhole || tallies.some((tally) => (tally?.count ?? 0) > 0))
-      .flatMap((group) => measure(group, this.#plan, this.#steps))
+      .flatMap((group) => measure(group, this.#plan, this.#steps));
+    return this.#plan.metric.limits
+      .reduce(limitSeries, all)
       .filter(({ values }) => values.some((value) => value !== null));
   }
 
@@ -126,6 +129,18 @@ function measure({ labels, tallies }: Group, { metric }: MetricPlan, { stepUs }:
     default:
       return [{ labels: named(labels, metric.name), values: tallies.map((tally) => tally?.count ?? 0) }];
   }
+}
+
+/** Of each step the values of some series only: those with the most or the least, of equal ones the first. */
+function limitSeries(series: readonly Series[], { name, count }: Metric['limits'][number]): Series[] {
+  const sign = name === 'topk' ? -1 : 1;
+  const kept = series.map(({ labels, values }) => ({ labels, values: values.map((): number | null => null) }));
+  for (let step = 0; step < (series[0]?.values.length ?? 0); step++) {
+    const ranked = [...series.keys()].filter((i) => series[i]!.values[step] !== null);
+    ranked.sort((a, b) => sign * (series[a]!.values[step]! - series[b]!.values[step]!));
+    for (const i of ranked.slice(0, count)) kept[i]!.values[step] = series[i]!.values[step]!;
+  }
+  return kept;
 }
 
 /** What is not told apart bears the name of the function. */
