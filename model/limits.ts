@@ -97,6 +97,12 @@ export const MAX_QUERY_CHARS = 4_096;
 export const MAX_QUERY_CONDITIONS = 32;
 /** What is searched of a term's key and of its value, in UTF-8; the rest does not count. */
 export const MAX_TERM_BYTES = 256;
+/** What an isolate holds of stored traces that it has read: of all, and of one. */
+export const MAX_CACHED_BYTES = 16 * 1024 * 1024;
+export const MAX_CACHED_TRACE_BYTES = 6 * 1024 * 1024;
+/** Packed rows of the statistics around a trace: of the minutes on both sides of its own only as many as there is room for. */
+export const MAX_WINDOW_BYTES = 512 * 1024;
+export const WINDOW_MINUTES = 5;
 /** A regular expression, what it compiles to, and what is remembered of it. */
 export const MAX_PATTERN_CHARS = 512;
 export const MAX_PATTERN_STEPS = 1_000;

@@ -60,7 +60,7 @@ export function toJaegerTrace(spans: readonly Span[]): JaegerTrace {
   const ids = uniqueIds(tree);
   const processes = new Processes();
   return {
-    traceID: spans[0] ? formatJaegerTraceId(spans[0].traceId) : '',
+    traceID: spans[0]?.traceId ?? '',
     spans: tree.spans.map((span, row) => {
       const above = tree.parent[row]!;
       const isCut = tree.mark[row] === 'cycle';
@@ -72,11 +72,6 @@ export function toJaegerTrace(spans: readonly Span[]): JaegerTrace {
   };
 }
 
-/** 16 digits where the upper half is zero. */
-export function formatJaegerTraceId(traceId: string): string {
-  return traceId.startsWith('0'.repeat(16)) ? traceId.slice(16) : traceId;
-}
-
 function toJaegerSpan(
   span: Span,
   spanID: string,
@@ -85,7 +80,7 @@ function toJaegerSpan(
   warnings: string[],
 ): JaegerSpan {
   return {
-    traceID: formatJaegerTraceId(span.traceId),
+    traceID: span.traceId,
     spanID,
     ...((span.traceFlags ?? 0) & 1 ? { flags: 1 } : {}),
     operationName: span.name,
@@ -104,11 +99,10 @@ function toJaegerSpan(
 
 function referencesOf({ traceId, links }: Span, parentId: string | undefined): JaegerReference[] {
   const references: JaegerReference[] = [];
-  if (parentId !== undefined)
-    references.push({ refType: 'CHILD_OF', traceID: formatJaegerTraceId(traceId), spanID: parentId });
+  if (parentId !== undefined) references.push({ refType: 'CHILD_OF', traceID: traceId, spanID: parentId });
   for (const link of links) {
     const refType = link.attributes['opentracing.ref_type'] === 'child_of' ? 'CHILD_OF' : 'FOLLOWS_FROM';
-    const reference = { refType, traceID: formatJaegerTraceId(link.traceId), spanID: link.spanId } as const;
+    const reference = { refType, traceID: link.traceId, spanID: link.spanId } as const;
     // A link to the parent says of what kind the reference to it is.
     if (link.traceId === traceId && link.spanId === parentId) references[0] = reference;
     else references.push(reference);

@@ -1,4 +1,7 @@
-/** OTLP's `TracesData` in its JSON (https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding), nothing left out. */
+/**
+ * OTLP protobuf to OTLP/JSON (https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding): ids in hex, enums as integers,
+ * 64-bit integers as decimal strings, bytes in base64, fields that have their default left out. `json.ts` reads it.
+ */
 
 import { fromBinary } from '@bufbuild/protobuf';
 import { base64Encode } from '@bufbuild/protobuf/wire';
@@ -7,119 +10,113 @@ import {
   type AnyValue,
   type KeyValue,
   type ResourceSpans,
+  type ScopeSpans,
   type Span,
   type Span_Event,
   type Span_Link,
   TracesDataSchema,
 } from './gen/trace_pb.js';
 
-type Json = Record<string, unknown>;
+type Json = string | number | boolean | readonly Json[] | { readonly [key: string]: Json };
 
-/** `resourceSpans`, one for each group of the bytes. What has the value it has when it is missing is missing. */
-export function toOtlpJson(otlp: Uint8Array): Json[] {
-  return fromBinary(TracesDataSchema, otlp).resourceSpans.map(resourceSpansOf);
+/** What `JSON.stringify` is to be given for `TracesData` bytes. */
+export function toOtlpJson(otlp: Uint8Array): { readonly resourceSpans: readonly Json[] } {
+  return { resourceSpans: fromBinary(TracesDataSchema, otlp).resourceSpans.map(resourceSpans) };
 }
 
-function resourceSpansOf({ resource, scopeSpans, schemaUrl }: ResourceSpans): Json {
-  return given({
-    resource: given({
-      attributes: keyValues(resource?.attributes ?? []),
-      droppedAttributesCount: resource?.droppedAttributesCount,
-    }),
-    scopeSpans: scopeSpans.map(({ scope, spans, schemaUrl: scopeSchema }) =>
-      given({
-        scope: given({
-          name: scope?.name,
-          version: scope?.version,
-          attributes: keyValues(scope?.attributes ?? []),
-          droppedAttributesCount: scope?.droppedAttributesCount,
-        }),
-        spans: spans.map(spanOf),
-        schemaUrl: scopeSchema,
-      }),
-    ),
-    schemaUrl,
-  });
+function resourceSpans({ resource, scopeSpans: groups, schemaUrl }: ResourceSpans): Json {
+  return {
+    ...(resource ? { resource: { ...withAttributes(resource) } } : {}),
+    ...list('scopeSpans', groups.map(scopeSpans)),
+    ...present('schemaUrl', schemaUrl),
+  };
 }
 
-function spanOf(span: Span): Json {
-  return given({
+function scopeSpans({ scope, spans, schemaUrl }: ScopeSpans): Json {
+  return {
+    ...(scope
+      ? { scope: { ...present('name', scope.name), ...present('version', scope.version), ...withAttributes(scope) } }
+      : {}),
+    ...list('spans', spans.map(toSpan)),
+    ...present('schemaUrl', schemaUrl),
+  };
+}
+
+function toSpan(span: Span): Json {
+  const { status } = span;
+  return {
     traceId: formatHex(span.traceId),
     spanId: formatHex(span.spanId),
-    traceState: span.traceState,
-    parentSpanId: formatHex(span.parentSpanId),
-    flags: span.flags,
-    name: span.name,
-    kind: span.kind,
-    startTimeUnixNano: String(span.startTimeUnixNano),
-    endTimeUnixNano: String(span.endTimeUnixNano),
-    attributes: keyValues(span.attributes),
-    droppedAttributesCount: span.droppedAttributesCount,
-    events: span.events.map(eventOf),
-    droppedEventsCount: span.droppedEventsCount,
-    links: span.links.map(linkOf),
-    droppedLinksCount: span.droppedLinksCount,
-    status: given({ message: span.status?.message, code: span.status?.code }),
-  });
+    ...present('traceState', span.traceState),
+    ...present('parentSpanId', formatHex(span.parentSpanId)),
+    ...present('name', span.name),
+    ...present('kind', span.kind),
+    startTimeUnixNano: span.startTimeUnixNano.toString(),
+    ...(span.endTimeUnixNano > 0n ? { endTimeUnixNano: span.endTimeUnixNano.toString() } : {}),
+    ...withAttributes(span),
+    ...list('events', span.events.map(toEvent)),
+    ...present('droppedEventsCount', span.droppedEventsCount),
+    ...list('links', span.links.map(toLink)),
+    ...present('droppedLinksCount', span.droppedLinksCount),
+    ...(status ? { status: { ...present('message', status.message), ...present('code', status.code) } } : {}),
+    ...present('flags', span.flags),
+  };
 }
 
-function eventOf({ timeUnixNano, name, attributes, droppedAttributesCount }: Span_Event): Json {
-  return given({
-    timeUnixNano: String(timeUnixNano),
-    name,
-    attributes: keyValues(attributes),
-    droppedAttributesCount,
-  });
+function toEvent(event: Span_Event): Json {
+  const timeUnixNano = event.timeUnixNano.toString();
+  return { timeUnixNano, ...present('name', event.name), ...withAttributes(event) };
 }
 
-function linkOf({ traceId, spanId, traceState, attributes, droppedAttributesCount, flags }: Span_Link): Json {
-  return given({
-    traceId: formatHex(traceId),
-    spanId: formatHex(spanId),
-    traceState,
-    attributes: keyValues(attributes),
-    droppedAttributesCount,
-    flags,
-  });
+function toLink(link: Span_Link): Json {
+  return {
+    traceId: formatHex(link.traceId),
+    spanId: formatHex(link.spanId),
+    ...present('traceState', link.traceState),
+    ...withAttributes(link),
+    ...present('flags', link.flags),
+  };
 }
 
-function keyValues(attributes: readonly KeyValue[]): Json[] {
-  return attributes.map(({ key, value }) => ({ key, value: anyValue(value) }));
+function withAttributes(owner: { readonly attributes: KeyValue[]; readonly droppedAttributesCount: number }) {
+  return {
+    ...list('attributes', owner.attributes.map(keyValue)),
+    ...present('droppedAttributesCount', owner.droppedAttributesCount),
+  };
 }
 
-function anyValue(any: AnyValue | undefined): Json {
-  switch (any?.value.case) {
+function keyValue({ key, value }: KeyValue): Json {
+  return { key, ...(value ? { value: anyValue(value) } : {}) };
+}
+
+/** The value's depth is bounded: `MAX_VALUE_DEPTH`. */
+function anyValue({ value }: AnyValue): Json {
+  switch (value.case) {
     case undefined:
       return {};
     case 'stringValue':
-      return { stringValue: any.value.value };
+      return { stringValue: value.value };
     case 'boolValue':
-      return { boolValue: any.value.value };
+      return { boolValue: value.value };
     case 'intValue':
-      return { intValue: String(any.value.value) };
+      return { intValue: value.value.toString() };
     case 'doubleValue':
-      return { doubleValue: doubleOf(any.value.value) };
+      // JSON has no infinity and no NaN, and JSON.stringify no -0.
+      if (Object.is(value.value, -0)) return { doubleValue: '-0' };
+      return { doubleValue: Number.isFinite(value.value) ? value.value : String(value.value) };
     case 'bytesValue':
-      return { bytesValue: base64Encode(any.value.value) };
+      return { bytesValue: base64Encode(value.value) };
     case 'arrayValue':
-      return { arrayValue: { values: any.value.value.values.map(anyValue) } };
+      return { arrayValue: list('values', value.value.values.map(anyValue)) };
     case 'kvlistValue':
-      return { kvlistValue: { values: keyValues(any.value.value.values) } };
+      return { kvlistValue: list('values', value.value.values.map(keyValue)) };
   }
 }
 
-/** What JSON's numbers do not have is text. */
-function doubleOf(value: number): number | string {
-  if (Object.is(value, -0)) return '-0';
-  return Number.isFinite(value) ? value : String(value);
+function present(key: string, value: string | number): { readonly [key: string]: Json } {
+  return value === '' || value === 0 ? {} : { [key]: value };
 }
 
-/** Without what is empty or zero; objects stay. */
-function given(fields: Json): Json {
-  return Object.fromEntries(
-    Object.entries(fields).filter(
-      ([, value]) =>
-        value !== undefined && value !== '' && value !== 0 && !(Array.isArray(value) && value.length === 0),
-    ),
-  );
+function list(key: string, values: readonly Json[]): { readonly [key: string]: Json } {
+  return values.length === 0 ? {} : { [key]: values };
 }

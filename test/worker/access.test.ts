@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Env } from '../../durable-objects/env.ts';
 import { app } from '../../worker/index.ts';
 import { EXPORT_PATH } from '../../worker/ingest/grpc-web.ts';
+import { QUERY_PATHS } from '../../worker/query/limits.ts';
 import { type Fetch, startIsolate } from './isolate.ts';
 
 /** The least that a route asks for; `login` is what asks for a key in its body. */
@@ -27,8 +28,14 @@ const ROUTES: Readonly<Record<string, Door>> = {
   'POST /login': 'login',
   'POST /logout': 'open',
   'GET /metrics': 'read',
+  'GET /metrics/red': 'read',
   'GET /api/traces': 'read',
+  'GET /api/traces/count': 'read',
+  'GET /api/traces/histogram': 'read',
+  'GET /api/traces/stream': 'read',
   'GET /api/traces/:id': 'read',
+  'GET /api/traces/:id/timeline': 'read',
+  'GET /api/compare': 'read',
   'POST /api/traces/:id/keep': 'read',
   'DELETE /api/traces/:id': 'admin',
   'PUT /api/traces/:id/hold': 'admin',
@@ -37,8 +44,10 @@ const ROUTES: Readonly<Record<string, Door>> = {
   'GET /api/services/:service/instances': 'read',
   'GET /api/services/:service/operations': 'read',
   'GET /api/services/:service/dependencies': 'read',
+  'GET /api/services/:service/exemplars': 'read',
   'GET /api/services/:service/red': 'read',
   'GET /api/dependencies': 'read',
+  'GET /api/dependencies/changes': 'read',
   'GET /api/operations': 'read',
   'GET /jaeger/api/services': 'read',
   'GET /jaeger/api/services/:service/operations': 'read',
@@ -96,10 +105,9 @@ const GUARDS = [
   'ALL /v1/*',
   'ALL /api/*',
   'ALL /metrics',
+  'ALL /metrics/*',
   'ALL /api/keys/*',
-  'ALL /jaeger/*',
-  'ALL /zipkin/*',
-  'ALL /tempo/*',
+  ...QUERY_PATHS.map((path) => `ALL ${path}`),
 ];
 
 /** Where spans come in: any other method is 405 with a key that may send, 401 without. */

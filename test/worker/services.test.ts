@@ -1,9 +1,18 @@
-import { runDurableObjectAlarm } from 'cloudflare:test';
+import {
+  createExecutionContext,
+  createScheduledController,
+  runDurableObjectAlarm,
+  waitOnExecutionContext,
+} from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
+import type { Env } from '../../durable-objects/env.ts';
 import type { ApiError } from '../../model/span.ts';
-import type { Dependency } from '../../worker/query/dependencies.ts';
+import worker from '../../worker/index.ts';
+import type { Dependency, OperationDependency } from '../../worker/query/dependencies.ts';
 import type { RedSeries } from '../../worker/query/red.ts';
+import type { ServiceNode, ServiceSurroundings } from '../../worker/query/service-graph.ts';
+import type { Window } from '../../worker/query/time-params.ts';
 import { otlp, randomTraceId, type TestSpan } from '../kit/spans.ts';
 
 const MINUTE_US = 60_000_000;
@@ -135,6 +144,103 @@ describe('from what is stored and what only shards have', () => {
   });
 });
 
+describe('of services that call each other', () => {
+  const minutesAgo = (minutes: number) => nowUs() - minutes * MINUTE_US;
+
+  it('the graph has each one’s calls, what comes from outside, and how much reaches it', async () => {
+    await send(traces('graph', 40, () => minutesAgo(3)));
+    await decideAll();
+    type Graph = Window & { services: ServiceNode[]; dependencies: Dependency[] };
+    const { startUs, endUs, services, dependencies } = await json<Graph>('/api/dependencies?service=graph-api');
+    expect(dependencies.map(({ parent, child, calls }) => [parent, child, calls])).toEqual([
+      ['graph-api', 'graph-db', 20],
+      ['graph-page', 'graph-api', 40],
+    ]);
+    // The page's spans are of clients.
+    expect(dependencies[0]!.clientP50Us).toBe(null);
+    expectNear(dependencies[1]!.clientP50Us, 10_900);
+    expect(Math.abs(dependencies[1]!.networkP50Us! - 4_000)).toBeLessThan(0.045 * (10_900 + 6_900));
+    expect(services.map(({ service, calls, entries }) => [service, calls, entries])).toEqual([
+      ['graph-api', 40, 0],
+      ['graph-db', 20, 0],
+      ['graph-page', 40, 40],
+    ]);
+    const [api, db] = services;
+    expect(db!.criticality / api!.criticality).toBeCloseTo(0.5, 9);
+    expect(api!.rate).toBeCloseTo(40 / ((endUs - startUs) / 1e6), 9);
+    const of = await json<ServiceSurroundings>('/api/services/graph-db/dependencies');
+    expect(of.blastRadius).toEqual([
+      { service: 'graph-api', share: 0.5 },
+      { service: 'graph-page', share: 0.5 },
+    ]);
+    expect(of.node).toMatchObject({ service: 'graph-db', calls: 20 });
+    expect(of.callees).toEqual([]);
+  });
+
+  it('operations are told apart where they are asked for', async () => {
+    const { dependencies } = await json<{ dependencies: OperationDependency[] }>(
+      '/api/dependencies?operations=1&service=graph-db',
+    );
+    const calls = dependencies.map(({ parentOperation, childOperation, calls }) => [
+      parentOperation,
+      childOperation,
+      calls,
+    ]);
+    expect(calls).toEqual([
+      ['GET /0', 'query', 7],
+      ['GET /1', 'query', 6],
+      ['GET /2', 'query', 7],
+    ]);
+  });
+
+  it('what appeared and what vanished between two windows', async () => {
+    const call = (parent: string, child: string, startUs: number): TestSpan[] => {
+      const at = { traceId: randomTraceId(), startUs, kind: 2 };
+      return [
+        { ...at, id: 1, service: parent },
+        { ...at, id: 2, parent: 1, service: child },
+      ];
+    };
+    const [old, recent] = [minutesAgo(40), minutesAgo(10)];
+    await send([
+      ...call('change-a', 'change-b', old),
+      ...call('change-a', 'change-b', recent),
+      ...call('change-a', 'change-c', old),
+      ...call('change-a', 'change-d', recent),
+    ]);
+    await decideAll();
+    const range = `start=${minutesAgo(20)}&end=${nowUs()}&beforeStart=${minutesAgo(50)}&beforeEnd=${minutesAgo(30)}`;
+    type Changes = { appeared: Dependency[]; vanished: Dependency[] };
+    const { appeared, vanished } = await json<Changes>(`/api/dependencies/changes?${range}`);
+    const ofTest = (edges: Dependency[]) => edges.filter(({ parent }) => parent === 'change-a');
+    expect(ofTest(appeared)).toMatchObject([{ child: 'change-d', calls: 1, confidence: 'low' }]);
+    expect(ofTest(vanished)).toMatchObject([{ child: 'change-c', calls: 1 }]);
+    // Without a second window it is the one before, as long.
+    const { before } = await json<{ before: object }>(
+      `/api/dependencies/changes?start=${600 * MINUTE_US}&end=${660 * MINUTE_US}`,
+    );
+    expect(before).toEqual({ startUs: 540 * MINUTE_US, endUs: 600 * MINUTE_US });
+  });
+
+  it('the slowest kept trace and one that failed show what they are about', async () => {
+    const trace = (durationUs: number, error: boolean, startUs: number): TestSpan => {
+      return { traceId: randomTraceId(), id: 1, service: 'shown', name: 'work', startUs, durationUs, error };
+    };
+    const slow = trace(9_000_000, false, minutesAgo(2));
+    const failed = trace(1_000, true, minutesAgo(1));
+    await send([slow, failed, trace(2_000, true, minutesAgo(2))]);
+    await decideAll();
+    expect(await json('/api/services/shown/exemplars?operation=work')).toMatchObject({
+      slowest: { traceId: slow.traceId, durationUs: 9_000_000, status: 'ok' },
+      failed: { traceId: failed.traceId, status: 'error' },
+    });
+    expect(await json('/api/services/shown/exemplars?operation=nothing')).toMatchObject({
+      slowest: null,
+      failed: null,
+    });
+  });
+});
+
 it('a window without spans has no edges and no series', async () => {
   const range = 'start=2020-01-01T00:00:00Z&end=2020-01-01T01:00:00Z';
   expect(await json(`/api/dependencies?${range}`)).toMatchObject({ dependencies: [] });
@@ -146,6 +252,14 @@ it.each([
   ['dependencies?start=2026-01-02&end=2026-01-01', 'bad_parameter', 'start is after end'],
   ['dependencies?start=2026-01-01&end=2026-02-02', 'range_too_long', 'more than 30 days'],
   ['dependencies?stop=1', 'bad_parameter', 'stop is not known; known are start, end'],
+  ['dependencies?operations=yes', 'bad_parameter', 'operations is 1, or left out'],
+  ['dependencies/changes?beforeStart=2026-01-02&beforeEnd=2026-01-01', 'bad_parameter', 'is after beforeEnd'],
+  [
+    'dependencies/changes?beforeStart=2026-01-02&beforeEnd=2026-09-01',
+    'range_too_long',
+    'from beforeStart to beforeEnd',
+  ],
+  ['services/a/exemplars?operatoin=x', 'bad_parameter', 'operatoin is not known'],
   ['services/a/dependencies?limit=1', 'bad_parameter', 'limit is not known'],
   ['services/a/operations?end=soon', 'bad_parameter', 'end is "soon"'],
   ['services/a/red?step=fast', 'bad_parameter', 'step is "fast"; want a number and a unit'],
@@ -160,4 +274,27 @@ it.each([
   const { error } = await response.json<ApiError>();
   expect([response.status, error.code]).toEqual([400, code]);
   expect(error.message).toContain(message);
+});
+
+it('the cron rolls up what is over, and answers stay as they were', async () => {
+  const db = env.DB;
+  const startUs = nowUs() - 50 * MINUTE_US;
+  await send(traces('rolled', 30, () => startUs));
+  await decideAll();
+  const range = `start=${startUs - 600 * MINUTE_US}&end=${nowUs()}`;
+  const before = await json<{ dependencies: Dependency[] }>(`/api/dependencies?${range}`);
+  const ctx = createExecutionContext();
+  await worker.scheduled(createScheduledController({ scheduledTime: Date.now() }), env as unknown as Env, ctx);
+  await waitOnExecutionContext(ctx);
+  const count = async () => (await db.prepare('SELECT count(*) AS n FROM roll_ups').first<{ n: number }>())!.n;
+  const rolled = await count();
+  expect(rolled).toBeGreaterThan(0);
+  expect((await json<{ dependencies: Dependency[] }>(`/api/dependencies?${range}`)).dependencies).toEqual(
+    before.dependencies,
+  );
+  // Late spans count at once, from the shard's memory, though their minute is in a roll-up.
+  await send(traces('rolled', 6, () => startUs));
+  await decideAll();
+  const { dependencies } = await json<{ dependencies: Dependency[] }>(`/api/dependencies?${range}`);
+  expect(dependencies.find(({ child }) => child === 'rolled-api')!.calls).toBe(36);
 });

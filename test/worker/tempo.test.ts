@@ -321,6 +321,8 @@ describe('a search', () => {
     const start = START + atMs / 1000;
     const range = { start: String(start), end: String(start + 60) };
     expect(await found('{ name =~ "on." && kind = server }', { ...range, limit: '1' })).toEqual([ids[60]]);
+    const several = '{ resource.service.name =~ "many|few" && name =~ "on." }';
+    expect(await found(several, { ...range, limit: '1' })).toEqual([ids[60]]);
     const { traces, metrics } = await json('/api/search', { ...range, q: '{ name =~ "none." }' });
     expect(traces).toEqual([]);
     expect(metrics).toEqual({ inspectedTraces: 150, inspectedBytes: expect.any(String), totalJobs: 1 });

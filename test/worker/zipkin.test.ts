@@ -156,6 +156,7 @@ describe('GET /api/v2/traces', () => {
     ['a large number', { annotationQuery: 'user=9007199254740993' }, ['0000000000000777']],
     ['a failure', { annotationQuery: 'error' }, [CART]],
     ['what the failure says', { annotationQuery: 'error=boom' }, [CART]],
+    ['a failure that says something else', { annotationQuery: 'otel.status_code=ERROR and error=bang' }, []],
     ['at least a time', { serviceName: 'zweb', minDuration: '1000' }, [CART]],
     ['a range of times', { serviceName: 'zweb', minDuration: '800', maxDuration: '1000' }, [ORDER]],
     ['as many as are wanted', { serviceName: 'zweb', limit: '1' }, [ORDER]],
@@ -207,6 +208,7 @@ it.each<[string, number, string]>([
   ['/api/v2/autocompleteValues', 400, 'Mandatory parameter/header/attribute is missing: key'],
   ['/api/v2/autocompleteValues?key=', 400, 'key was empty'],
   ['/api/v2/nothing', 404, '404 Not Found'],
+  [`/api/v2/traces?annotationQuery=${'a and '.repeat(32)}b`, 400, 'annotationQuery has more than 32 conditions'],
   // Zipkin finds nothing then, without a word.
   ['/api/v2/traces?annotationQuery=%3D2', 400, 'annotationQuery has "=2", which has no key'],
 ])('%s is %d: %s', async (path, status, message) => {

@@ -5,8 +5,7 @@ import type { TraceSummary } from '../../model/span.ts';
 import { noteRead } from '../audit.ts';
 import { searchTraces } from '../query/search.ts';
 import type { RouteDeps } from '../query/service-routes.ts';
-import type { FoundTrace } from '../query/traces.ts';
-import { readTraces } from './read-traces.ts';
+import { type ReadTrace, readTraces } from './read-traces.ts';
 
 type C = Context<{ Bindings: Env }>;
 
@@ -18,7 +17,7 @@ export async function findSummaries(c: C, deps: RouteDeps, search: TraceSearch):
 }
 
 /** The same with all that was found of each: on record as an export of the range. */
-export async function findTraces(c: C, deps: RouteDeps, search: TraceSearch): Promise<FoundTrace[]> {
+export async function findTraces(c: C, deps: RouteDeps, search: TraceSearch): Promise<ReadTrace[]> {
   const summaries = await findSummaries(c, deps, search);
   if (summaries.length === 0) return [];
   noteRead(c, 'trace.export', `${search.startUs} ${search.endUs}`);

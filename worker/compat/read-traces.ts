@@ -3,10 +3,12 @@
 import type { CurrentConfig } from '../../durable-objects/config-source.ts';
 import type { Env } from '../../durable-objects/env.ts';
 import { MAX_ANSWER_BYTES } from '../../model/limits.ts';
-import { decodeSpans } from '../../model/otlp/decode.ts';
-import type { Span } from '../../model/span.ts';
 import type { Store } from '../../store/store.ts';
 import { type FoundTrace, findTrace } from '../query/traces.ts';
+
+export interface ReadTrace extends FoundTrace {
+  readonly traceId: string;
+}
 
 /** Each takes a call to a shard and some of D1 and R2. */
 const AT_ONCE = 6;
@@ -20,21 +22,17 @@ export async function readTraces(
   config: CurrentConfig,
   store: Store,
   traceIds: readonly string[],
-): Promise<FoundTrace[]> {
-  const traces: FoundTrace[] = [];
+): Promise<ReadTrace[]> {
+  const traces: ReadTrace[] = [];
   let bytes = 0;
   for (let i = 0; i < traceIds.length; i += AT_ONCE) {
     const ids = traceIds.slice(i, i + AT_ONCE);
-    for (const found of await Promise.all(ids.map((id) => findTrace(env, config, store, id)))) {
+    for (const [at, found] of (await Promise.all(ids.map((id) => findTrace(env, config, store, id)))).entries()) {
       if (!found) continue;
       bytes += found.otlp.length;
       if (bytes > MAX_ANSWER_BYTES && traces.length > 0) return traces;
-      traces.push(found);
+      traces.push({ traceId: ids[at]!, ...found });
     }
   }
   return traces;
-}
-
-export function spansOf({ otlp, isLive, state }: FoundTrace): Span[] {
-  return decodeSpans(otlp, isLive ? 'live' : state);
 }

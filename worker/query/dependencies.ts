@@ -8,7 +8,7 @@ import { type Confidence, confidenceOf } from './confidence.ts';
 import { sumStatistics } from './statistics.ts';
 import type { Window } from './time-params.ts';
 
-/** What one service calls of another. Times are microseconds. */
+/** What one service calls of another. Times are microseconds; durations are known up to 4.4 % (`docs/statistics-format.md`). */
 export interface Dependency {
   readonly parent: string;
   readonly child: string;
@@ -17,13 +17,27 @@ export interface Dependency {
   readonly callsLow: number;
   readonly callsHigh: number;
   readonly errors: number;
-  /** Durations of the called spans, known up to 4.4 % (`docs/statistics-format.md`). */
+  /** Durations of the called spans. */
   readonly p50Us: number;
   readonly p95Us: number;
+  /** Durations of the client spans that called; null where there is none. */
+  readonly clientP50Us: number | null;
+  readonly clientP95Us: number | null;
+  /** The client's median less the called one's, at least 0; null unless nine calls of ten have a client span. */
+  readonly networkP50Us: number | null;
   /** When the last minute began in which there was a call. */
   readonly lastSeenUs: number;
   readonly confidence: Confidence;
 }
+
+/** What one operation calls of one of another service. */
+export interface OperationDependency extends Dependency {
+  readonly parentOperation: string;
+  readonly childOperation: string;
+}
+
+/** The share of calls that must have a client span before the two sides are compared. */
+const MIN_CLIENT_SHARE = 0.9;
 
 /** The edges of a window's dependency graph, by names. */
 export async function listDependencies(
@@ -36,7 +50,26 @@ export async function listDependencies(
   return readSum(sum).edges.map(dependencyOf);
 }
 
-function dependencyOf(edge: EdgeStatistics): Dependency {
+/** The same between operations. */
+export async function listOperationDependencies(
+  env: Env,
+  config: CurrentConfig,
+  store: Store,
+  window: Window,
+): Promise<OperationDependency[]> {
+  const sum = await sumStatistics(env, config, store, { ...window, grain: 'operation' });
+  return readSum(sum).edges.map((edge) => ({
+    ...dependencyOf(edge),
+    parentOperation: edge.parentOperation,
+    childOperation: edge.childOperation,
+  }));
+}
+
+export function dependencyOf(edge: EdgeStatistics): Dependency {
+  const { durations, client } = edge;
+  const median = durations.quantile(0.5)!.estimateUs;
+  const clientMedian = client.quantile(0.5)?.estimateUs ?? null;
+  const isComparable = clientMedian !== null && client.count >= MIN_CLIENT_SHARE * durations.count;
   return {
     parent: edge.parentService,
     child: edge.childService,
@@ -44,8 +77,11 @@ function dependencyOf(edge: EdgeStatistics): Dependency {
     callsLow: edge.count.low,
     callsHigh: edge.count.high,
     errors: edge.errors.estimate,
-    p50Us: edge.durations.quantile(0.5)!.estimateUs,
-    p95Us: edge.durations.quantile(0.95)!.estimateUs,
+    p50Us: median,
+    p95Us: durations.quantile(0.95)!.estimateUs,
+    clientP50Us: clientMedian,
+    clientP95Us: client.quantile(0.95)?.estimateUs ?? null,
+    networkP50Us: isComparable ? Math.max(0, clientMedian - median) : null,
     lastSeenUs: edge.lastMinute * 60_000_000,
     confidence: confidenceOf(edge),
   };

@@ -44,14 +44,18 @@ export interface RedSeries {
   readonly steps: readonly (Red & { readonly startUs: number })[];
 }
 
-/** Counts of one series and step. */
-class Tally {
+/** Errors and durations of any cells. */
+export class RedTally {
   errors = 0;
   readonly durations = new Histogram();
 
   add(cell: { readonly errors: number; readonly durations: Histogram }): void {
     this.errors += cell.errors;
     this.durations.merge(cell.durations);
+  }
+
+  get calls(): number {
+    return this.durations.count;
   }
 
   red(lengthUs: number): Red {
@@ -70,7 +74,7 @@ class Tally {
 }
 
 /** What a service does for others: its calls, where it has any. */
-const SERVED: readonly SpanKind[] = ['server', 'consumer'];
+export const SERVED: readonly SpanKind[] = ['server', 'consumer'];
 
 /**
  * By names. A series is there where it has a call in the window. Where no kinds are asked for, a service's calls are its server
@@ -92,7 +96,7 @@ export async function readRed(env: Env, config: CurrentConfig, store: Store, que
 /** Adds up pieces of the window, none of which is about more than one step. */
 export class RedSum {
   readonly #query: RedQuery;
-  readonly #found = new Map<string, { readonly names: Names; readonly tallies: readonly Tally[] }>();
+  readonly #found = new Map<string, { readonly names: Names; readonly tallies: readonly RedTally[] }>();
 
   constructor(query: RedQuery) {
     this.#query = query;
@@ -107,7 +111,7 @@ export class RedSum {
       const key = JSON.stringify(Object.values(names));
       let series = this.#found.get(key);
       if (!series) {
-        const tallies = Array.from({ length: Math.ceil((endUs - startUs) / stepUs) }, () => new Tally());
+        const tallies = Array.from({ length: Math.ceil((endUs - startUs) / stepUs) }, () => new RedTally());
         series = { names, tallies };
         this.#found.set(key, series);
       }
@@ -120,7 +124,7 @@ export class RedSum {
     return [...this.#found]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([, { names, tallies }]) => {
-        const total = new Tally();
+        const total = new RedTally();
         for (const tally of tallies) total.add(tally);
         const steps = tallies.map((tally, i) => {
           const fromUs = startUs + i * stepUs;

@@ -69,7 +69,7 @@ export function parseIfGiven<T>(params: URLSearchParams, name: string, parse: (t
 }
 
 /** Calls `parse`, and makes a GoError an HttpError 400. */
-export function orRefuse<T>(parse: () => T, say: (reason: string) => string): T {
+export function orRefuse<T>(parse: () => T, say = (reason: string) => reason): T {
   try {
     return parse();
   } catch (error) {
@@ -83,14 +83,7 @@ export function refused(message: string): HttpError {
 }
 
 function parseLimit(text: string): number {
-  return boundLimit(
-    text === ''
-      ? DEFAULT_LIMIT
-      : orRefuse(
-          () => parseGoInt(text, 'ParseInt', 32),
-          (reason) => reason,
-        ),
-  );
+  return boundLimit(text === '' ? DEFAULT_LIMIT : orRefuse(() => parseGoInt(text, 'ParseInt', 32)));
 }
 
 /** `tag=key:value`, and `tags=` with an object. */

@@ -59,7 +59,7 @@ export function v3Routes(deps: RouteDeps): Hono<App> {
 /** All in one message, as Jaeger's gateway has it. */
 function answer(c: Context<App>, found: readonly FoundTrace[]): Response {
   if (found.length === 0) throw new HttpError(404, 'unknown_trace', 'No traces found');
-  return c.json({ result: { resourceSpans: found.flatMap(({ otlp }) => toOtlpJson(otlp)) } });
+  return c.json({ result: { resourceSpans: found.flatMap(({ otlp }) => toOtlpJson(otlp).resourceSpans) } });
 }
 
 function toV3Summary(summary: TraceSummary) {

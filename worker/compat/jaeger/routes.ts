@@ -2,20 +2,18 @@
 
 import { type Context, Hono } from 'hono';
 import type { Env } from '../../../durable-objects/env.ts';
-import { toAdjustedJaegerTrace } from '../../../model/jaeger/adjust-clocks.ts';
-import { formatJaegerTraceId, toJaegerTrace } from '../../../model/jaeger/trace-json.ts';
+import { formatJaegerTraceId, toAnsweredTrace } from '../../../model/jaeger/answered-trace.ts';
 import { noteRead } from '../../audit.ts';
-import { requireReadKey } from '../../auth.ts';
 import { HttpError } from '../../errors.ts';
 import { listDependencies } from '../../query/dependencies.ts';
 import type { RouteDeps } from '../../query/service-routes.ts';
 import { listOperations } from '../../query/services.ts';
 import { readStatistics } from '../../query/statistics.ts';
 import { wholeMinutes } from '../../query/time-params.ts';
-import type { FoundTrace } from '../../query/traces.ts';
+import { type FoundTrace, spansOf } from '../../query/traces.ts';
 import { findTraces } from '../find-traces.ts';
 import { parseGoBool, parseGoInt } from '../go-text.ts';
-import { readTraces, spansOf } from '../read-traces.ts';
+import { readTraces } from '../read-traces.ts';
 import { boundRange, microsOf } from '../times.ts';
 import { MetricsSum } from './metrics.ts';
 import { MIN_STEP_MS, parseMetric, parseMetricsQuery } from './metrics-params.ts';
@@ -36,11 +34,10 @@ interface JaegerErrorItem {
   readonly traceID?: string;
 }
 
-/** Below `/jaeger`. */
+/** Below `/jaeger`, behind what asks for a read key. */
 export function jaegerRoutes(deps: RouteDeps): Hono<App> {
   const { config, store, now } = deps;
   const routes = new Hono<App>();
-  routes.use(requireReadKey());
   routes.route('/api/v3', v3Routes(deps));
 
   routes.get('/api/services', async (c) => {
@@ -68,10 +65,7 @@ export function jaegerRoutes(deps: RouteDeps): Hono<App> {
     return readAll(c, asked.ids, isRaw);
   });
   routes.get('/api/traces/:id', async (c) => {
-    const id = orRefuse(
-      () => parseJaegerTraceId(c.req.param('id')),
-      (reason) => reason,
-    );
+    const id = orRefuse(() => parseJaegerTraceId(c.req.param('id')));
     const params = paramsOf(c);
     // A hint when the trace was, which is not needed.
     for (const name of ['start', 'end']) parseIfGiven(params, name, parseGoInt);
@@ -132,7 +126,7 @@ export function jaegerRoutes(deps: RouteDeps): Hono<App> {
 }
 
 function traces(c: C, found: readonly FoundTrace[], isRaw: boolean, errors: readonly JaegerErrorItem[] = []): Response {
-  const data = found.map(spansOf).map(isRaw ? toJaegerTrace : toAdjustedJaegerTrace);
+  const data = found.map((trace) => toAnsweredTrace(spansOf(trace), isRaw));
   return answer(c, { data, ...(errors.length > 0 ? { errors } : {}) });
 }
 

@@ -1,5 +1,6 @@
 /** What Jaeger's tags, which are text without types, ask of a trace. */
 
+import { MAX_QUERY_CONDITIONS } from '../../../model/limits.ts';
 import type { AttributeCondition, TraceSearch } from '../../../model/query/conditions.ts';
 import { HttpError } from '../../errors.ts';
 import { equalsText } from '../text-values.ts';
@@ -15,6 +16,9 @@ const NO_ATTRIBUTES = [
 
 /** `error=true` and `otel.status_code=ERROR` are a failure. Throws HttpError 400 for a tag that cannot be searched. */
 export function tagConditions(tags: ReadonlyMap<string, string>): Pick<TraceSearch, 'attributes' | 'status'> {
+  if (tags.size > MAX_QUERY_CONDITIONS) {
+    throw new HttpError(400, 'bad_parameter', `there are more than ${MAX_QUERY_CONDITIONS} tags`);
+  }
   const attributes: AttributeCondition[] = [];
   let isFailure = false;
   for (const [key, value] of tags) {

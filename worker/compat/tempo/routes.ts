@@ -3,7 +3,6 @@
 import { type Context, Hono } from 'hono';
 import type { Env } from '../../../durable-objects/env.ts';
 import { noteRead } from '../../audit.ts';
-import { requireReadKey } from '../../auth.ts';
 import { HttpError } from '../../errors.ts';
 import type { RouteDeps } from '../../query/service-routes.ts';
 import { findTrace } from '../../query/traces.ts';
@@ -24,7 +23,6 @@ const PROTOBUF = 'application/protobuf';
 export function tempoRoutes(deps: RouteDeps): Hono<App> {
   const { config, store, now } = deps;
   const routes = new Hono<App>();
-  routes.use(requireReadKey());
   routes.get('/ready', (c) => c.text('ready\n'));
   routes.get('/api/echo', (c) => c.text('echo'));
   routes.get('/api/status/buildinfo', (c) => c.json(BUILD_INFO));

@@ -10,7 +10,8 @@ import { compilePipeline, fieldsOf } from '../../../model/traceql/evaluate.ts';
 import { necessaryOf } from '../../../model/traceql/plan.ts';
 import { type TraceView, viewTrace } from '../../../model/traceql/trace-view.ts';
 import { noteRead } from '../../audit.ts';
-import { parseCursor } from '../../query/params.ts';
+import { parseCursor } from '../../query/cursor.ts';
+import type { TraceQuery } from '../../query/params.ts';
 import { searchTraces } from '../../query/search.ts';
 import type { RouteDeps } from '../../query/service-routes.ts';
 import { findTrace } from '../../query/traces.ts';
@@ -79,6 +80,8 @@ export async function findMatching<T>(c: C, deps: RouteDeps, request: SearchRequ
       }
     }
     if (told.length >= limit) break;
+    // A page may have nothing, and more behind it.
+    if (deps.now() > deadlineMs) return { told, read, isCut: true };
   }
   return { told: told.slice(0, limit), read, isCut: false };
 }
@@ -97,7 +100,7 @@ function takeTogether(page: readonly TraceSummary[], first: number): readonly Tr
 async function* candidatePages(c: C, deps: RouteDeps, wanted: TraceSearch): AsyncGenerator<readonly TraceSummary[]> {
   let cursor: string | null = null;
   do {
-    const after = cursor === null ? {} : { after: parseCursor(cursor) };
+    const after: Partial<TraceQuery> = cursor === null ? {} : { cursor: parseCursor(cursor) };
     const page = await searchTraces(c.env, await deps.config(c), deps.store(c.env), { ...wanted, ...after });
     yield page.traces;
     ({ cursor } = page);

@@ -1,6 +1,6 @@
 /** Zipkin's query parameters, with the errors of its server (zipkin2's `QueryRequest` and `Span.normalizeTraceId`). */
 
-import { MAX_ANSWER_TRACES } from '../../../model/limits.ts';
+import { MAX_ANSWER_TRACES, MAX_QUERY_CONDITIONS } from '../../../model/limits.ts';
 import type { AttributeCondition, TraceSearch } from '../../../model/query/conditions.ts';
 import { HttpError } from '../../errors.ts';
 import { equalsText } from '../text-values.ts';
@@ -10,7 +10,6 @@ type Params = Readonly<Record<string, string>>;
 
 const DEFAULT_LIMIT = 10;
 const DEFAULT_LOOKBACK_MS = 86_400_000;
-const MAX_CONDITIONS = 100;
 
 /** From `endTs` back, inclusive; milliseconds become microseconds. More than 30 days back are 30. */
 export function parseRange(params: Params, endMs: number): { startUs: number; endUs: number } {
@@ -100,18 +99,26 @@ function parseDurations(params: Params): { minDurationUs?: number; maxDurationUs
 /** `key=value and key`. A failure has the tag `error`, whatever it says, though it may be no attribute. */
 function parseAnnotationQuery(query: string): { tags: AttributeCondition[]; isFailure: boolean } {
   const values = new Map<string, string>();
-  for (const part of query.split(' and ', MAX_CONDITIONS)) {
+  const parts = query.split(' and ');
+  if (parts.length > MAX_QUERY_CONDITIONS)
+    throw refused(`annotationQuery has more than ${MAX_QUERY_CONDITIONS} conditions`);
+  for (const part of parts) {
     const [key = '', value = ''] = splitOnce(part.trim());
     if (key === '' && value === '') continue;
     if (key === '') throw refused(`annotationQuery has ${JSON.stringify(part)}, which has no key`);
     if (value !== '' || !values.has(key)) values.set(key, value);
   }
-  const isFailure = ['', 'true'].includes(values.get('error') ?? 'none') || values.get('otel.status_code') === 'ERROR';
-  if (isFailure) for (const key of ['error', 'otel.status_code']) values.delete(key);
-  const tags = [...values].map(([key, value]): AttributeCondition => {
-    return { on: 'any', key, test: value === '' ? { operator: 'exists' } : equalsText(value) };
-  });
+  const tags: AttributeCondition[] = [];
+  let isFailure = false;
+  for (const [key, value] of values) {
+    if (isFailureTag(key, value)) isFailure = true;
+    else tags.push({ on: 'any', key, test: value === '' ? { operator: 'exists' } : equalsText(value) });
+  }
   return { tags, isFailure };
+}
+
+function isFailureTag(key: string, value: string): boolean {
+  return (key === 'error' && (value === '' || value === 'true')) || (key === 'otel.status_code' && value === 'ERROR');
 }
 
 function splitOnce(text: string): [string, string] {
