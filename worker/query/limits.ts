@@ -25,6 +25,7 @@ export const QUERY_PATHS = [
   '/metrics/red',
   '/jaeger/*',
   '/zipkin/*',
+  '/tempo/*',
 ];
 
 declare module 'hono' {
