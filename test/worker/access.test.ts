@@ -29,6 +29,8 @@ const ROUTES: Readonly<Record<string, Door>> = {
   'GET /metrics': 'read',
   'GET /api/traces': 'read',
   'GET /api/traces/:id': 'read',
+  'GET /api/traces/:id/timeline': 'read',
+  'GET /api/compare': 'read',
   'POST /api/traces/:id/keep': 'read',
   'DELETE /api/traces/:id': 'admin',
   'PUT /api/traces/:id/hold': 'admin',
