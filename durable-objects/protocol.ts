@@ -3,6 +3,7 @@
 import type { Costs } from '../model/costs.ts';
 import type { RoutingTable } from '../model/routing.ts';
 import type { TraceSummary } from '../model/span.ts';
+import type { Grain } from '../model/statistics-sum.ts';
 import type { PageSearch } from '../store/store.ts';
 import type { AppendResult } from './append-result.ts';
 import type { AuditEntry, AuditRecord } from './audit.ts';
@@ -16,6 +17,7 @@ import type { Place } from './log.ts';
 import type { PressureLevel } from './pressure.ts';
 import type { QuarantinedSpan, RejectedSpan } from './quarantine.ts';
 import type { StatisticsCounters } from './statistics/state.ts';
+import type { PackedMinute } from './statistics.ts';
 
 /** What a shard has of a trace. Parts of a kept trace that are stored may have left it. */
 export interface ShardTrace {
@@ -171,6 +173,14 @@ export type ClaimResult =
   /** The one who asks is behind. */
   | { readonly newer: RoutingTable };
 
+/** Minutes of statistics that a shard has and the store may not. */
+export interface UnwrittenStatistics {
+  /** Oldest first; each replaces what is stored of this shard's minute. */
+  readonly rows: readonly PackedMinute[];
+  /** The minute to go on from, where there is more than one answer can carry; else null. */
+  readonly nextMs: number | null;
+}
+
 /** How far a shard is with handing over. */
 export interface Drained {
   /** Nothing in its memory or log belongs to another shard. */
@@ -217,6 +227,8 @@ export interface ShardApi {
   /** Live and kept-but-not-stored traces that match, in the order of the search. */
   search(search: PageSearch): Promise<FoundLive>;
   catalog(): Promise<Operation[]>;
+  /** What is counted of the minutes from `fromMs` to before `toMs` and may not be stored. Asked before the store is. */
+  unwrittenStatistics(fromMs: number, toMs: number, grain: Grain): Promise<UnwrittenStatistics>;
   /** Answers once the shard has started. */
   ping(): Promise<void>;
   metrics(): Promise<ShardMetrics>;

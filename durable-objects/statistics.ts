@@ -19,7 +19,9 @@ import {
   MAX_STATISTICS_BYTES,
   MAX_UNWRITTEN_STATISTICS_BYTES,
 } from '../model/limits.ts';
+import { projectRow } from '../model/statistics-roll-up.ts';
 import { decodeMinute, encodeMinute } from '../model/statistics-row.ts';
+import { type Grain, StatisticsSum } from '../model/statistics-sum.ts';
 import type { BucketUse } from './statistics/buckets.ts';
 import { OpenMinute, type Overflow } from './statistics/open-minute.ts';
 import {
@@ -159,6 +161,19 @@ export class Statistics {
     else if (!this.#leaving.has(minute)) this.#leave(minute, row.bytes);
   }
 
+  /** The rows at a grain that `takeDirty` would take, of minutes that begin from `fromMs` up to but not including `toMs`, without taking them. */
+  readDirty(fromMs: number, toMs: number, grain: Grain): PackedMinute[] {
+    const isWanted = (minute: number) => minute * MINUTE_MS >= fromMs && minute * MINUTE_MS < toMs;
+    return [
+      ...[...this.#leaving]
+        .filter(([minute]) => isWanted(minute))
+        .map(([minute, bytes]) => ({ minuteMs: minute * MINUTE_MS, bytes: projectRow(bytes, grain) })),
+      ...[...this.#minutes.values()]
+        .filter((held) => held.isDirty && isWanted(held.minute))
+        .map((held) => ({ minuteMs: held.minute * MINUTE_MS, bytes: projectHeld(held, grain) })),
+    ];
+  }
+
   /** The rows as they are now of the minutes held here that begin from `fromMs` up to but not including `toMs`, oldest first. */
   read(fromMs: number, toMs: number): PackedMinute[] {
     const isWanted = (minute: number) => minute * MINUTE_MS >= fromMs && minute * MINUTE_MS < toMs;
@@ -260,6 +275,15 @@ function bytesOf(
   if (!packed) return encodeMinute(open.toRow());
   const whole = new OpenMinute(minute, { buckets: 0 }, overflow);
   return encodeMinute(whole.absorb(decodeMinute(packed)).absorb(open.toRow()).toRow());
+}
+
+/** The row of a minute at a grain. By service it is far less to pack, and what is packed need not be put together first. */
+function projectHeld(held: HeldMinute, grain: Grain): Uint8Array<ArrayBuffer> {
+  if (grain === 'operation') return bytesOf(held);
+  const sum = new StatisticsSum(grain);
+  if (held.packed) sum.add(decodeMinute(held.packed));
+  if (held.open) sum.add(held.open.toRow());
+  return encodeMinute(sum.toRow(held.minute).row);
 }
 
 /** Whole microseconds; clocks that disagree with themselves make none. */

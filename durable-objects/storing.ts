@@ -3,12 +3,15 @@
  * any two steps repeats the step.
  */
 
+import { projectRow } from '../model/statistics-roll-up.ts';
+import type { Grain } from '../model/statistics-sum.ts';
 import { StoreError } from '../store/errors.ts';
 import type { Store } from '../store/store.ts';
 import type { Journal } from './journal.ts';
 import type { Place } from './log.ts';
 import { blockParts, planBlock } from './outbox.ts';
 import { encodeJsonRecord, SEAL, type SealRecord, STORED } from './records.ts';
+import type { PackedMinute } from './statistics.ts';
 
 const MAX_BLOCKS_PER_RUN = 32;
 /** Kept traces that are stored without waiting for more. */
@@ -50,6 +53,8 @@ export class Storing {
   private waitingSinceMs: number | null = null;
   private statisticsVersion = 0;
   private statisticsAtMs = 0;
+  /** On its way to the store. */
+  private writing: readonly PackedMinute[] = [];
 
   constructor(deps: StoringDeps) {
     this.deps = deps;
@@ -129,6 +134,7 @@ export class Storing {
     // A clock that goes back must not make a row seem older than the one before.
     this.statisticsVersion = Math.max(this.statisticsVersion + 1, nowMs);
     const rows = journal.statistics.takeDirty(nowMs - STATISTICS_DELAY_MS);
+    this.writing = rows;
     try {
       await store.writeStatistics(
         rows.map(({ minuteMs, bytes }) => ({
@@ -136,13 +142,29 @@ export class Storing {
           minuteMs,
           version: this.statisticsVersion,
           data: bytes,
+          services: projectRow(bytes, 'service'),
         })),
       );
     } catch (error) {
       for (const row of rows) journal.statistics.putBack(row);
       this.statisticsAtMs = 0;
       throw error;
+    } finally {
+      this.writing = [];
     }
+  }
+
+  /**
+   * The latest rows of statistics, oldest first, that the store may not have: whoever asks for them first and the store then
+   * misses none.
+   */
+  unwrittenStatistics(fromMs: number, toMs: number, grain: Grain): PackedMinute[] {
+    const writing = this.writing
+      .filter(({ minuteMs }) => minuteMs >= fromMs && minuteMs < toMs)
+      .map(({ minuteMs, bytes }) => ({ minuteMs, bytes: projectRow(bytes, grain) }));
+    const rows = [...writing, ...this.deps.journal.statistics.readDirty(fromMs, toMs, grain)];
+    // Of a minute that has changed while it is written the later one.
+    return [...new Map(rows.map((row) => [row.minuteMs, row])).values()].sort((a, b) => a.minuteMs - b.minuteMs);
   }
 
   /** After a failed write: what no repeat can mend gets a new key, or is narrowed down until it stands alone. */

@@ -5,9 +5,10 @@
 
 import { DurableObject } from 'cloudflare:workers';
 import { splitAppendFrame } from '../model/append-frame.ts';
-import { MAX_LOG_ROW_BYTES } from '../model/limits.ts';
+import { MAX_LOG_ROW_BYTES, MAX_READ_BYTES } from '../model/limits.ts';
 import type { RoutingTable } from '../model/routing.ts';
 import { splitFrame } from '../model/slice-frame.ts';
+import type { Grain } from '../model/statistics-sum.ts';
 import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import { meterBindings } from '../store/meter.ts';
@@ -40,6 +41,7 @@ import type {
   ShardDryRun,
   ShardMetrics,
   ShardTrace,
+  UnwrittenStatistics,
 } from './protocol.ts';
 import { readTrace } from './read-trace.ts';
 import { type EncodedRecord, encodeAppend } from './records.ts';
@@ -316,6 +318,16 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     return this.catalogue.list();
   }
 
+  async unwrittenStatistics(fromMs: number, toMs: number, grain: Grain): Promise<UnwrittenStatistics> {
+    const rows = this.storing.unwrittenStatistics(fromMs, toMs, grain);
+    let bytes = 0;
+    const fits = rows.findIndex((row, i) => {
+      bytes += row.bytes.length;
+      return i > 0 && bytes > MAX_READ_BYTES;
+    });
+    return fits < 0 ? { rows, nextMs: null } : { rows: rows.slice(0, fits), nextMs: rows[fits]!.minuteMs };
+  }
+
   async ping(): Promise<void> {}
 
   async metrics(): Promise<ShardMetrics> {
@@ -452,6 +464,7 @@ meterEvents<ShardApi & Pick<TraceShard, 'alarm'>>(TraceShard.prototype, {
   dryRun: 'object_calls',
   search: 'object_calls',
   catalog: 'object_calls',
+  unwrittenStatistics: 'object_calls',
   ping: 'object_calls',
   metrics: 'object_calls',
   alarm: 'object_alarms',

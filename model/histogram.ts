@@ -105,7 +105,7 @@ export class Histogram {
   add(slot: number, weight: number): void {
     let at = slot - this.#first;
     if (at < 0 || at >= this.#counts.length) {
-      this.#reach(slot);
+      this.#reach(slot, slot);
       at = slot - this.#first;
     }
     this.#counts[at]! += weight;
@@ -115,9 +115,20 @@ export class Histogram {
   /** Adds all of `other`; the scale becomes the lower of the two. */
   merge(other: Histogram): this {
     this.coarsen(other.scale);
+    if (other.#counts.length === 0) return this;
     const steps = this.#steps - other.#steps;
-    for (const [slot, count] of other.slots()) this.add(coarserSlot(slot, steps), count);
+    const counts = other.#counts;
+    this.reserve(coarserSlot(other.#first, steps), coarserSlot(other.#first + counts.length - 1, steps));
+    for (let at = 0; at < counts.length; at++) {
+      this.#counts[coarserSlot(other.#first + at, steps) - this.#first]! += counts[at]!;
+    }
+    this.count += other.count;
     return this;
+  }
+
+  /** Makes room for the slots from `first` to `last`: adding to them takes no more. */
+  reserve(first: number, last: number): void {
+    if (first < this.#first || last >= this.#first + this.#counts.length) this.#reach(first, last);
   }
 
   /** Lowers the scale to `scale` where it is higher. */
@@ -165,10 +176,10 @@ export class Histogram {
     return { estimateUs: (2 * lowUs * highUs) / (lowUs + highUs), lowUs, highUs };
   }
 
-  #reach(slot: number): void {
+  #reach(from: number, to: number): void {
     const old = this.#counts;
-    const first = (old.length === 0 ? slot : Math.min(slot, this.#first)) & ~7;
-    const end = ((old.length === 0 ? slot : Math.max(slot, this.#first + old.length - 1)) | 7) + 1;
+    const first = (old.length === 0 ? from : Math.min(from, this.#first)) & ~7;
+    const end = ((old.length === 0 ? to : Math.max(to, this.#first + old.length - 1)) | 7) + 1;
     this.#counts = new Float64Array(end - first);
     if (old.length > 0) this.#counts.set(old, this.#first - first);
     this.#first = first;
@@ -219,6 +230,7 @@ export function decodeHistogram(reader: ByteReader, fail: (message: string) => n
     slot += reader.varint('histogram slot');
     const end = slot + reader.varint('histogram run');
     if (end === slot || end > slots) fail(`histogram slots ${slot} to ${end} of ${slots}`);
+    histogram.reserve(slot, end - 1);
     for (const first = slot; slot < end; slot++) {
       const count = reader.varint('histogram count') / units;
       if (count < 1 && (count > 0 || slot === first || slot === end - 1)) fail(`a histogram count of ${count}`);

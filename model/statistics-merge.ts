@@ -3,9 +3,10 @@
  * no head sampled is counted exactly. See `docs/statistics-format.md` for what they assume.
  */
 
-import { Histogram } from './histogram.ts';
+import type { Histogram } from './histogram.ts';
 import { SPAN_KINDS, type SpanKind } from './span.ts';
 import { type Cell, decodeMinute, type MinuteRow } from './statistics-row.ts';
+import { StatisticsSum } from './statistics-sum.ts';
 
 /** Two-sided 95 % of a normal distribution. */
 const Z_95 = 1.96;
@@ -25,6 +26,8 @@ interface Measured {
   /** Estimated sum of all durations. */
   readonly sumUs: number;
   readonly durations: Histogram;
+  /** The last minute in which there was one, in minutes since the epoch. */
+  readonly lastMinute: number;
 }
 
 export interface OperationStatistics extends Measured {
@@ -48,83 +51,44 @@ export interface Statistics {
   readonly edges: readonly EdgeStatistics[];
 }
 
-class Sum {
-  spans = 0;
-  errors = 0;
-  variance = 0;
-  errorVariance = 0;
-  sumUs = 0;
-  readonly durations = new Histogram();
-  readonly client = new Histogram();
+/** Sums rows of any shards and minutes; packed ones are decoded and throw `StatisticsRowError`. Sorted by names. */
+export function mergeMinutes(rows: readonly (Uint8Array | MinuteRow)[]): Statistics {
+  const sum = new StatisticsSum();
+  for (const row of rows) sum.add(row instanceof Uint8Array ? decodeMinute(row) : row);
+  return readSum(sum);
+}
 
-  add(cell: Cell): this {
-    this.spans += cell.spans;
-    this.errors += cell.errors;
-    this.variance += cell.variance;
-    this.errorVariance += cell.errorVariance;
-    this.sumUs += cell.sumUs;
-    this.durations.merge(cell.durations);
-    return this;
-  }
+/** A sum as its readers see it, sorted by names. */
+export function readSum(sum: StatisticsSum): Statistics {
+  const { row, cellMinutes, edgeMinutes } = sum.toRow();
+  return {
+    operations: row.cells.map((cell, i) => {
+      const { service, name: operation } = row.operations[cell.operation]!;
+      return { service, operation, kind: SPAN_KINDS[cell.kind]!, ...measured(cell, cellMinutes[i]!) };
+    }),
+    edges: row.edges.map((edge, i) => {
+      const { service: parentService, name: parentOperation } = row.operations[edge.parent]!;
+      const { service: childService, name: childOperation } = row.operations[edge.child]!;
+      const names = { parentService, parentOperation, childService, childOperation };
+      return { ...names, ...measured(edge, edgeMinutes[i]!), client: edge.client };
+    }),
+  };
+}
 
-  measured(): Measured {
-    return {
-      // At least as many as were seen.
-      count: estimate(this.durations.count, this.variance, this.spans),
-      errors: estimate(this.errors, this.errorVariance, 0),
-      spans: this.spans,
-      sumUs: this.sumUs,
-      durations: this.durations,
-    };
-  }
+function measured(cell: Cell, lastMinute: number): Measured {
+  return {
+    // At least as many as were seen.
+    count: estimate(cell.durations.count, cell.variance, cell.spans),
+    errors: estimate(cell.errors, cell.errorVariance, 0),
+    spans: cell.spans,
+    sumUs: cell.sumUs,
+    durations: cell.durations,
+    lastMinute,
+  };
 }
 
 /** The normal interval around an estimate of this variance. */
 export function estimate(value: number, variance: number, least: number): Estimate {
   const margin = Z_95 * Math.sqrt(variance);
   return { estimate: value, low: Math.max(least, value - margin), high: value + margin };
-}
-
-/** Sums rows of any shards and minutes; packed ones are decoded and throw `StatisticsRowError`. Sorted by names. */
-export function mergeMinutes(rows: readonly (Uint8Array | MinuteRow)[]): Statistics {
-  const operations = new Map<string, Omit<OperationStatistics, keyof Measured> & { readonly sum: Sum }>();
-  const edges = new Map<string, Omit<EdgeStatistics, keyof Measured | 'client'> & { readonly sum: Sum }>();
-  for (const given of rows) {
-    const row = given instanceof Uint8Array ? decodeMinute(given) : given;
-    for (const cell of row.cells) {
-      const { service, name: operation } = row.operations[cell.operation]!;
-      const kind = SPAN_KINDS[cell.kind]!;
-      const key = keyOf(service, operation, kind);
-      const known = operations.get(key) ?? { service, operation, kind, sum: new Sum() };
-      known.sum.add(cell);
-      operations.set(key, known);
-    }
-    for (const cell of row.edges) {
-      const { service: parentService, name: parentOperation } = row.operations[cell.parent]!;
-      const { service: childService, name: childOperation } = row.operations[cell.child]!;
-      const key = keyOf(parentService, parentOperation, childService, childOperation);
-      const known = edges.get(key) ?? {
-        parentService,
-        parentOperation,
-        childService,
-        childOperation,
-        sum: new Sum(),
-      };
-      known.sum.add(cell).client.merge(cell.client);
-      edges.set(key, known);
-    }
-  }
-  return {
-    operations: inOrder(operations).map(({ sum, ...names }) => ({ ...names, ...sum.measured() })),
-    edges: inOrder(edges).map(({ sum, ...names }) => ({ ...names, ...sum.measured(), client: sum.client })),
-  };
-}
-
-/** Different for different names, whatever is in them. */
-function keyOf(...names: string[]): string {
-  return JSON.stringify(names);
-}
-
-function inOrder<T>(byKey: ReadonlyMap<string, T>): T[] {
-  return [...byKey].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
 }

@@ -13,6 +13,8 @@ export const MAX_TERMS_PER_BLOCK = 32_768;
 
 /** How long a trace that was erased cannot come back. */
 export const TOMBSTONE_DAYS = 30;
+/** How long a search can go on over what there was when it began. */
+export const SNAPSHOT_MS = 3_600_000;
 /** One message of an export. */
 export const MAX_EXPORT_BYTES = 8 * 1024 * 1024;
 /** Objects left behind by a crash go when nobody can be using them any more. */
@@ -21,3 +23,6 @@ export const GARBAGE_MS = 3_600_000;
 export const MAX_HOUSEKEEPING_ROWS = 500;
 /** Rounds against others that change the same rows at the same time; each round lost is one that another one won. */
 export const MAX_ROUNDS = 8;
+
+/** Periods that statistics are rolled up over, the longest first; each is a multiple of the next. */
+export const ROLL_UP_LENGTHS_MS = [86_400_000, 3_600_000, 600_000] as const;

@@ -169,6 +169,7 @@ class TermCollector {
         const anyEnd = reader.valueEnd;
         reader.position = reader.valueStart;
         while (reader.next(anyEnd)) {
+          if (reader.field > ANY_VALUE.bytesValue) continue;
           type = reader.field;
           valueStart = reader.valueStart;
           valueEnd = reader.valueEnd;

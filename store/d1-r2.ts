@@ -5,18 +5,23 @@ import { buryTrace, scrubTrace } from './d1-erase.ts';
 import { expireBlock } from './d1-expire.ts';
 import { holdTrace, letGoTrace } from './d1-holds.ts';
 import { keepHouse } from './d1-housekeeping.ts';
-import { findTrace } from './d1-ring.ts';
-import { searchRing } from './d1-search.ts';
+import { findTrace, readSummaries } from './d1-ring.ts';
+import { findStaleRollUps, readRollUps, stampedIn, writeRollUp } from './d1-roll-ups.ts';
+import { countRing, searchRing, tallyRing } from './d1-search.ts';
+import { dropSegment, findSegment, type SegmentRow } from './d1-segments.ts';
 import { readStatistics, writeStatistics } from './d1-statistics.ts';
 import { writeBlock } from './d1-write.ts';
 import { StoreError } from './errors.ts';
 import { exportTraces } from './export-traces.ts';
 import { groupParts } from './group-parts.ts';
+import { indexStep, SEGMENT_PREFIX } from './index-step.ts';
 import { migrate } from './migrations/migrate.ts';
 import { checkBlockKey } from './object-key.ts';
+import { OpenSegments } from './open-segments.ts';
 import { readPart } from './r2-blocks.ts';
 import { blockAge, checkDays, DAY_MS } from './retention.ts';
-import type { ExpireOptions, ExpireReport, Store, VersionedTrace } from './store.ts';
+import type { Shelf } from './search/sources.ts';
+import type { ExpireOptions, ExpireReport, IndexReport, Store, VersionedTrace } from './store.ts';
 import { versionOf, withoutVersion } from './trace-version.ts';
 
 /** The bindings the store lives on. */
@@ -40,6 +45,13 @@ export interface D1R2Bindings {
  */
 export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings): Store {
   const migrated = new Map<D1Database, Promise<void>>();
+  const segments = new OpenSegments(bucket);
+  const shelves = databases.map((database, db) => ({
+    db,
+    database,
+    bucket,
+    openSegment: (row: SegmentRow) => segments.open(row),
+  }));
 
   /** Runs a step on migrated databases; what D1 throws becomes a StoreError about `key`. */
   async function onDatabases<T>(key: string, used: readonly D1Database[], step: () => Promise<T>): Promise<T> {
@@ -59,6 +71,27 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
       migrated.delete(db);
       throw error;
     });
+  }
+
+  /** The same with segments. One that is not there any more was merged meanwhile; one that is damaged is given up. */
+  async function onShelves<T>(step: (shelves: readonly Shelf[]) => Promise<T>): Promise<T> {
+    for (let round = 1; ; round++) {
+      try {
+        return await onDatabases('', databases, () => step(shelves));
+      } catch (error) {
+        const isSegment = error instanceof StoreError && error.key.startsWith(SEGMENT_PREFIX);
+        if (!isSegment || error.fault === 'unavailable' || round === MAX_ROUNDS) throw error;
+        segments.forget(error.key);
+        await onDatabases(error.key, databases, () => giveUpSegment(error.key));
+      }
+    }
+  }
+
+  async function giveUpSegment(segmentKey: string): Promise<void> {
+    for (const db of databases) {
+      const row = await findSegment(db, segmentKey);
+      if (row) await dropSegment(db, row);
+    }
   }
 
   /** The database of a time. */
@@ -114,6 +147,22 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
     return { ...report, hasMore: due.length > maxBlocks };
   }
 
+  /** Whether all rows of a period are in one database; only then a roll-up there is one of all of them. */
+  async function periodsOfOne(lengthMs: number, fromMs: number, toMs: number): Promise<(startMs: number) => boolean> {
+    if (databases.length === 1) return () => true;
+    const stamped = await Promise.all(databases.map((db) => stampedIn(db, fromMs, toMs)));
+    const owners = new Map<number, number>();
+    const split = new Set<number>();
+    for (const [owner, starts] of stamped.entries()) {
+      for (const startMs of starts) {
+        const period = startMs - (startMs % lengthMs);
+        if ((owners.get(period) ?? owner) !== owner) split.add(period);
+        owners.set(period, owner);
+      }
+    }
+    return (startMs) => !split.has(startMs);
+  }
+
   const store: Store = {
     async write(blockKey, parts) {
       if (parts.length === 0) return;
@@ -124,7 +173,20 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
     },
     get,
     getSince,
-    search: (search) => onDatabases('', databases, () => searchRing(databases, get, search)),
+    search: (search) => onShelves((shelves) => searchRing(shelves, get, search)),
+    count: (search) => onShelves((shelves) => countRing(shelves, get, search)),
+    tally: (search, grid) => onShelves((shelves) => tallyRing(shelves, get, search, grid)),
+    summaries: (traceIds) => onDatabases('', databases, () => readSummaries(databases, traceIds)),
+    index: (nowMs) =>
+      onDatabases('', databases, async () => {
+        const reports: IndexReport[] = [];
+        for (const db of databases) reports.push(await indexStep({ db, bucket }, get, nowMs));
+        return {
+          blocks: reports.reduce((sum, { blocks }) => sum + blocks, 0),
+          segments: reports.reduce((sum, { segments }) => sum + segments, 0),
+          hasMore: reports.some(({ hasMore }) => hasMore),
+        };
+      }),
     async expire(options) {
       checkDays(options.days);
       return onDatabases('', databases, () => expire(options));
@@ -145,13 +207,43 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
         await onDatabases('', [db], () => writeStatistics(db, members));
       }
     },
-    async readStatistics(fromMs, toMs) {
-      const read = () => Promise.all(databases.map((db) => readStatistics(db, fromMs, toMs)));
+    async readStatistics(fromMs, toMs, page = {}) {
+      const read = () => Promise.all(databases.map((db) => readStatistics(db, fromMs, toMs, page)));
       const rows = (await onDatabases('', databases, read)).flat();
-      return rows.sort((a, b) => a.minuteMs - b.minuteMs || (a.shard < b.shard ? -1 : 1));
+      rows.sort((a, b) => a.minuteMs - b.minuteMs || compare(a.shard, b.shard) || b.version - a.version);
+      // Where a database was added, versions of a row are in two.
+      return rows.filter(
+        ({ minuteMs, shard }, i) => rows[i - 1]?.minuteMs !== minuteMs || rows[i - 1]?.shard !== shard,
+      );
     },
+    findStaleRollUps: (lengthMs, fromMs, toMs, limit) =>
+      onDatabases('', databases, async () => {
+        const isWhole = await periodsOfOne(lengthMs, fromMs, toMs);
+        const found = await Promise.all(databases.map((db) => findStaleRollUps(db, lengthMs, fromMs, toMs, limit)));
+        const whole = found.flat().filter(({ startMs }) => isWhole(startMs));
+        return whole.sort((a, b) => b.startMs - a.startMs).slice(0, limit);
+      }),
+    async writeRollUp(rollUp) {
+      await onDatabases('', databases, async () => {
+        // The stamp is only of the one that has the rows.
+        for (const db of databases) await writeRollUp(db, rollUp);
+      });
+    },
+    readRollUps: (lengthMs, fromMs, toMs, grain) =>
+      onDatabases('', databases, async () => {
+        const isWhole = await periodsOfOne(lengthMs, fromMs, toMs);
+        const found = await Promise.all(databases.map((db) => readRollUps(db, lengthMs, fromMs, toMs, grain)));
+        return found
+          .flat()
+          .filter(({ startMs }) => isWhole(startMs))
+          .sort((a, b) => a.startMs - b.startMs);
+      }),
   };
   return store;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 const NO_COUNTS = { blocks: 0, traces: 0, bytes: 0 };

@@ -3,21 +3,29 @@ import { mergeTrace } from '../model/otlp/merge.ts';
 import { matchesSearch } from '../model/query/matches-search.ts';
 import { concatBytes } from '../model/slice-frame.ts';
 import type { RetentionClass, TraceSummary } from '../model/span.ts';
+import type { Grain } from '../model/statistics-sum.ts';
 import { MAX_EXPORT_BYTES, TOMBSTONE_DAYS } from './bounds.ts';
 import { StoreError } from './errors.ts';
 import { exportTraces } from './export-traces.ts';
 import { groupParts } from './group-parts.ts';
 import { mergePart, type TraceDigest } from './merge.ts';
 import { checkBlockKey } from './object-key.ts';
-import { pageOf } from './page.ts';
+import { keyOf, pageOf } from './page.ts';
 import { blockAge, checkDays, DAY_MS, decideBlock } from './retention.ts';
 import type {
   ExpireOptions,
   ExpireReport,
+  Period,
+  ReadRollUp,
+  RollUp,
+  SortKey,
+  StatisticsPage,
   StatisticsRow,
   Store,
   StorePage,
   StoreSearch,
+  Tally,
+  TallyGrid,
   TracePart,
   VersionedTrace,
 } from './store.ts';
@@ -26,6 +34,8 @@ import { versionOf, withoutVersion } from './trace-version.ts';
 interface MemoryTrace {
   readonly digest: TraceDigest;
   readonly parts: readonly { blockKey: string; revision: number; otlp: Uint8Array }[];
+  /** What it was like after each transaction that changed it, the first one first. */
+  readonly versions: readonly { readonly seq: number; readonly summary: TraceSummary }[];
 }
 
 interface MemoryBlock {
@@ -45,6 +55,10 @@ export function createMemoryStore(): Store {
   const holds = new Map<string, number>();
   const erased = new Map<string, number>();
   const statistics = new Map<string, StatisticsRow>();
+  let transactions = 0;
+  const rollUps = new Map<string, RollUp>();
+  /** The minute of each row that was written. */
+  const written: number[] = [];
 
   async function write(blockKey: string, parts: readonly TracePart[]): Promise<void> {
     if (parts.length === 0) return;
@@ -61,13 +75,15 @@ export function createMemoryStore(): Store {
       ...blockAge(grouped.map((part) => part.summary)),
     };
     blocks.set(blockKey, block);
+    transactions++;
     for (const part of grouped) {
       if (erased.has(part.traceId)) block.present.delete(part.traceId);
       const known = traces.get(part.traceId);
       if (!block.present.has(part.traceId) || hasPart(known, blockKey)) continue;
       const digest = mergePart(known?.digest ?? null, part);
       const stored = { blockKey, revision: part.revision, otlp: part.otlp.slice() };
-      traces.set(part.traceId, { digest, parts: [...(known?.parts ?? []), stored] });
+      const versions = [...(known?.versions ?? []), { seq: transactions, summary: digest.summary }];
+      traces.set(part.traceId, { digest, parts: [...(known?.parts ?? []), stored], versions });
     }
   }
 
@@ -82,13 +98,38 @@ export function createMemoryStore(): Store {
   }
   const get = async (traceId: string) => withoutVersion(await getSince(traceId, null));
 
+  /** Every trace as it was when so many transactions had been, if it was there and is still. */
+  function asOf(seq: number): { before: TraceSummary; trace: MemoryTrace }[] {
+    return [...traces.values()].flatMap((trace) => {
+      const { summary } = trace.versions.findLast((version) => version.seq <= seq) ?? {};
+      return summary ? [{ before: summary, trace }] : [];
+    });
+  }
+
+  function findAll(search: StoreSearch, seq: number): (SortKey & { readonly summary: TraceSummary })[] {
+    return asOf(seq)
+      .filter(({ before, trace }) => {
+        const otlp = mergeTrace(concatBytes(inOrder(trace.parts).map((part) => part.otlp)));
+        return matchesSearch(before, decodeSpans(otlp, 'kept'), search);
+      })
+      .map(({ before, trace }) => ({ ...keyOf(before), summary: trace.digest.summary }));
+  }
+
   async function search(search: StoreSearch): Promise<StorePage> {
-    const found: TraceSummary[] = [];
-    for (const { digest, parts } of traces.values()) {
-      const otlp = mergeTrace(concatBytes(inOrder(parts).map((part) => part.otlp)));
-      if (matchesSearch(digest.summary, decodeSpans(otlp, 'kept'), search)) found.push(digest.summary);
+    const seq = Number(search.snapshot ?? transactions);
+    const { traces: found, hasMore } = pageOf(findAll(search, seq), search);
+    const page = found.map(({ summary, ...key }) => ({ key, summary }));
+    return { traces: page, reached: hasMore ? page.at(-1)!.key : null, isCut: false, snapshot: String(seq) };
+  }
+
+  async function tally(search: StoreSearch, { startsUs, durationsUs }: TallyGrid): Promise<Tally> {
+    const counts = startsUs.map(() => durationsUs.map(() => 0));
+    for (const { startUs, durationUs } of findAll(search, transactions)) {
+      const column = startsUs.findLastIndex((from) => from <= startUs);
+      const row = durationsUs.findLastIndex((from) => from <= durationUs);
+      counts[Math.max(0, column)]![Math.max(0, row)]!++;
     }
-    return pageOf(found, search);
+    return { counts, exact: true };
   }
 
   async function expire(options: ExpireOptions): Promise<ExpireReport> {
@@ -131,6 +172,9 @@ export function createMemoryStore(): Store {
     for (const [key, { minuteMs }] of statistics) {
       if (minuteMs <= nowMs - statisticsDays * DAY_MS) statistics.delete(key);
     }
+    for (const [key, { startMs }] of rollUps) {
+      if (startMs <= nowMs - statisticsDays * DAY_MS) rollUps.delete(key);
+    }
   }
 
   async function hold(traceId: string, untilMs: number | null): Promise<void> {
@@ -153,19 +197,85 @@ export function createMemoryStore(): Store {
     for (const row of rows) {
       const key = JSON.stringify([row.minuteMs, row.shard]);
       const known = statistics.get(key);
-      if (!known || row.version > known.version) statistics.set(key, { ...row, data: row.data.slice() });
+      if (known && row.version <= known.version) continue;
+      statistics.set(key, { ...row, data: row.data.slice() });
+      written.push(row.minuteMs);
     }
   }
 
-  async function readStatistics(fromMs: number, toMs: number): Promise<StatisticsRow[]> {
+  async function readStatistics(
+    fromMs: number,
+    toMs: number,
+    { grain, limit, afterShard = '' }: StatisticsPage = {},
+  ): Promise<StatisticsRow[]> {
     return [...statistics.values()]
       .filter(({ minuteMs }) => minuteMs >= fromMs && minuteMs < toMs)
-      .sort((a, b) => a.minuteMs - b.minuteMs || (a.shard < b.shard ? -1 : 1));
+      .filter(({ minuteMs, shard }) => minuteMs > fromMs || shard > afterShard)
+      .sort((a, b) => a.minuteMs - b.minuteMs || (a.shard < b.shard ? -1 : 1))
+      .slice(0, limit)
+      .map(({ services, ...row }) => (grain === 'service' && services ? { ...row, data: services } : row));
+  }
+
+  /** How many rows were ever written of a period. */
+  function stampOf(startMs: number, lengthMs: number): number {
+    return written.filter((minuteMs) => minuteMs >= startMs && minuteMs < startMs + lengthMs).length;
+  }
+
+  function isCurrent({ startMs, lengthMs, stamp }: Period): boolean {
+    return stamp === stampOf(startMs, lengthMs);
+  }
+
+  async function findStaleRollUps(lengthMs: number, fromMs: number, toMs: number, limit: number): Promise<Period[]> {
+    const minutes = [...statistics.values()].map(({ minuteMs }) => minuteMs);
+    const starts = new Set(
+      minutes.filter((each) => each >= fromMs && each < toMs).map((each) => each - (each % lengthMs)),
+    );
+    return [...starts]
+      .sort((a, b) => b - a)
+      .filter((startMs) => {
+        const known = rollUps.get(`${lengthMs} ${startMs}`);
+        return !known || !isCurrent(known);
+      })
+      .slice(0, limit)
+      .map((startMs) => ({ lengthMs, startMs, stamp: stampOf(startMs, lengthMs) }));
+  }
+
+  async function writeRollUp(rollUp: RollUp): Promise<void> {
+    if (isCurrent(rollUp)) rollUps.set(`${rollUp.lengthMs} ${rollUp.startMs}`, rollUp);
+  }
+
+  async function readRollUps(lengthMs: number, fromMs: number, toMs: number, grain: Grain): Promise<ReadRollUp[]> {
+    return [...rollUps.values()]
+      .filter((each) => each.lengthMs === lengthMs && each.startMs >= fromMs && each.startMs + lengthMs <= toMs)
+      .filter(isCurrent)
+      .sort((a, b) => a.startMs - b.startMs)
+      .flatMap(({ startMs, services, operations }) => {
+        const data = grain === 'service' ? services : operations;
+        return data ? [{ startMs, data }] : [];
+      });
   }
 
   const exportRange = (range: { startUs: number; endUs: number }) =>
     exportTraces({ get, search }, range, MAX_EXPORT_BYTES);
-  return { write, get, getSince, search, expire, hold, erase, export: exportRange, writeStatistics, readStatistics };
+  return {
+    write,
+    get,
+    getSince,
+    search,
+    count: async (search) => ({ count: findAll(search, transactions).length, exact: true }),
+    tally,
+    summaries: async (traceIds) => traceIds.flatMap((traceId) => traces.get(traceId)?.digest.summary ?? []),
+    index: async () => ({ blocks: 0, segments: 0, hasMore: false }),
+    expire,
+    hold,
+    erase,
+    export: exportRange,
+    writeStatistics,
+    readStatistics,
+    findStaleRollUps,
+    writeRollUp,
+    readRollUps,
+  };
 }
 
 function inOrder(parts: MemoryTrace['parts']): MemoryTrace['parts'] {

@@ -14,6 +14,7 @@ import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import { StoreError } from '../store/errors.ts';
 import { meterBindings } from '../store/meter.ts';
+import { rollUpStatistics } from '../store/roll-up.ts';
 import { listAudit, noteChange, noteRead } from './audit.ts';
 import { checkLogin, READ_COOKIE, requireAdminKey, requireIngestKey, requireKeys, requireReadKey } from './auth.ts';
 import { currentConfig } from './config.ts';
@@ -37,9 +38,11 @@ import { renderMetrics } from './metrics.ts';
 import { answerCompare } from './query/compare.ts';
 import { parseTraceSearch } from './query/params.ts';
 import { searchTraces } from './query/search.ts';
+import { serviceRoutes } from './query/service-routes.ts';
 import { listInstances, listOperations, listServices } from './query/services.ts';
 import { answerTimeline, answerTrace, type TraceSource } from './query/trace-answers.ts';
 import { ready } from './ready.ts';
+import { renderRedMetrics } from './red-metrics.ts';
 import { readSdkConfig, sdkVersion } from './sdk-config.ts';
 
 export { Control } from '../durable-objects/control.ts';
@@ -48,6 +51,9 @@ export { TraceShard } from '../durable-objects/trace-shard.ts';
 
 type App = { Bindings: Env };
 
+const OPENMETRICS = { 'content-type': 'application/openmetrics-text; version=1.0.0; charset=utf-8' };
+/** Of each length; an hour of a busy deployment takes a second, and some fifty calls. */
+const MAX_ROLL_UPS_PER_RUN = 8;
 const READ_COOKIE_SECONDS = 30 * 24 * 3600;
 
 /** By itself for a test that asks every route. */
@@ -128,10 +134,10 @@ app.post('/logout', (c) => {
 
 app.use('/api/*', requireReadKey());
 app.use('/metrics', requireReadKey());
-app.get('/metrics', async (c) =>
-  c.body(await renderMetrics(c.env, await config(c)), 200, {
-    'content-type': 'application/openmetrics-text; version=1.0.0; charset=utf-8',
-  }),
+app.use('/metrics/*', requireReadKey());
+app.get('/metrics', async (c) => c.body(await renderMetrics(c.env, await config(c)), 200, OPENMETRICS));
+app.get('/metrics/red', async (c) =>
+  c.body(await renderRedMetrics(c.env, await config(c), store(c.env), Date.now()), 200, OPENMETRICS),
 );
 app.get('/api/traces', async (c) => {
   const search = parseTraceSearch(c.req.query(), Date.now());
@@ -144,12 +150,10 @@ app.get('/api/services', async (c) => c.json({ services: await listServices(c.en
 app.get('/api/services/:service/instances', async (c) =>
   c.json({ instances: await listInstances(c.env, c.req.param('service')) }),
 );
-app.get('/api/services/:service/operations', async (c) =>
-  c.json({ operations: await listOperations(c.env, await config(c), c.req.param('service')) }),
-);
 app.get('/api/operations', async (c) =>
   c.json({ operations: await listOperations(c.env, await config(c), c.req.query('service') || undefined) }),
 );
+app.route('/api', serviceRoutes({ config, store, now: () => Date.now() }));
 
 app.post('/api/traces/:id/keep', async (c) => {
   const traceId = parseTraceId(c.req.param('id'));
@@ -296,6 +300,11 @@ export default {
   scheduled: async ({ scheduledTime }, env, ctx) => {
     countInvocation(env, ctx);
     const config = await currentConfig(env, (work) => ctx.waitUntil(work), Date.now());
-    await expireDue(env, config, store(env), scheduledTime);
+    // Each runs whatever becomes of the other.
+    const work = await Promise.allSettled([
+      expireDue(env, config, store(env), scheduledTime),
+      rollUpStatistics(store(env), scheduledTime, MAX_ROLL_UPS_PER_RUN),
+    ]);
+    for (const each of work) if (each.status === 'rejected') throw each.reason;
   },
 } satisfies ExportedHandler<Env>;

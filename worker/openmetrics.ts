@@ -5,13 +5,15 @@ export interface Family {
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly help: string;
   readonly samples: readonly Sample[];
+  /** When counting began, of a counter that says so; seconds since the epoch. */
+  readonly created?: number;
 }
 
 /**
  * Label set, `{reason="error"}` or empty, and value; of a histogram the name's suffix stands before it. What is not known is
- * left out.
+ * left out. An exemplar is its labels, value and time.
  */
-export type Sample = readonly [labels: string, value: number | undefined];
+export type Sample = readonly [labels: string, value: number | undefined, exemplar?: string];
 
 /** The whole exposition. */
 export function renderFamilies(families: readonly Family[]): string {
@@ -26,10 +28,13 @@ export function gauge(name: string, help: string, value: number): Family {
   return { name, type: 'gauge', help, samples: [['', value]] };
 }
 
-function renderFamily({ name, type, help, samples }: Family): string {
+function renderFamily({ name, type, help, samples, created }: Family): string {
   const suffix = type === 'counter' ? '_total' : '';
   const lines = samples
     .filter(([, value]) => value !== undefined)
-    .map(([labels, value]) => `${name}${suffix}${labels} ${value}\n`);
+    .map(([labels, value, exemplar]) => {
+      const line = `${name}${suffix}${labels} ${value}${exemplar ? ` # ${exemplar}` : ''}\n`;
+      return created === undefined ? line : `${line}${name}_created${labels} ${created}\n`;
+    });
   return `# TYPE ${name} ${type}\n# HELP ${name} ${help}\n${lines.join('')}`;
 }

@@ -18,12 +18,15 @@ export interface IndexedTrace extends Pick<TraceSummary, 'traceId' | 'startUs' |
  * @throws RangeError for a trace that comes twice, or too many
  */
 export function buildSegment(traces: readonly IndexedTrace[]): Segment {
+  const ids = new Set<string>();
+  for (const { traceId } of traces) {
+    if (ids.has(traceId)) throw new RangeError(`segment: trace ${traceId} comes twice`);
+    ids.add(traceId);
+  }
   const sorted = traces.toSorted(newestFirst);
   const columns = makeColumns(sorted.length);
   const collector = new TermCollector();
   for (const [ordinal, trace] of sorted.entries()) {
-    if (trace.traceId === sorted[ordinal - 1]?.traceId)
-      throw new RangeError(`segment: trace ${trace.traceId} comes twice`);
     columns.ids.set(parseHex(trace.traceId)!, ordinal * TRACE_ID_BYTES);
     columns.starts[ordinal] = trace.startUs;
     columns.durations[ordinal] = trace.durationUs;

@@ -23,7 +23,7 @@ import { SegmentError } from './segment-error.ts';
 /** What is read to open a segment. */
 const TAIL_BYTES = 64 * 1024;
 /** Clauses that together take so much are read at the same time; a larger one waits for what the others leave. */
-const MAX_PARALLEL_BYTES = 256 * 1024;
+const MAX_PARALLEL_BYTES = 128 * 1024;
 /** Data blocks of one read. */
 const MAX_READ_BYTES = 2 * 1024 * 1024;
 
@@ -130,17 +130,17 @@ export class SegmentReader {
     return last.offset + last.length - this.index.blocks[first]!.offset;
   }
 
-  /** The traces that pass a clause. */
+  /** The traces that pass a clause. Its stretches are read at the same time, each in pieces. */
   private async evaluate({ clause, stretches }: Plan): Promise<Ordinals> {
     const passing = new Ordinals(this.traceCount);
-    for (const { first, end } of stretches) {
-      for (let from = first; from < end; ) {
-        let to = from + 1;
+    const scanStretch = async ({ first, end }: Stretch) => {
+      for (let from = first, to = first; from < end; from = to) {
+        to = from + 1;
         while (to < end && this.stretchBytes(from, to + 1) <= MAX_READ_BYTES) to++;
         await this.scanBlocks(from, to, clause, passing);
-        from = to;
       }
-    }
+    };
+    await Promise.all(stretches.map(scanStretch));
     return passing;
   }
 

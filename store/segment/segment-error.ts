@@ -5,7 +5,6 @@ export type SegmentFault =
   | 'unknown_version'
   | 'bad_length'
   | 'bad_index'
-  | 'bad_columns'
   | 'bad_terms'
   | 'too_large'
   | 'bad_frame'

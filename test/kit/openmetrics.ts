@@ -1,15 +1,17 @@
 /**
  * A strict reader of OpenMetrics text, as far as Tailrace uses it
- * (https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md): counters, gauges, histograms.
+ * (https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md): counters, gauges, histograms, exemplars
+ * of buckets.
  */
 
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
-const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$/;
+const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*?)\})? (\S+)(?: # (\{.*\} \S+ \S+))?$/;
+const EXEMPLAR = /^\{trace_id="[0-9a-f]{32}"\} (\d+(?:\.\d+)?) \d+(?:\.\d+)?$/;
 const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(,|$)/y;
 const SUFFIXES: Readonly<Record<string, readonly string[]>> = {
-  counter: ['_total'],
+  counter: ['_total', '_created'],
   gauge: [''],
-  histogram: ['_bucket', '_count', '_sum'],
+  histogram: ['_bucket', '_count', '_sum', '_created'],
 };
 
 interface Family {
@@ -46,12 +48,18 @@ export function parseOpenMetrics(text: string): Map<string, number> {
       }
       continue;
     }
-    const [, sample, labels, number] = SAMPLE.exec(line) ?? [];
+    const [, sample, labels, number, exemplar] = SAMPLE.exec(line) ?? [];
     if (sample === undefined || number === undefined) throw fault('neither metadata nor a sample');
     const family = current;
     if (family?.type === undefined) throw fault('a sample without a type');
     if (!SUFFIXES[family.type]!.some((suffix) => sample === family.name + suffix)) throw fault('not of its family');
     if (labels !== undefined) checkLabels(labels, fault);
+    if (exemplar !== undefined) {
+      const le = /le="([^"]+)"/.exec(labels ?? '')?.[1];
+      const found = Number(EXEMPLAR.exec(exemplar)?.[1] ?? Number.NaN);
+      if (!sample.endsWith('_bucket') || !(found <= Number(le?.replace('+Inf', 'Infinity'))))
+        throw fault('a bad exemplar');
+    }
     const value = Number(number);
     if (!/^[-+]?(?:\d+(?:\.\d+)?(?:e[-+]?\d+)?)$/.test(number) || !Number.isFinite(value)) throw fault('not a number');
     if (family.type !== 'gauge' && value < 0) throw fault('below zero');

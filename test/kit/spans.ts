@@ -19,6 +19,8 @@ export interface TestSpan {
   /** null leaves it open. */
   readonly durationUs?: number | null;
   readonly error?: boolean;
+  /** OTLP SpanKind; without one a root is a server and a child internal. */
+  readonly kind?: number;
 }
 
 export const TEST_START_US = 1_790_000_000_000_000;
@@ -76,7 +78,7 @@ export function toSpanData(span: TestSpan): SpanData {
     spanId: parseHex(spanId(span.id))!,
     parentSpanId: span.parent === undefined ? null : parseHex(spanId(span.parent))!,
     name: span.name ?? `operation-${span.id}`,
-    kind: span.parent === undefined ? 2 : 1,
+    kind: span.kind ?? (span.parent === undefined ? 2 : 1),
     startUs,
     endUs: durationUs === null ? null : startUs + durationUs,
     flags: 1,

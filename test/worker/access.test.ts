@@ -27,6 +27,7 @@ const ROUTES: Readonly<Record<string, Door>> = {
   'POST /login': 'login',
   'POST /logout': 'open',
   'GET /metrics': 'read',
+  'GET /metrics/red': 'read',
   'GET /api/traces': 'read',
   'GET /api/traces/:id': 'read',
   'GET /api/traces/:id/timeline': 'read',
@@ -38,6 +39,11 @@ const ROUTES: Readonly<Record<string, Door>> = {
   'GET /api/services': 'read',
   'GET /api/services/:service/instances': 'read',
   'GET /api/services/:service/operations': 'read',
+  'GET /api/services/:service/dependencies': 'read',
+  'GET /api/services/:service/exemplars': 'read',
+  'GET /api/services/:service/red': 'read',
+  'GET /api/dependencies': 'read',
+  'GET /api/dependencies/changes': 'read',
   'GET /api/operations': 'read',
   'GET /api/export': 'read',
   'POST /api/expire': 'admin',
@@ -54,7 +60,7 @@ const ROUTES: Readonly<Record<string, Door>> = {
 };
 
 /** What stands before routes and answers nothing itself. */
-const GUARDS = ['ALL /*', 'ALL /v1/*', 'ALL /api/*', 'ALL /metrics', 'ALL /api/keys/*'];
+const GUARDS = ['ALL /*', 'ALL /v1/*', 'ALL /api/*', 'ALL /metrics', 'ALL /metrics/*', 'ALL /api/keys/*'];
 
 /** Where spans come in: any other method is 405 with a key that may send, 401 without. */
 const INGEST_PATHS = ['/v1/traces', EXPORT_PATH, '/v1/batch', '/v1/spans', '/api/v2/spans'];

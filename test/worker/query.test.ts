@@ -125,8 +125,8 @@ it('lists services and operations', async () => {
   expect(await (await get('/api/operations?service=catalog-test')).json()).toEqual({
     operations: [{ service: 'catalog-test', name: 'list' }],
   });
-  expect(await (await get('/api/services/catalog-test/operations')).json()).toEqual({
-    operations: [{ service: 'catalog-test', name: 'list' }],
+  expect(await (await get('/api/services/catalog-test/operations')).json()).toMatchObject({
+    operations: [{ service: 'catalog-test', name: 'list', red: [] }],
   });
 });
 

@@ -8,10 +8,8 @@ import { QueryError } from '../../model/query/query-error.ts';
 import { searchRange } from '../../model/query/search-range.ts';
 import type { PageSearch, SortKey } from '../../store/store.ts';
 import { HttpError } from '../errors.ts';
+import { bad, type Params, parseDuration, parseTime } from './time-params.ts';
 
-type Params = Readonly<Record<string, string>>;
-
-const UNIT_US: Readonly<Record<string, number>> = { us: 1, ms: 1e3, s: 1e6, m: 60e6, h: 3600e6 };
 const KNOWN = new Set([
   'q',
   'service',
@@ -85,25 +83,6 @@ function parseOrder(text: string | undefined): SearchOrder {
   return order;
 }
 
-function parseDuration(params: Params, name: string): number | undefined {
-  const text = params[name];
-  if (!text) return undefined;
-  const match = /^(\d+(?:\.\d+)?)(us|ms|s|m|h)$/.exec(text);
-  if (!match) throw bad(name, `is ${JSON.stringify(text)}; want a number and a unit, for example 250ms, 1.5s or 2m`);
-  return Math.round(Number(match[1]) * UNIT_US[match[2]!]!);
-}
-
-function parseTime(params: Params, name: string): number | undefined {
-  const text = params[name];
-  if (!text) return undefined;
-  if (/^\d{1,16}$/.test(text)) return Number(text);
-  const ms = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(ms)) {
-    throw bad(name, `is ${JSON.stringify(text)}; want ISO 8601 or microseconds since the epoch`);
-  }
-  return ms * 1000;
-}
-
 function parseStatus(text: string | undefined): 'ok' | 'error' | undefined {
   if (!text) return undefined;
   if (text !== 'ok' && text !== 'error') throw bad('status', `is ${JSON.stringify(text)}; want ok or error`);
@@ -121,8 +100,4 @@ function parseLimit(text: string | undefined): number {
 
 function optional<K extends string, V>(key: K, value: V | undefined): { [key in K]?: V } {
   return value === undefined ? {} : ({ [key]: value } as { [key in K]: V });
-}
-
-function bad(name: string, message: string): HttpError {
-  return new HttpError(400, 'bad_parameter', `${name} ${message}`);
 }

@@ -29,7 +29,7 @@ export async function searchTraces(
   }
   const stored = await store.search({ ...search, isOver: () => Date.now() > deadlineMs });
   const byId = new Map<string, TraceSummary>();
-  for (const summary of [...stored.traces, ...answers.flatMap(({ traces }) => traces)]) {
+  for (const summary of [...stored.traces.map(({ summary }) => summary), ...answers.flatMap(({ traces }) => traces)]) {
     const known = byId.get(summary.traceId);
     // A shard that has forgotten earlier parts of a trace knows only its late spans.
     if (!known || summary.spanCount > known.spanCount) byId.set(summary.traceId, summary);
