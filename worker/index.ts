@@ -36,8 +36,8 @@ import { ingestZipkin } from './ingest/zipkin.ts';
 import { createKey, listKeys, revokeKey, rotateKey } from './keys/api.ts';
 import { renderMetrics } from './metrics.ts';
 import { answerCompare } from './query/compare.ts';
-import { parseTraceSearch } from './query/params.ts';
-import { searchTraces } from './query/search.ts';
+import { limitQueries, QUERY_PATHS } from './query/limits.ts';
+import { searchRoutes } from './query/search-routes.ts';
 import { serviceRoutes } from './query/service-routes.ts';
 import { listInstances, listOperations, listServices } from './query/services.ts';
 import { answerTimeline, answerTrace, type TraceSource } from './query/trace-answers.ts';
@@ -135,14 +135,13 @@ app.post('/logout', (c) => {
 app.use('/api/*', requireReadKey());
 app.use('/metrics', requireReadKey());
 app.use('/metrics/*', requireReadKey());
+const limited = limitQueries(Date.now);
+for (const path of QUERY_PATHS) app.use(path, limited);
 app.get('/metrics', async (c) => c.body(await renderMetrics(c.env, await config(c)), 200, OPENMETRICS));
 app.get('/metrics/red', async (c) =>
   c.body(await renderRedMetrics(c.env, await config(c), store(c.env), Date.now()), 200, OPENMETRICS),
 );
-app.get('/api/traces', async (c) => {
-  const search = parseTraceSearch(c.req.query(), Date.now());
-  return c.json(await searchTraces(c.env, await config(c), store(c.env), search));
-});
+app.route('/api/traces', searchRoutes({ config, store, now: Date.now }));
 app.get('/api/traces/:id', async (c) => answerTrace(c, await source(c)));
 app.get('/api/traces/:id/timeline', async (c) => answerTimeline(c, await source(c)));
 app.get('/api/compare', async (c) => answerCompare(c, await source(c)));

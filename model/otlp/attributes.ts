@@ -1,12 +1,18 @@
 /** The attributes of messages that protobuf-es has decoded, as a span has them. */
 
+import { fromBinary } from '@bufbuild/protobuf';
 import { base64Encode } from '@bufbuild/protobuf/wire';
 import type { Attributes, AttributeValue } from '../span.ts';
-import type { AnyValue, KeyValue } from './gen/trace_pb.js';
+import { type AnyValue, AnyValueSchema, type KeyValue } from './gen/trace_pb.js';
 
 export function decodeAttributes(attributes: readonly KeyValue[]): Attributes {
   // Own properties only, whatever the keys are: `__proto__` is a key like any other.
   return Object.fromEntries(attributes.map(({ key, value }) => [key, decodeValue(value)]));
+}
+
+/** The value that `AnyValue` bytes are. */
+export function decodeAnyValue(bytes: Uint8Array): AttributeValue {
+  return decodeValue(fromBinary(AnyValueSchema, bytes));
 }
 
 function decodeValue(value: AnyValue | undefined): AttributeValue {
