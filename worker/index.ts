@@ -15,11 +15,13 @@ import { createD1R2Store } from '../store/d1-r2.ts';
 import { StoreError } from '../store/errors.ts';
 import { meterBindings } from '../store/meter.ts';
 import { rollUpStatistics } from '../store/roll-up.ts';
+import type { Store } from '../store/store.ts';
 import { listAudit, noteChange, noteRead } from './audit.ts';
 import { checkLogin, READ_COOKIE, requireAdminKey, requireIngestKey, requireKeys, requireReadKey } from './auth.ts';
 import { currentConfig } from './config.ts';
 import { deleteConfig, dryRunConfig, putConfig, readConfig } from './control/config.ts';
 import { expireDue, expireStep } from './control/expire.ts';
+import { indexDue } from './control/index-due.ts';
 import { eraseTrace, exportRange, holdTrace, keepTrace, parseTraceId } from './control/traces.ts';
 import { countCost, countRejectedRequest, flushSoon } from './counters.ts';
 import { HttpError, IngestError } from './errors.ts';
@@ -50,6 +52,9 @@ export { Ledger } from '../durable-objects/ledger.ts';
 export { TraceShard } from '../durable-objects/trace-shard.ts';
 
 type App = { Bindings: Env };
+
+/** What comes often; everything else that is done by cron comes with the other one of wrangler.toml. */
+const EVERY_MINUTE = '* * * * *';
 
 const OPENMETRICS = { 'content-type': 'application/openmetrics-text; version=1.0.0; charset=utf-8' };
 /** Of each length; an hour of a busy deployment takes a second, and some fifty calls. */
@@ -244,8 +249,15 @@ async function source(c: Context<App>): Promise<TraceSource> {
   return { config: await config(c), store: store(c.env), nowMs: Date.now() };
 }
 
-function store(env: Env) {
-  return createD1R2Store(meterBindings(storeBindings(env), countCost));
+/** One an isolate: it remembers what never changes. */
+const stores = new WeakMap<D1Database, Store>();
+
+function store(env: Env): Store {
+  const known = stores.get(env.DB);
+  if (known) return known;
+  const made = createD1R2Store(meterBindings(storeBindings(env), countCost));
+  stores.set(env.DB, made);
+  return made;
 }
 
 function toHttpError(error: Error): HttpError {
@@ -296,8 +308,9 @@ export default {
     countInvocation(env, ctx);
     return app.fetch(request, env, ctx);
   },
-  scheduled: async ({ scheduledTime }, env, ctx) => {
+  scheduled: async ({ scheduledTime, cron }, env, ctx) => {
     countInvocation(env, ctx);
+    if (cron === EVERY_MINUTE) return indexDue(env, store(env), scheduledTime);
     const config = await currentConfig(env, (work) => ctx.waitUntil(work), Date.now());
     // Each runs whatever becomes of the other.
     const work = await Promise.allSettled([
