@@ -18,6 +18,10 @@ import { rollUpStatistics } from '../store/roll-up.ts';
 import type { Store } from '../store/store.ts';
 import { listAudit, noteChange, noteRead } from './audit.ts';
 import { checkLogin, READ_COOKIE, requireAdminKey, requireIngestKey, requireKeys, requireReadKey } from './auth.ts';
+import { jaegerError, jaegerRoutes } from './compat/jaeger/routes.ts';
+import { tempoRoutes } from './compat/tempo/routes.ts';
+import { tempoError } from './compat/tempo/tempo-error.ts';
+import { zipkinError, zipkinRoutes } from './compat/zipkin/routes.ts';
 import { currentConfig } from './config.ts';
 import { deleteConfig, dryRunConfig, putConfig, readConfig } from './control/config.ts';
 import { expireDue, expireStep } from './control/expire.ts';
@@ -90,6 +94,9 @@ function errorResponse(request: Request, path: string, failure: HttpError): Resp
   if (path === '/v1/traces' || path.startsWith('/v1/traces/')) return otlpError(request, failure);
   if (path === EXPORT_PATH) return rpcError(request, failure);
   if (path === '/v1/spans') return spansError(failure);
+  if (path.startsWith('/jaeger/')) return jaegerError(path, failure);
+  if (path.startsWith('/zipkin/')) return zipkinError(failure);
+  if (path.startsWith('/tempo/')) return tempoError(failure);
   return Response.json(failure.body, failure);
 }
 
@@ -140,6 +147,7 @@ app.post('/logout', (c) => {
 app.use('/api/*', requireReadKey());
 app.use('/metrics', requireReadKey());
 app.use('/metrics/*', requireReadKey());
+for (const path of ['/jaeger/*', '/zipkin/*', '/tempo/*']) app.use(path, requireReadKey());
 const limited = limitQueries(Date.now);
 for (const path of QUERY_PATHS) app.use(path, limited);
 app.get('/metrics', async (c) => c.body(await renderMetrics(c.env, await config(c)), 200, OPENMETRICS));
@@ -157,7 +165,11 @@ app.get('/api/services/:service/instances', async (c) =>
 app.get('/api/operations', async (c) =>
   c.json({ operations: await listOperations(c.env, await config(c), c.req.query('service') || undefined) }),
 );
-app.route('/api', serviceRoutes({ config, store, now: () => Date.now() }));
+const ROUTE_DEPS = { config, store, now: () => Date.now() };
+app.route('/api', serviceRoutes(ROUTE_DEPS));
+app.route('/jaeger', jaegerRoutes(ROUTE_DEPS));
+app.route('/tempo', tempoRoutes(ROUTE_DEPS));
+app.route('/zipkin', zipkinRoutes(ROUTE_DEPS));
 
 app.post('/api/traces/:id/keep', async (c) => {
   const traceId = parseTraceId(c.req.param('id'));

@@ -23,6 +23,9 @@ export const QUERY_PATHS = [
   '/api/dependencies/*',
   '/api/compare',
   '/metrics/red',
+  '/jaeger/*',
+  '/zipkin/*',
+  '/tempo/*',
 ];
 
 declare module 'hono' {
