@@ -1,6 +1,6 @@
 /** `searchTraces` where a request alone cannot bring it: no time left, a changing table, a client that leaves. */
 
-import { abortAllDurableObjects } from 'cloudflare:test';
+import { abortAllDurableObjects, runDurableObjectAlarm } from 'cloudflare:test';
 import { env, exports } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import type { CurrentConfig } from '../../durable-objects/config-source.ts';
@@ -8,6 +8,7 @@ import type { TraceSearch } from '../../model/query/conditions.ts';
 import type { RoutingTable } from '../../model/routing.ts';
 import { storeBindings } from '../../store/bindings.ts';
 import { createD1R2Store } from '../../store/d1-r2.ts';
+import type { Store } from '../../store/store.ts';
 import { currentConfig } from '../../worker/config.ts';
 import { parseCursor } from '../../worker/query/cursor.ts';
 import { searchTraces } from '../../worker/query/search.ts';
@@ -22,15 +23,17 @@ function asked(hour: number, limit: number): TraceSearch {
   return { attributes: [], startUs, endUs: startUs + 1_000, order: 'newest', limit };
 }
 
-async function send(hour: number, first: number, count: number): Promise<string[]> {
+/** The newest first. Without a root they stay live. */
+async function send(hour: number, first: number, count: number, hasRoot = false): Promise<string[]> {
   const { startUs } = asked(hour, 1);
   const ids = Array.from({ length: count }, (_, i) => traceId(first + i));
   const response = await exports.default.fetch(
     new Request('https://edge.test/v1/traces', {
       method: 'POST',
       headers: { authorization: 'Bearer test-ingest-key', 'content-type': 'application/x-protobuf' },
-      // Without a root they stay live.
-      body: otlp(ids.map((id, i) => ({ traceId: id, id: 1, parent: 9, startUs: startUs + i }))).slice(),
+      body: otlp(
+        ids.map((id, i) => ({ traceId: id, id: 1, ...(!hasRoot && { parent: 9 }), startUs: startUs + i })),
+      ).slice(),
     }),
   );
   expect(response.status).toBe(200);
@@ -41,19 +44,31 @@ const config = () => currentConfig(env, () => {}, Date.now());
 const idsOf = (traces: readonly { readonly traceId: string }[]) => traces.map((trace) => trace.traceId);
 
 it('says how far it got when its time is up, and goes on from there', async () => {
-  const ids = await send(200, 700_000, 9);
-  const search = asked(200, 4);
-  // The store is over at once; shards have their own time.
-  const first = await searchTraces(env, await config(), store, search, () => true);
+  const stored = await send(200, 700_000, 40, true);
+  for (const number of [0, 1, 2, 3]) await runDurableObjectAlarm(shard(number));
+  const ids = [...stored, ...(await send(200, 700_100, 9))];
+  const search = asked(200, 100);
+  // As a store that has looked at five by then.
+  const slow: Store = {
+    ...store,
+    search: async (asked) => {
+      const page = await store.search(asked);
+      const traces = page.traces.slice(0, 5);
+      return { ...page, traces, reached: traces.at(-1)!.key, isCut: true };
+    },
+  };
+  const first = await searchTraces(env, await config(), slow, search, () => true);
   expect(first).toMatchObject({ complete: false, searchedToUs: expect.any(Number), cursor: expect.any(String) });
   const shown = idsOf(first.traces);
+  expect(shown.slice(0, 5)).toEqual(stored.slice(0, 5));
+  expect(first.searchedToUs).toBe(first.traces.at(-1)!.startUs);
   for (let { cursor } = first; cursor !== null; ) {
     const page = await searchTraces(env, await config(), store, { ...search, cursor: parseCursor(cursor) });
     expect(page.complete).toBe(true);
     shown.push(...idsOf(page.traces));
     cursor = page.cursor;
   }
-  expect(shown).toEqual(ids);
+  expect(shown.toSorted()).toEqual(ids.toSorted());
 });
 
 describe('while the table of shards changes', () => {
