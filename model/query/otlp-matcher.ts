@@ -11,6 +11,7 @@ import { BYTES, FIXED64, VARINT } from '../otlp/proto-writer.ts';
 import { KEY_CLASS, textAt } from '../otlp/span-table.ts';
 import type { AttributeValue } from '../span.ts';
 import type { AttributeCondition, TraceConditions } from './conditions.ts';
+import { StandingSpans } from './standing-spans.ts';
 import { passesTest } from './value.ts';
 
 const encoder = new TextEncoder();
@@ -37,19 +38,6 @@ interface KnownResource {
   readonly isPage: boolean;
 }
 
-/** The version of a span that stands so far. */
-interface Standing {
-  /** The first half of its id, and what else there is with the same second half. */
-  readonly id0: number;
-  next: Standing | null;
-  readonly place: number;
-  readonly isRoot: boolean;
-  readonly startUs: number;
-  readonly isEnded: boolean;
-  readonly bytes: number;
-  readonly met: bigint;
-}
-
 export class OtlpMatcher {
   private readonly search: TraceConditions;
   private readonly ofSpans: readonly AttributeTest[];
@@ -59,9 +47,7 @@ export class OtlpMatcher {
   private readonly wantedOfRoot: bigint;
   private readonly asksNames: boolean;
   private readonly resources: KnownResource[] = [];
-  /** By the second half of the id, and whether it is a server's or a page's: an id is several spans where these differ. */
-  private readonly spans = new Map<number, Standing>();
-  private places = 0;
+  private readonly spans = new StandingSpans();
   private reader = new ProtoReader(new Uint8Array(0));
   /** Of the attribute that was read last. */
   private keyStart = 0;
@@ -89,7 +75,6 @@ export class OtlpMatcher {
   /** Begins another trace. */
   begin(): void {
     this.spans.clear();
-    this.places = 0;
   }
 
   /** `TracesData` bytes of the trace, which may come in any number of pieces. @throws ProtoError */
@@ -106,13 +91,8 @@ export class OtlpMatcher {
   /** Whether what was added matches. */
   matches(): boolean {
     let met = 0n;
-    let root: Standing | null = null;
-    for (const first of this.spans.values()) {
-      for (let span: Standing | null = first; span !== null; span = span.next) {
-        met |= span.met;
-        if (root === null || isBetterRoot(span, root)) root = span;
-      }
-    }
+    for (const span of this.spans.all()) met |= span.met;
+    const root = this.spans.root();
     if (root === null) return this.wanted === 0n && this.wantedOfRoot === 0n;
     return (met & this.wanted) === this.wanted && (root.met & this.wantedOfRoot) === this.wantedOfRoot;
   }
@@ -171,23 +151,8 @@ export class OtlpMatcher {
       } else if (wireType === VARINT && field === SPAN.kind) isServer = reader.varint === SERVER;
     }
     if (this.asksNames) met |= this.namesMet(resource.service, name);
-    const place = this.places++;
-    const span = { id0, next: null, place, isRoot, startUs, isEnded, bytes: end - start, met: met | resource.met };
-    this.stand(id1 * 4 + (isServer ? 2 : 0) + (resource.isPage ? 1 : 0), span);
-  }
-
-  /** Takes a version in, if it is the best of its span so far. */
-  private stand(key: number, span: Standing): void {
-    let before: Standing | null = null;
-    let known = this.spans.get(key) ?? null;
-    while (known !== null && known.id0 !== span.id0) {
-      before = known;
-      known = known.next;
-    }
-    if (known !== null && !isBetterVersion(span, known)) return;
-    span.next = known?.next ?? null;
-    if (before === null) this.spans.set(key, span);
-    else before.next = span;
+    const kind = (isServer ? 2 : 0) + (resource.isPage ? 1 : 0);
+    this.spans.add({ id0, id1, kind, isRoot, startUs, isEnded, bytes: end - start, met: met | resource.met });
   }
 
   private namesMet(spanService: string, spanName: string): bigint {
@@ -273,15 +238,4 @@ export class OtlpMatcher {
     for (let i = 0; i < wanted.length; i++) if (bytes[start + i] !== wanted[i]) return false;
     return true;
   }
-}
-
-/** As `otlp/merge.ts` has it: the ended version, then the larger, then the one that came first. */
-function isBetterVersion(span: Standing, than: Standing): boolean {
-  return span.isEnded !== than.isEnded ? span.isEnded : span.bytes > than.bytes;
-}
-
-/** As `matchesSpans` has it, of decoded spans: they are in order of start, then of appearance. */
-function isBetterRoot(span: Standing, than: Standing): boolean {
-  if (span.isRoot !== than.isRoot) return span.isRoot;
-  return span.startUs !== than.startUs ? span.startUs < than.startUs : span.place < than.place;
 }
