@@ -1,7 +1,6 @@
 /** What the columns in memory say of a trace and a search. */
 
 import { cutName } from '../model/names.ts';
-import { matchesFacts, type TraceFacts } from '../model/query/matches-search.ts';
 import { OTHER } from './columns/operations.ts';
 import type { LiveTraces } from './live-traces.ts';
 import type { LiveView } from './live-view.ts';
@@ -17,14 +16,21 @@ export class ColumnTests {
   private readonly names = new Map<number, Verdict>();
   private readonly rootNames = new Map<number, Verdict>();
 
+  /** Spans have to be looked at. */
+  readonly asksNames: boolean;
+
   constructor(live: LiveTraces, search: LiveConditions) {
     this.live = live;
     this.search = search;
+    const { service, operation, rootService, rootOperation } = search;
+    this.asksNames = [service, operation, rootService, rootOperation].some((name) => name !== undefined);
   }
 
-  ask(view: LiveView): Verdict {
-    const { search } = this;
-    if (!matchesFacts(factsOf(view), search)) return 'no';
+  /** Of a trace in the range, as long and with the status that are asked for. */
+  ask(trace: number): Verdict {
+    const { live, search } = this;
+    if (!this.asksNames) return search.attributes.length > 0 ? 'unsure' : 'yes';
+    const view = live.look(trace);
     const names = this.askAny(view, search.service, search.operation);
     const rootNames = this.askRoot(view, search.rootService, search.rootOperation);
     if (names === 'no' || rootNames === 'no') return 'no';
@@ -71,8 +77,4 @@ export class ColumnTests {
     }
     return verdict;
   }
-}
-
-export function factsOf({ startUs, durationUs, errorCount }: LiveView): TraceFacts {
-  return { startUs, durationUs, status: errorCount > 0 ? 'error' : 'ok' };
 }

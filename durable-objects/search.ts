@@ -7,18 +7,17 @@ import type { TraceSearch } from '../model/query/conditions.ts';
 import { matchesFacts } from '../model/query/matches-search.ts';
 import { compareFound } from '../model/query/search-order.ts';
 import type { SortKey } from '../store/store.ts';
-import { FORGOTTEN } from './columns/trace-columns.ts';
+import { FORGOTTEN, LATE, NO_FACTS } from './columns/trace-columns.ts';
 import type { Journal } from './journal.ts';
 import type { LiveTraces } from './live-traces.ts';
-import type { LiveView } from './live-view.ts';
 import type { Place } from './log.ts';
-import { ColumnTests, factsOf } from './search-columns.ts';
+import { ColumnTests } from './search-columns.ts';
 import { OtlpWalk } from './search-otlp.ts';
 import { type Steps, sortInSteps } from './steps.ts';
 import { formatWords, type TraceWords } from './trace-words.ts';
 
 /** About how many nanoseconds it takes to look at a trace and at one of its spans, and to compare two keys. */
-const TRACE_COST = 1_000;
+const TRACE_COST = 800;
 const SPAN_COST = 200;
 const COMPARE_COST = 150;
 
@@ -32,7 +31,7 @@ export const BEFORE_ALL: SortKey = {
 export type LiveConditions = Omit<TraceSearch, 'limit'>;
 
 export interface FoundTrace extends SortKey {
-  /** Earlier parts of it are in the store. */
+  /** The store may have earlier parts of it. */
   readonly isPart: boolean;
 }
 
@@ -56,10 +55,9 @@ export async function searchLive(journal: Journal, search: LiveConditions, steps
   const columns = new ColumnTests(live, search);
   /** By trace id: one that has left and come back may be met twice. */
   const found = new Map<string, FoundTrace>();
-  const take = (trace: number, view: LiveView) => {
-    const isPart = (live.traces.bits[trace]! & FORGOTTEN) !== 0;
-    const key = keyOf(live, trace, view);
-    found.set(key.traceId, { ...key, isPart });
+  const take = (trace: number) => {
+    const { startUs, durationUs, traceId } = keyOf(live, trace);
+    found.set(traceId, { startUs, durationUs, traceId, isPart: isPart(live, trace) });
   };
   const candidates: Candidate[] = [];
   let cutAt: SortKey | null = null;
@@ -70,12 +68,12 @@ export async function searchLive(journal: Journal, search: LiveConditions, steps
       break;
     }
     if (!live.traces.has(trace) || !isHere(live, trace)) continue;
-    const view = live.look(trace);
-    steps.spend(TRACE_COST + view.spanCount * SPAN_COST);
-    const verdict = columns.ask(view);
-    if (verdict === 'yes') take(trace, view);
+    const isLook = columns.asksNames || live.traces.facts[trace] === NO_FACTS;
+    steps.spend(TRACE_COST + (isLook ? live.traces.spanCount[trace]! * SPAN_COST : 0));
+    const verdict = matchesFacts(live.factsOf(trace), search) ? columns.ask(trace) : 'no';
+    if (verdict === 'yes') take(trace);
     const [place] = verdict === 'unsure' ? live.places(trace) : [];
-    if (place) candidates.push({ words: live.words(trace), key: keyOf(live, trace, view), place });
+    if (place) candidates.push({ words: live.words(trace), key: keyOf(live, trace), place });
   }
   await sortInSteps(candidates, (a, b) => newestPlaceFirst(a.place, b.place), steps, COMPARE_COST);
   const walk = new OtlpWalk(journal, search, steps);
@@ -87,8 +85,7 @@ export async function searchLive(journal: Journal, search: LiveConditions, steps
       const trace = live.traces.find(...words);
       // It may have changed since, or have left.
       if (trace === -1 || !isHere(live, trace)) continue;
-      const view = live.look(trace);
-      if (matchesFacts(factsOf(view), search)) take(trace, view);
+      if (matchesFacts(live.factsOf(trace), search)) take(trace);
     }
   }
   const inOrder = [...found.values()];
@@ -101,7 +98,13 @@ export function isHere(live: LiveTraces, trace: number): boolean {
   return live.state(trace) !== 'dropped' && (!live.isDecided(trace) || live.outbox.has(trace));
 }
 
-function keyOf(live: LiveTraces, trace: number, { startUs, durationUs }: LiveView): SortKey {
+/** The store may have earlier parts of it. */
+export function isPart({ traces }: LiveTraces, trace: number): boolean {
+  return traces.storedEnd[trace]! > 0 || (traces.bits[trace]! & (FORGOTTEN | LATE)) !== 0;
+}
+
+function keyOf(live: LiveTraces, trace: number): SortKey {
+  const { startUs, durationUs } = live.factsOf(trace);
   return { startUs, durationUs, traceId: formatWords(live.words(trace)) };
 }
 

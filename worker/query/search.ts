@@ -26,7 +26,7 @@ interface Entry {
   readonly key: SortKey;
   /** null where the store has to be asked. */
   readonly summary: TraceSummary | null;
-  /** Earlier parts of it are in the store. */
+  /** The store may have earlier parts of it. */
   readonly isPart: boolean;
 }
 
