@@ -35,9 +35,7 @@ export async function rollUpStatistics(store: Store, nowMs: number, maxPeriods: 
 async function rollUp(store: Store, period: Period): Promise<void> {
   const services = await sumOf(store, period, 'service');
   if (!services) return;
-  // Ten minutes of operations are read soon enough as they are.
-  const isLong = period.lengthMs > ROLL_UP_LENGTHS_MS.at(-1)!;
-  const operations = isLong ? await sumOf(store, period, 'operation') : null;
+  const operations = await sumOf(store, period, 'operation');
   await store.writeRollUp({ ...period, services, operations });
 }
 

@@ -123,7 +123,7 @@ export function statisticsContract(name: string, createStore: () => Promise<Stor
         for (const grain of ['operation', 'service'] as const) {
           expect(await piecesOf(store, { ...day, grain })).toMatchObject([{ startMs: DAY_MS, row: { minute: 2_850 } }]);
         }
-        // One hour is read in its 10 minutes: by service there are roll-ups of them, by operation there are rows.
+        // One hour is read in its ten minutes, and one of these in its rows.
         const except = new Set([DAY_MS + 30 * MINUTE_MS]);
         expect(await piecesOf(store, { ...day, except })).toHaveLength(23 + 2);
         // A version that is older, or the same, changes nothing.

@@ -268,7 +268,7 @@ it.each([
   ['services/a/red?kind=serving', 'bad_parameter', 'want some of unspecified, internal, server'],
   ['services/a/red?by=host', 'bad_parameter', 'want service, operation, kind'],
   ['services/a/red?operation=b&step=1m&start=2026-01-01&end=2026-01-02', 'range_too_long', 'ask for step=1h'],
-  ['services/a/red?step=1m&start=2026-01-01&end=2026-01-03', 'too_many_steps', 'there may be 1440'],
+  ['services/a/red?step=1m&start=2026-01-01&end=2026-01-03', 'too_many_steps', 'there may be 1500'],
 ])('refuses %s and says what would be right', async (query, code, message) => {
   const response = await get(`/api/${query}`);
   const { error } = await response.json<ApiError>();

@@ -7,8 +7,8 @@ import { bad, type Params, parseDuration, parseWindow } from './time-params.ts';
 
 const MINUTE_US = 60_000_000;
 const HOUR_US = 60 * MINUTE_US;
-/** A day by minutes. */
-const MAX_STEPS = 1_440;
+/** A day by minutes, and what it takes to begin and end with whole ones. */
+const MAX_STEPS = 1_500;
 /** Where no step is given: the finest of these with which there are no more than so many. */
 const STEPS_MINUTES = [1, 5, 15, 60, 360, 1_440];
 const WANTED_STEPS = 120;
