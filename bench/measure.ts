@@ -1,6 +1,6 @@
 /** What the ingest benchmarks share: servers in folders of their own, and the words for what was measured. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type LocalEdge, startLocal } from '../scripts/local.ts';
@@ -48,6 +48,17 @@ export const edgeWith =
       vars: { TAILRACE_OPEN: '1', TAILRACE_CONFIG: JSON.stringify(config) },
       ...options,
     });
+
+/** CPU time of processes, garbage collection included: others on the machine do not count. */
+export function cpuMs(pids: readonly number[]): number {
+  let ticks = 0;
+  for (const pid of pids) {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    ticks += Number(fields[11]) + Number(fields[12]);
+  }
+  return ticks * 10;
+}
 
 /** One sample of `/metrics`. */
 export async function metric(url: string, name: string): Promise<number> {

@@ -1,13 +1,12 @@
 /** What it costs to take spans in, up to where a shard is asked: on one core, in workerd, beside other decoders of the same bytes. */
 
-import { readFileSync } from 'node:fs';
 import { fromBinary } from '@bufbuild/protobuf';
 import { formatHex } from '../model/ids.ts';
 import { TracesDataSchema } from '../model/otlp/gen/trace_pb.js';
 import { childrenNamed } from '../scripts/guard.ts';
 import { bundleEdge } from '../test/kit/bundle.ts';
 import { recordBatch } from '../test/kit/recorded-batch.ts';
-import { edgeWith, percentile, whole, withServer } from './measure.ts';
+import { cpuMs, edgeWith, percentile, whole, withServer } from './measure.ts';
 import { RequestTemplate, SPANS_PER_REQUEST } from './request-template.ts';
 
 const ROUNDS = 7;
@@ -23,17 +22,6 @@ function toJson(otlp: Uint8Array): string {
     const content = (value as { value?: { case?: string; value?: unknown } } | null)?.value;
     return content?.case ? { ...value, value: { [content.case]: content.value } } : value;
   });
-}
-
-/** CPU time of processes, garbage collection included: others on the machine do not count. */
-function cpuMs(pids: readonly number[]): number {
-  let ticks = 0;
-  for (const pid of pids) {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    ticks += Number(fields[11]) + Number(fields[12]);
-  }
-  return ticks * 10;
 }
 
 const plain = new RequestTemplate();

@@ -1,10 +1,11 @@
 /** What Workers and Durable Objects say to each other. Types only. */
 
 import type { Costs } from '../model/costs.ts';
+import type { TraceSearch } from '../model/query/conditions.ts';
 import type { RoutingTable } from '../model/routing.ts';
 import type { TraceSummary } from '../model/span.ts';
 import type { Grain } from '../model/statistics-sum.ts';
-import type { PageSearch } from '../store/store.ts';
+import type { SortKey, TallyGrid } from '../store/store.ts';
 import type { AppendResult } from './append-result.ts';
 import type { AuditEntry, AuditRecord } from './audit.ts';
 import type { Lease } from './capacity.ts';
@@ -194,11 +195,42 @@ export interface ErasedTrace {
   readonly atMs: number;
 }
 
-export interface FoundLive {
-  readonly traces: TraceSummary[];
+/** A trace of a list that a search has frozen. */
+export interface LiveTrace {
+  /** Where it stood when the list was made. */
+  readonly key: SortKey;
+  /** As it is now; null where it has left the shard: it is stored, or was dropped. */
+  readonly summary: TraceSummary | null;
+  /** Earlier parts of it are in the store. */
+  readonly isPart: boolean;
+}
+
+export interface LivePage {
+  readonly traces: readonly LiveTrace[];
+  /** Everything up to this key is in the page, or was dropped; null where nothing is left. */
+  readonly reached: SortKey | null;
+  /** Nothing is in the list. */
+  readonly isEmpty: boolean;
+  /** From here on there may be traces that were not looked at; null where all were. */
+  readonly cutAt: SortKey | null;
+}
+
+export interface FoundLive extends LivePage {
   /** The table that the shard knows; one that is newer than the asker's means that there are other shards to ask. */
   readonly table: RoutingTable | null;
 }
+
+export interface LiveTally {
+  /** As the store's (`Tally`), of traces that no part of is in the store. */
+  readonly counts: readonly (readonly number[])[];
+  /** Every trace was looked at, and none that matches is in the store in part. */
+  readonly exact: boolean;
+  readonly stage: Stage;
+  readonly table: RoutingTable | null;
+}
+
+/** The last block that was stored; null while one is on its way. As long as it is the same, no trace has left for the store. */
+export type Stage = number | null;
 
 /**
  * While the table changes, a shard answers for those that hold a trace in its stead. `isForwarded`: it is another shard that
@@ -224,8 +256,15 @@ export interface ShardApi {
   erase(traceId: string, isForwarded?: boolean): Promise<void>;
   /** What a valid document would have kept of the traces in the log, the newest of them where there are many. */
   dryRun(text: string): Promise<ShardDryRun>;
-  /** Live and kept-but-not-stored traces that match, in the order of the search. */
-  search(search: PageSearch): Promise<FoundLive>;
+  /** Freezes the list of all live and kept-but-not-stored traces that match, under a number that the asker has made up; its first page. */
+  search(search: TraceSearch, list: number): Promise<FoundLive>;
+  /** A further page of a list; null where it is not known any more. */
+  searchOn(list: number, after: SortKey, limit: number): Promise<LivePage | null>;
+  /** Which of the traces are in a list; null where it is not known any more. It is good for an hour if it `persists`, else given up. */
+  areListed(list: number, traceIds: readonly string[], persists: boolean): Promise<readonly boolean[] | null>;
+  /** Live and kept-but-not-stored traces that match, by the cells of a grid. */
+  tally(search: TraceSearch, grid: TallyGrid): Promise<LiveTally>;
+  stage(): Promise<Stage>;
   catalog(): Promise<Operation[]>;
   /** What is counted of the minutes from `fromMs` to before `toMs` and may not be stored. Asked before the store is. */
   unwrittenStatistics(fromMs: number, toMs: number, grain: Grain): Promise<UnwrittenStatistics>;

@@ -6,13 +6,14 @@
 import { DurableObject } from 'cloudflare:workers';
 import { splitAppendFrame } from '../model/append-frame.ts';
 import { MAX_LOG_ROW_BYTES, MAX_READ_BYTES } from '../model/limits.ts';
+import type { TraceSearch } from '../model/query/conditions.ts';
 import type { RoutingTable } from '../model/routing.ts';
 import { splitFrame } from '../model/slice-frame.ts';
 import type { Grain } from '../model/statistics-sum.ts';
 import { storeBindings } from '../store/bindings.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import { meterBindings } from '../store/meter.ts';
-import type { PageSearch } from '../store/store.ts';
+import type { SortKey, TallyGrid } from '../store/store.ts';
 import { type AppendResult, taken, worst } from './append-result.ts';
 import { Catalog } from './catalog.ts';
 import { parseConfig } from './config.ts';
@@ -24,11 +25,13 @@ import { Drainage } from './drainage.ts';
 import { dryRunLog } from './dry-run-log.ts';
 import type { Env } from './env.ts';
 import { Erased } from './erased.ts';
+import { type FrozenList, FrozenLists, freeze, whichAreIn } from './frozen-lists.ts';
 import { GroupCommit } from './group-commit.ts';
 import { HeadCursor } from './head-cursor.ts';
 import { Journal } from './journal.ts';
 import { readKnownConfig, writeKnownConfig } from './known-config.ts';
 import { KnownTable } from './known-table.ts';
+import { pageOfList } from './live-page.ts';
 import type { Place } from './log.ts';
 import { pressureLevel } from './pressure.ts';
 import type {
@@ -36,19 +39,25 @@ import type {
   Drained,
   ErasedTrace,
   FoundLive,
+  LivePage,
+  LiveTally,
   Operation,
   ShardApi,
   ShardDryRun,
   ShardMetrics,
   ShardTrace,
+  Stage,
   UnwrittenStatistics,
 } from './protocol.ts';
 import { readTrace } from './read-trace.ts';
 import { type EncodedRecord, encodeAppend } from './records.ts';
 import { knownOf, Rerouting, shardNumberOf } from './rerouting.ts';
 import { searchLive } from './search.ts';
+import { Steps } from './steps.ts';
 import { Storing } from './storing.ts';
+import { tallyFound } from './tally.ts';
 import { parseWords } from './trace-words.ts';
+import { Turns } from './turns.ts';
 
 /** Under load, appends look for due decisions this often; alarms alone come too seldom. */
 const DECIDE_INTERVAL_MS = 100;
@@ -62,6 +71,9 @@ const REROUTE_RETRY_MS = 1_000;
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 /** Largest frame in one log record. */
 const MAX_FRAME_BYTES = MAX_LOG_ROW_BYTES - 1_024;
+
+/** A search answers by then with what it has found. */
+const SEARCH_MS = 4_000;
 
 /** An append as it waits for its commit. */
 interface Pending {
@@ -85,6 +97,8 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
   private readonly drainage: Drainage;
   private readonly erased: Erased;
   private readonly catalogue: Catalog;
+  private readonly lists: FrozenLists;
+  private readonly turns = new Turns((work) => setTimeout(work, 0));
   private readonly journal: Journal;
   private readonly deciding: Deciding;
   private readonly storing: Storing;
@@ -116,6 +130,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     });
     this.erased = new Erased(sql, Date.now());
     this.catalogue = new Catalog(sql);
+    this.lists = new FrozenLists(sql);
     this.journal = new Journal({
       sql,
       nowMs: Date.now(),
@@ -280,9 +295,49 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     return this.erased.has(traceId) ? null : readTrace(this.journal, traceId, after);
   }
 
-  async search(search: PageSearch): Promise<FoundLive> {
-    const found = searchLive(this.journal, search);
-    return { traces: found.filter(({ traceId }) => !this.erased.has(traceId)), table: this.source.table };
+  async search(search: TraceSearch, list: number): Promise<FoundLive> {
+    const nowMs = Date.now();
+    const steps = this.steps(nowMs);
+    const found = await searchLive(this.journal, search, steps);
+    const frozen = await freeze(search.order, found, nowMs, steps);
+    this.lists.add(list, frozen);
+    return { ...(await this.pageOf(frozen, search, nowMs)), table: this.source.table };
+  }
+
+  async searchOn(list: number, after: SortKey, limit: number): Promise<LivePage | null> {
+    const nowMs = Date.now();
+    const frozen = this.lists.get(list, nowMs);
+    return frozen && this.pageOf(frozen, { after, limit }, nowMs);
+  }
+
+  async areListed(list: number, traceIds: readonly string[], persists: boolean): Promise<readonly boolean[] | null> {
+    const nowMs = Date.now();
+    const frozen = this.lists.get(list, nowMs);
+    if (!frozen) return null;
+    if (persists) this.lists.persist(list, frozen, nowMs);
+    else this.lists.forget(list);
+    return whichAreIn(frozen, traceIds);
+  }
+
+  async tally(search: TraceSearch, grid: TallyGrid): Promise<LiveTally> {
+    const steps = this.steps(Date.now());
+    const stage = await this.stage();
+    const found = await searchLive(this.journal, search, steps);
+    const tally = await tallyFound(found, grid, (traceId) => this.erased.has(traceId), steps);
+    return { ...tally, stage, table: this.source.table };
+  }
+
+  async stage(): Promise<Stage> {
+    const { sealed, lastBlock } = this.journal.live;
+    return sealed ? null : lastBlock;
+  }
+
+  private pageOf(list: FrozenList, page: { after?: SortKey; limit: number }, nowMs: number): Promise<LivePage> {
+    return pageOfList(this.journal, list, page, (traceId) => this.erased.has(traceId), this.steps(nowMs));
+  }
+
+  private steps(startedMs: number): Steps {
+    return new Steps({ turn: this.turns.take, isLate: () => Date.now() - startedMs > SEARCH_MS });
   }
 
   async keep(traceId: string, isForwarded = false): Promise<boolean> {
@@ -463,6 +518,10 @@ meterEvents<ShardApi & Pick<TraceShard, 'alarm'>>(TraceShard.prototype, {
   erase: 'object_calls',
   dryRun: 'object_calls',
   search: 'object_calls',
+  searchOn: 'object_calls',
+  areListed: 'object_calls',
+  tally: 'object_calls',
+  stage: 'object_calls',
   catalog: 'object_calls',
   unwrittenStatistics: 'object_calls',
   ping: 'object_calls',

@@ -34,9 +34,15 @@ export interface ClockTable {
 export function clocksOf({ spans, synthetic }: SpanTree): ClockTable {
   const clocks: Clock[] = [];
   const known = new Map<string, number>();
+  const ofResource = new Map<Span['resource'], number>();
   const clockOf = new Int32Array(spans.length).fill(-1);
   for (let row = 0; row < spans.length; row++) {
     if (synthetic?.[row] === 1) continue;
+    const seen = ofResource.get(spans[row]!.resource);
+    if (seen !== undefined) {
+      clockOf[row] = seen;
+      continue;
+    }
     const service = serviceOf(spans[row]!);
     const id = spans[row]!.resource.attributes['service.instance.id'];
     const instance = typeof id === 'string' || typeof id === 'number' ? String(id) : '';
@@ -46,6 +52,7 @@ export function clocksOf({ spans, synthetic }: SpanTree): ClockTable {
       clock = clocks.push({ service, instance }) - 1;
       known.set(key, clock);
     }
+    ofResource.set(spans[row]!.resource, clock);
     clockOf[row] = clock;
   }
   return { clocks, clockOf };

@@ -19,16 +19,15 @@ export const MISSING_SPAN_NAME = 'missing span';
  * Builds the tree in O(n log n). Each parent that is missing gets a synthetic span over the time of its children. When no root
  * was received, that span is the root if it is the only one, else there is a synthetic root above them; when one root was, they
  * are its children. Of several roots none is preferred: then they stay at the top. Cycles are cut and marked as `buildTree`
- * does; `headless` says whether a root was received, `duplicates` how many versions were left out.
+ * does; `headless` says whether a root was received, `duplicates` how many versions were left out. `versions`: all that were
+ * received, where some have been left out of `received` already.
  */
-export function completeTree(received: readonly Span[]): CompleteTree {
+export function completeTree(received: readonly Span[], versions = received): CompleteTree {
   const ids = new Set<string>();
   const roots = new Set<string>();
-  const copies = new Map<string, number>();
   for (const span of received) {
     ids.add(span.spanId);
     if (span.parentSpanId === undefined) roots.add(span.spanId);
-    copies.set(sideOf(span), (copies.get(sideOf(span)) ?? 0) + 1);
   }
   const orphans = new Map<string, Span[]>();
   for (const span of received) {
@@ -46,11 +45,14 @@ export function completeTree(received: readonly Span[]): CompleteTree {
 
   const added = new Set(standIns);
   const tree = buildTree([...received, ...standIns]);
+  const synthetic = Uint8Array.from(tree.spans, (span) => (added.has(span) ? 1 : 0));
+  const duplicates = tree.duplicates + versions.length - received.length;
   return {
     ...tree,
+    duplicates,
     headless: received.length > 0 && roots.size === 0,
-    synthetic: Uint8Array.from(tree.spans, (span) => (added.has(span) ? 1 : 0)),
-    versions: Int32Array.from(tree.spans, (span) => copies.get(sideOf(span)) ?? 0),
+    synthetic,
+    versions: duplicates === 0 ? Int32Array.from(synthetic, (is) => 1 - is) : countVersions(tree, versions),
   };
 }
 
@@ -83,6 +85,12 @@ function standIn(spanId: string, parentSpanId: string | undefined, children: rea
     resource: { attributes: typeof service === 'string' ? { 'service.name': service } : {} },
     scope: { name: '' },
   };
+}
+
+function countVersions({ spans }: SpanTree, versions: readonly Span[]): Int32Array {
+  const copies = new Map<string, number>();
+  for (const span of versions) copies.set(sideOf(span), (copies.get(sideOf(span)) ?? 0) + 1);
+  return Int32Array.from(spans, (span) => copies.get(sideOf(span)) ?? 0);
 }
 
 /** What makes two received spans versions of one: `buildTree` takes the halves of a shared span for two. */

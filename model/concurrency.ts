@@ -11,19 +11,24 @@ export interface ConcurrencyStep {
 }
 
 /** How many spans of a trace did something at the same time, as steps that differ from each other; the last has none. O(n log n). */
-export function concurrency(tree: SpanTree, times: SpanTimes): ConcurrencyStep[] {
-  const changes = uncovered(tree, times).flatMap(({ startUs, endUs }) => [
-    { atUs: startUs, by: 1 },
-    { atUs: endUs, by: -1 },
-  ]);
-  changes.sort((a, b) => a.atUs - b.atUs);
-
+export function concurrency(tree: SpanTree, times: SpanTimes, stretches = uncovered(tree, times)): ConcurrencyStep[] {
+  const starts = new Float64Array(stretches.length);
+  const ends = new Float64Array(stretches.length);
+  for (const [i, { startUs, endUs }] of stretches.entries()) {
+    starts[i] = startUs;
+    ends[i] = endUs;
+  }
+  starts.sort();
+  ends.sort();
   const steps: ConcurrencyStep[] = [];
   let spans = 0;
-  for (let i = 0; i < changes.length; i++) {
-    spans += changes[i]!.by;
-    const { atUs } = changes[i]!;
-    if (changes[i + 1]?.atUs !== atUs && steps.at(-1)?.spans !== spans) steps.push({ atUs, spans });
+  let begun = 0;
+  for (let ended = 0; ended < ends.length; ) {
+    const atUs = Math.min(starts[begun] ?? Number.POSITIVE_INFINITY, ends[ended]!);
+    const before = spans;
+    for (; starts[begun] === atUs; begun++) spans++;
+    for (; ends[ended] === atUs; ended++) spans--;
+    if (spans !== before) steps.push({ atUs, spans });
   }
   return steps;
 }

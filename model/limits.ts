@@ -94,6 +94,12 @@ export const MAX_QUERY_CHARS = 4_096;
 export const MAX_QUERY_CONDITIONS = 32;
 /** What is searched of a term's key and of its value, in UTF-8; the rest does not count. */
 export const MAX_TERM_BYTES = 256;
+/** What an isolate holds of stored traces that it has read: of all, and of one. */
+export const MAX_CACHED_BYTES = 16 * 1024 * 1024;
+export const MAX_CACHED_TRACE_BYTES = 6 * 1024 * 1024;
+/** Packed rows of the statistics around a trace: of the minutes on both sides of its own only as many as there is room for. */
+export const MAX_WINDOW_BYTES = 512 * 1024;
+export const WINDOW_MINUTES = 5;
 /** A shard that has not answered by then makes the whole request fail with 503. */
 export const SHARD_TIMEOUT_MS = 2_000;
 /** Slots of the routing table, and shards to give them to. */

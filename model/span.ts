@@ -154,11 +154,21 @@ export interface Trace {
 /** The answer of `GET /api/traces`. */
 export interface TraceList {
   readonly traces: readonly TraceSummary[];
-  /** Opaque; pass it back to get the next page. null at the end. */
+  /** Opaque; pass it back to get the next page, which may be shorter than its limit. null at the end. */
   readonly cursor: string | null;
+  /** The page has as many traces as its limit, or all that are left. False where there was no time to look for all of them. */
+  readonly complete: boolean;
+  /** Where it is not complete: all were looked at down to this start, or slowest first down to this duration. */
+  readonly searchedToUs?: number;
 }
 
 /** The body of every error of the native API. */
 export interface ApiError {
-  readonly error: { readonly code: string; readonly message: string };
+  readonly error: {
+    readonly code: string;
+    readonly message: string;
+    /** Where in a query line, or in `tags`, in UTF-16 units. */
+    readonly offset?: number;
+    readonly length?: number;
+  };
 }

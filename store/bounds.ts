@@ -13,6 +13,8 @@ export const MAX_TERMS_PER_BLOCK = 32_768;
 
 /** How long a trace that was erased cannot come back. */
 export const TOMBSTONE_DAYS = 30;
+/** How long a search can go on over what there was when it began. */
+export const SNAPSHOT_MS = 3_600_000;
 /** One message of an export. */
 export const MAX_EXPORT_BYTES = 8 * 1024 * 1024;
 /** Objects left behind by a crash go when nobody can be using them any more. */

@@ -19,10 +19,15 @@ VALUES (?1, ?2, coalesce((SELECT parts FROM traces WHERE trace_id = ?1), '${NO_P
 ON CONFLICT DO UPDATE SET at_ms = excluded.at_ms,
   parts = CASE WHEN excluded.parts = '${NO_PARTS}' THEN erased.parts ELSE excluded.parts END`;
 
+/** Segments that may have the trace: at an earlier time it may have started later. */
+const STALE_OF_TRACE = `UPDATE segments SET stale = stale + 1 FROM traces
+WHERE traces.trace_id = ?1 AND max_start_us >= start_us AND min_start_us <= start_us + traces.duration_us`;
+
 /** Has nobody find the trace any more, and nobody write it. @throws what D1 threw */
 export async function buryTrace(db: D1Database, traceId: string, nowMs: number): Promise<void> {
   await db.batch([
     db.prepare(BURY).bind(traceId, nowMs),
+    db.prepare(STALE_OF_TRACE).bind(traceId),
     db.prepare('DELETE FROM traces WHERE trace_id = ?1').bind(traceId),
     db.prepare('DELETE FROM holds WHERE trace_id = ?1').bind(traceId),
   ]);

@@ -5,19 +5,24 @@ import { buryTrace, scrubTrace } from './d1-erase.ts';
 import { expireBlock } from './d1-expire.ts';
 import { holdTrace, letGoTrace } from './d1-holds.ts';
 import { keepHouse } from './d1-housekeeping.ts';
-import { findTrace } from './d1-ring.ts';
+import { findTrace, readSummaries } from './d1-ring.ts';
 import { findStaleRollUps, readRollUps, stampedIn, writeRollUp } from './d1-roll-ups.ts';
-import { searchRing } from './d1-search.ts';
+import { countRing, searchRing, tallyRing } from './d1-search.ts';
+import { dropSegment, findSegment, type SegmentRow } from './d1-segments.ts';
 import { readStatistics, writeStatistics } from './d1-statistics.ts';
 import { writeBlock } from './d1-write.ts';
 import { StoreError } from './errors.ts';
 import { exportTraces } from './export-traces.ts';
 import { groupParts } from './group-parts.ts';
+import { indexStep, SEGMENT_PREFIX } from './index-step.ts';
 import { migrate } from './migrations/migrate.ts';
 import { checkBlockKey } from './object-key.ts';
+import { OpenSegments } from './open-segments.ts';
 import { readPart } from './r2-blocks.ts';
 import { blockAge, checkDays, DAY_MS } from './retention.ts';
-import type { ExpireOptions, ExpireReport, Store, StoredTrace } from './store.ts';
+import type { Shelf } from './search/sources.ts';
+import type { ExpireOptions, ExpireReport, IndexReport, Store, VersionedTrace } from './store.ts';
+import { versionOf, withoutVersion } from './trace-version.ts';
 
 /** The bindings the store lives on. */
 export interface D1R2Bindings {
@@ -40,6 +45,13 @@ export interface D1R2Bindings {
  */
 export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings): Store {
   const migrated = new Map<D1Database, Promise<void>>();
+  const segments = new OpenSegments(bucket);
+  const shelves = databases.map((database, db) => ({
+    db,
+    database,
+    bucket,
+    openSegment: (row: SegmentRow) => segments.open(row),
+  }));
 
   /** Runs a step on migrated databases; what D1 throws becomes a StoreError about `key`. */
   async function onDatabases<T>(key: string, used: readonly D1Database[], step: () => Promise<T>): Promise<T> {
@@ -61,18 +73,41 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
     });
   }
 
+  /** The same with segments. One that is not there any more was merged meanwhile; one that is damaged is given up. */
+  async function onShelves<T>(step: (shelves: readonly Shelf[]) => Promise<T>): Promise<T> {
+    for (let round = 1; ; round++) {
+      try {
+        return await onDatabases('', databases, () => step(shelves));
+      } catch (error) {
+        const isSegment = error instanceof StoreError && error.key.startsWith(SEGMENT_PREFIX);
+        if (!isSegment || error.fault === 'unavailable' || round === MAX_ROUNDS) throw error;
+        segments.forget(error.key);
+        await onDatabases(error.key, databases, () => giveUpSegment(error.key));
+      }
+    }
+  }
+
+  async function giveUpSegment(segmentKey: string): Promise<void> {
+    for (const db of databases) {
+      const row = await findSegment(db, segmentKey);
+      if (row) await dropSegment(db, row);
+    }
+  }
+
   /** The database of a time. */
   function databaseAt(ms: number): D1Database {
     return databases[Math.floor(Math.max(ms, 0) / (periodDays * DAY_MS)) % databases.length]!;
   }
 
-  async function get(traceId: string): Promise<StoredTrace | null> {
+  async function getSince(traceId: string, known: string | null): Promise<VersionedTrace | 'unchanged' | null> {
     for (let round = 1; ; round++) {
       const found = await onDatabases(traceId, databases, () => findTrace(databases, traceId));
       if (found === null) return null;
+      const version = versionOf(found.summary, found.places);
+      if (version === known) return 'unchanged';
       try {
         const parts = await Promise.all(found.places.map((place) => readPart(bucket, traceId, place)));
-        return { summary: found.summary, otlp: concatBytes(parts) };
+        return { summary: found.summary, otlp: concatBytes(parts), version };
       } catch (error) {
         if (!(error instanceof StoreError) || error.fault !== 'block_missing' || round === MAX_ROUNDS) throw error;
         // The block may have been rewritten between the two reads; then the row says something else now.
@@ -81,6 +116,8 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
       }
     }
   }
+
+  const get = async (traceId: string) => withoutVersion(await getSince(traceId, null));
 
   async function expire(options: ExpireOptions): Promise<ExpireReport> {
     const { nowMs, days, maxBlocks, dryRun } = options;
@@ -135,7 +172,21 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
       await onDatabases(blockKey, [db], () => writeBlock({ db, bucket }, blockKey, grouped));
     },
     get,
-    search: (search) => onDatabases('', databases, () => searchRing(databases, get, search)),
+    getSince,
+    search: (search) => onShelves((shelves) => searchRing(shelves, get, search)),
+    count: (search) => onShelves((shelves) => countRing(shelves, get, search)),
+    tally: (search, grid) => onShelves((shelves) => tallyRing(shelves, get, search, grid)),
+    summaries: (traceIds) => onDatabases('', databases, () => readSummaries(databases, traceIds)),
+    index: (nowMs) =>
+      onDatabases('', databases, async () => {
+        const reports: IndexReport[] = [];
+        for (const db of databases) reports.push(await indexStep({ db, bucket }, get, nowMs));
+        return {
+          blocks: reports.reduce((sum, { blocks }) => sum + blocks, 0),
+          segments: reports.reduce((sum, { segments }) => sum + segments, 0),
+          hasMore: reports.some(({ hasMore }) => hasMore),
+        };
+      }),
     async expire(options) {
       checkDays(options.days);
       return onDatabases('', databases, () => expire(options));

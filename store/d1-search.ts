@@ -1,37 +1,112 @@
 /** Searching a ring of databases. */
 
-import { decodeSpans } from '../model/otlp/decode.ts';
-import { mergeTrace } from '../model/otlp/merge.ts';
-import { asksSpans, matchesFacts, matchesSpans } from '../model/query/matches-search.ts';
-import type { TraceSummary } from '../model/span.ts';
-import { walkRing } from './d1-ring.ts';
-import { keyOf, pageOf } from './page.ts';
-import type { SortKey, Store, StorePage, StoreSearch } from './store.ts';
+import { type Counting, countPlaces, tallyIn } from './search/count-sources.ts';
+import { mergeSources } from './search/merge-sources.ts';
+import { resolve } from './search/resolve.ts';
+import { checkAge, formatSnapshot, parseSnapshot, type Snapshot } from './search/snapshot.ts';
+import { changedSource, isWalk, type Places, readPlaces, type Shelf, sourcesOf, walkOf } from './search/sources.ts';
+import type { FoundTrace, SortKey, Store, StorePage, StoreSearch, Tally, TallyGrid, TraceCount } from './store.ts';
+
+/** Candidates to look up at once, at least. */
+const MIN_RESOLVED = 16;
 
 /** @throws StoreError, or what D1 threw */
 export async function searchRing(
-  databases: readonly D1Database[],
+  shelves: readonly Shelf[],
   get: Store['get'],
   search: StoreSearch,
 ): Promise<StorePage> {
-  const { startUs, endUs, order, limit, isOver } = search;
-  const found: TraceSummary[] = [];
-  let after = order === 'newest' ? search.after : undefined;
-  while (true) {
-    const rows = await walkRing(databases, { startUs, endUs, ...(after && { after }), limit: limit + 1 });
-    for (const summary of rows) {
-      if (isOver()) return { ...pageOf(found, search), isCut: true };
-      after = keyOf(summary);
-      if (!matchesFacts(summary, search) || !(await hasSpans(get, summary, search))) continue;
-      found.push(summary);
-      if (order === 'newest' && found.length > limit) return pageOf(found, search);
+  const databases = shelves.map(({ database }) => database);
+  const since = search.snapshot === undefined ? null : parseSnapshot(search.snapshot, databases.length);
+  const places = await Promise.all(
+    shelves.map(({ database, db }) => readPlaces(database, search, since?.seqs[db] ?? null)),
+  );
+  const present = presentOf(places);
+  if (since) checkAge(since, present);
+  const snapshot = since ?? present;
+  const sources = shelves.flatMap((shelf, i) => [
+    ...(isWalk(search) ? [walkOf(shelf, search)] : sourcesOf(shelf, places[i]!, search)),
+    changedSource(shelf.db, places[i]!.changes, search),
+  ]);
+  const resolver = { databases, get, snapshot, changes: places.map(({ changes }) => changes) };
+  const found = new Map<string, FoundTrace>();
+  let reached = search.after ?? beforeAll(search);
+  const page = (isCut: boolean): StorePage => {
+    const traces = [...found.values()].slice(0, search.limit);
+    const hasMore = isCut || found.size > search.limit;
+    const end = found.size > search.limit ? traces.at(-1)!.key : reached;
+    return { traces, reached: hasMore ? end : null, isCut, snapshot: formatSnapshot(snapshot) };
+  };
+  for await (const batch of mergeSources(sources, search.order)) {
+    for (let at = 0; at < batch.candidates.length; ) {
+      const few = batch.candidates.slice(at, at + Math.max(MIN_RESOLVED, search.limit + 1 - found.size));
+      const fresh = few.filter(({ key }) => !found.has(key.traceId));
+      for (const each of await resolve(resolver, fresh, search)) found.set(each.key.traceId, each);
+      reached = few.at(-1)!.key;
+      at += few.length;
+      if (found.size > search.limit) return page(false);
+      if (search.isOver()) return page(true);
     }
-    if (rows.length <= limit) return pageOf(found, search);
+    reached = batch.reached ?? reached;
+    if (search.isOver()) return page(true);
   }
+  return page(false);
 }
 
-async function hasSpans(get: Store['get'], { traceId }: SortKey, search: StoreSearch): Promise<boolean> {
-  if (!asksSpans(search)) return true;
-  const trace = await get(traceId);
-  return trace !== null && matchesSpans(decodeSpans(mergeTrace(trace.otlp), 'kept'), search);
+/** How many match. @throws StoreError, or what D1 threw */
+export async function countRing(
+  shelves: readonly Shelf[],
+  get: Store['get'],
+  search: StoreSearch,
+): Promise<TraceCount> {
+  let count = 0;
+  const counting: Counting = {
+    async ordinals(_, { ordinals, from, to }) {
+      count += ordinals.count(from, to);
+    },
+    trace() {
+      count++;
+    },
+  };
+  const exact = await countAll(shelves, get, search, counting);
+  return { count, exact };
+}
+
+/** The same by start and duration. @throws StoreError, or what D1 threw */
+export async function tallyRing(
+  shelves: readonly Shelf[],
+  get: Store['get'],
+  search: StoreSearch,
+  grid: TallyGrid,
+): Promise<Tally> {
+  const { counts, counting } = tallyIn(grid);
+  const exact = await countAll(shelves, get, search, counting);
+  return { counts, exact };
+}
+
+async function countAll(
+  shelves: readonly Shelf[],
+  get: Store['get'],
+  { after: _, ...search }: StoreSearch,
+  counting: Counting,
+): Promise<boolean> {
+  const databases = shelves.map(({ database }) => database);
+  const places = await Promise.all(shelves.map(({ database }) => readPlaces(database, search, null)));
+  const resolver = { databases, get, snapshot: presentOf(places), changes: places.map(({ changes }) => changes) };
+  let exact = shelves.length === 1;
+  for (const [i, shelf] of shelves.entries()) {
+    exact = (await countPlaces(shelf, places[i]!, search, resolver, counting, search.isOver)) && exact;
+  }
+  return exact;
+}
+
+function presentOf(places: readonly Places[]): Snapshot {
+  return { atS: places[0]!.present.now_s, seqs: places.map(({ present }) => present.value) };
+}
+
+/** A key that sorts before all that can be found. */
+function beforeAll({ order, endUs }: StoreSearch): SortKey {
+  const most = Number.MAX_SAFE_INTEGER;
+  if (order === 'slowest') return { startUs: most, durationUs: most, traceId: 'g' };
+  return { startUs: Math.min(endUs + 1, most), durationUs: 0, traceId: '0'.repeat(32) };
 }

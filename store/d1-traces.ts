@@ -8,7 +8,14 @@ import { blockKeyOf } from './object-key.ts';
 import type { StoredBlock } from './r2-blocks.ts';
 import { blockAge, rankOf } from './retention.ts';
 import type { TracePart } from './store.ts';
-import { decodeDigest, decodePlaces, encodeTraceRow, type PartPlace, type TraceColumns } from './trace-row.ts';
+import {
+  decodeDigest,
+  decodePlaces,
+  encodeTraceRow,
+  type PartPlace,
+  type StoredRow,
+  type TraceColumns,
+} from './trace-row.ts';
 
 /** The rows of one statement as JSON; D1 takes 2 MB in one parameter. */
 const MAX_STATEMENT_BYTES = 1_000_000;
@@ -22,12 +29,20 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING`;
 /** Rows may point to the object only as long as it is the block's. */
 const IS_CURRENT = '(SELECT suffix FROM blocks WHERE block_key = ?2) = ?3';
 
+const NEXT = '(SELECT sequence.value + 1 FROM sequence)';
+
 const INSERT_TRACES = `INSERT INTO traces
-  (start_us, trace_id, duration_us, status, revision, search_text, summary, parts)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7
+  (start_us, trace_id, duration_us, status, revision, search_text, summary, parts, seq)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, ${NEXT}
 FROM json_each(?1) WHERE ${IS_CURRENT} AND NOT EXISTS (SELECT 1 FROM erased WHERE erased.trace_id = value ->> 1)
 ON CONFLICT DO NOTHING
 RETURNING trace_id`;
+
+/** How the rows were that the next statement changes. */
+const NOTE_CHANGES = `INSERT INTO changes (seq, trace_id, block_key, at_s, start_us, duration_us, status)
+SELECT ${NEXT}, traces.trace_id, ?2, unixepoch(), traces.start_us, traces.duration_us, traces.status
+FROM json_each(?1) AS new JOIN traces ON traces.trace_id = new.value ->> 1
+WHERE traces.parts = new.value ->> 8 AND ${IS_CURRENT}`;
 
 /** Only rows that still are as they were read: their parts name every change there ever was. */
 const UPDATE_TRACES = `UPDATE traces SET
@@ -37,10 +52,13 @@ FROM json_each(?1) AS new
 WHERE traces.trace_id = new.value ->> 1 AND traces.parts = new.value ->> 8 AND ${IS_CURRENT}
 RETURNING trace_id`;
 
+/** After a statement that changed rows. */
+const COUNT_ON = 'UPDATE sequence SET value = value + 1 WHERE changes() > 0';
+
 const SELECT_TRACES = 'SELECT traces.* FROM json_each(?1) AS wanted JOIN traces ON traces.trace_id = wanted.value';
 
 /** All but the names to search by, which may be the most of a row. */
-const SELECT_AGES = `SELECT start_us, trace_id, duration_us, status, revision, '' AS search_text, summary, parts
+const SELECT_AGES = `SELECT start_us, trace_id, duration_us, status, revision, '' AS search_text, summary, parts, seq
 FROM json_each(?1) AS wanted JOIN traces ON traces.trace_id = wanted.value`;
 const AGES_AT_ONCE = 250;
 
@@ -77,14 +95,14 @@ export async function addToTraces(
       db,
       block,
       blockRow,
-      INSERT_TRACES,
+      [INSERT_TRACES],
       unknown.map((part) => rowOf(block, part, undefined)),
     );
     const updated = await writeRows(
       db,
       block,
       blockRow,
-      UPDATE_TRACES,
+      [NOTE_CHANGES, UPDATE_TRACES],
       known.map((part) => rowOf(block, part, stored.get(part.traceId))),
     );
     pending = pending.filter(({ traceId }) => !inserted.has(traceId) && !updated.has(traceId));
@@ -102,12 +120,12 @@ export async function addToTraces(
 }
 
 /** The rows of those traces that have one. @throws what D1 threw */
-export async function readRows(db: D1Database, traceIds: readonly string[]): Promise<TraceColumns[]> {
+export async function readRows(db: D1Database, traceIds: readonly string[]): Promise<StoredRow[]> {
   return readByIds(db, SELECT_TRACES, traceIds);
 }
 
 /** The same without operations, many at once: an invocation has a thousand calls of D1. @throws what D1 threw */
-export async function readAges(db: D1Database, traceIds: readonly string[]): Promise<TraceColumns[]> {
+export async function readAges(db: D1Database, traceIds: readonly string[]): Promise<StoredRow[]> {
   return readByIds(db, SELECT_AGES, traceIds, AGES_AT_ONCE);
 }
 
@@ -156,19 +174,21 @@ function insertBlock(db: D1Database, block: StoredBlock, parts: readonly TracePa
     );
 }
 
-/** Which traces the statement changed. The block's row goes in one transaction with the first that point to it. */
+/** Which traces the last statement changed. The block's row goes in one transaction with the first that point to it. */
 async function writeRows(
   db: D1Database,
   block: StoredBlock,
   blockRow: D1PreparedStatement | null,
-  sql: string,
+  statements: readonly string[],
   rows: readonly string[],
 ): Promise<Set<string>> {
   const written = new Set<string>();
   for (const chunk of chunksOf(rows)) {
-    const statement = db.prepare(sql).bind(`[${chunk.join()}]`, block.blockKey, block.suffix);
-    const results = await db.batch<{ trace_id: string }>(blockRow ? [blockRow, statement] : [statement]);
-    for (const { trace_id } of results.at(-1)!.results) written.add(trace_id);
+    const json = `[${chunk.join()}]`;
+    const changes = statements.map((sql) => db.prepare(sql).bind(json, block.blockKey, block.suffix));
+    const batch = [...(blockRow ? [blockRow] : []), ...changes, db.prepare(COUNT_ON)];
+    const results = await db.batch<{ trace_id: string }>(batch);
+    for (const { trace_id } of results.at(-2)!.results) written.add(trace_id);
   }
   return written;
 }

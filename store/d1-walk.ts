@@ -1,7 +1,7 @@
 /** Walking along the rows of traces, newest first. */
 
 import type { SortKey } from './store.ts';
-import type { TraceColumns } from './trace-row.ts';
+import type { StoredRow } from './trace-row.ts';
 
 /** The part of a range of time that is still ahead. */
 export interface Walk {
@@ -18,13 +18,13 @@ export const WALK = `SELECT * FROM traces WHERE start_us >= ?1 AND start_us <= ?
 ORDER BY start_us DESC, trace_id DESC LIMIT ?4`;
 
 /** At most `limit` rows. @throws what D1 threw */
-export async function walkRows(db: D1Database, { startUs, endUs, after, limit }: Walk): Promise<TraceColumns[]> {
+export async function walkRows(db: D1Database, { startUs, endUs, after, limit }: Walk): Promise<StoredRow[]> {
   // SQLite seeks by the key of the page before instead of skipping what came before.
   const isInside = after !== undefined && after.startUs <= endUs;
   const behind = isInside ? [after.startUs, after.traceId] : [endUs, 'g'];
   const { results } = await db
     .prepare(WALK)
     .bind(startUs, ...behind, limit)
-    .all<TraceColumns>();
+    .all<StoredRow>();
   return results;
 }

@@ -32,6 +32,7 @@ export class BlockError extends Error {
  * - `block_missing`: a summary points to a block that is not in R2.
  * - `block_corrupt`: a block is there and does not hold what it should.
  * - `block_conflict`: a write met a block of the same key that holds something else; it will not succeed when repeated.
+ * - `snapshot_expired`: a search goes on too long after its first page; begin anew.
  * - `row_corrupt`: a row of D1 cannot be what this code wrote.
  */
 export type StoreFault =
@@ -40,6 +41,7 @@ export type StoreFault =
   | 'block_missing'
   | 'block_corrupt'
   | 'block_conflict'
+  | 'snapshot_expired'
   | 'row_corrupt';
 
 /** A store's call that failed. Nothing it returned earlier is affected. */

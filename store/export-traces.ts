@@ -17,7 +17,7 @@ export async function* exportTraces(
   for (let after: SortKey | undefined; ; ) {
     const page = await search({ ...ALL, ...range, ...(after && { after }) });
     for (let i = 0; i < page.traces.length; i += TRACES_AT_ONCE) {
-      const traces = await Promise.all(page.traces.slice(i, i + TRACES_AT_ONCE).map(({ traceId }) => get(traceId)));
+      const traces = await Promise.all(page.traces.slice(i, i + TRACES_AT_ONCE).map(({ key }) => get(key.traceId)));
       // One that is gone expired, or was erased, after it was listed.
       for (const piece of traces.flatMap((trace) => (trace ? splitTraces(trace.otlp, maxBytes) : []))) {
         if (bytes > 0 && bytes + piece.length > maxBytes) {

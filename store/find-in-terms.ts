@@ -14,7 +14,10 @@ import type { TermIndex, TermValue } from './term-index.ts';
 export interface FoundInTerms {
   /** Ascending. What is not here does not match. */
   readonly places: readonly number[];
-  /** What is here does match: true only of traces that have every span once, and in it and its resource every key once. */
+  /**
+   * All that is here does match. Holds of traces that are in this block alone, whose spans, and the keys of each, do not repeat,
+   * and whose resources have spans.
+   */
   readonly isExact: boolean;
 }
 
@@ -90,19 +93,31 @@ function withValue(
   key: Uint8Array | null,
   value: Uint8Array | ((value: TermValue) => boolean),
 ): Candidates {
-  const keys = index.keys.filter((each) => each.kind === kind && (key === null || isSameBytes(each.key, cutTerm(key))));
-  if (keys.some(({ isIncomplete }) => isIncomplete)) return everything(index);
-  const passes = typeof value === 'function' ? value : (each: TermValue) => isSameBytes(each.value, cutTerm(value));
   const places = new Ordinals(index.traceCount);
-  for (const each of keys.flatMap(({ values }) => values)) {
-    if (passes(each)) for (const place of each.traces) places.add(place);
+  let isExact = isWhole(key) && (typeof value === 'function' || isWhole(value));
+  const passes = typeof value === 'function' ? value : (each: TermValue) => isSameBytes(each.value, cutTerm(value));
+  for (const each of index.keys) {
+    if (each.kind !== kind || !(key === null || isSameBytes(each.key, cutTerm(key)) || isUnclear(each.key))) continue;
+    if (each.isIncomplete) return everything(index);
+    if (isUnclear(each.key)) isExact = false;
+    for (const found of each.values) {
+      const mayPass = found.type === ANY_VALUE.stringValue && isUnclear(found.value);
+      if (!mayPass && !passes(found)) continue;
+      if (mayPass) isExact = false;
+      for (const place of found.traces) places.add(place);
+    }
   }
-  return { places, isExact: isWhole(key) && (typeof value === 'function' || isWhole(value)) };
+  return { places, isExact };
 }
 
 /** Of what is longer only the beginning is known. */
 function isWhole(searched: Uint8Array | null): boolean {
   return searched === null || searched.length < MAX_TERM_BYTES;
+}
+
+/** Not UTF-8, or cut within a character: terms have the bytes that came, and spans the text that is decoded of them. */
+function isUnclear(bytes: Uint8Array): boolean {
+  return bytes.some((byte) => byte > 0x7f) && !isSameBytes(encoder.encode(decoder.decode(bytes)), bytes);
 }
 
 function everything(index: TermIndex): Candidates {

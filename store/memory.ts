@@ -10,7 +10,7 @@ import { exportTraces } from './export-traces.ts';
 import { groupParts } from './group-parts.ts';
 import { mergePart, type TraceDigest } from './merge.ts';
 import { checkBlockKey } from './object-key.ts';
-import { pageOf } from './page.ts';
+import { keyOf, pageOf } from './page.ts';
 import { blockAge, checkDays, DAY_MS, decideBlock } from './retention.ts';
 import type {
   ExpireOptions,
@@ -18,18 +18,24 @@ import type {
   Period,
   ReadRollUp,
   RollUp,
+  SortKey,
   StatisticsPage,
   StatisticsRow,
   Store,
-  StoredTrace,
   StorePage,
   StoreSearch,
+  Tally,
+  TallyGrid,
   TracePart,
+  VersionedTrace,
 } from './store.ts';
+import { versionOf, withoutVersion } from './trace-version.ts';
 
 interface MemoryTrace {
   readonly digest: TraceDigest;
   readonly parts: readonly { blockKey: string; revision: number; otlp: Uint8Array }[];
+  /** What it was like after each transaction that changed it, the first one first. */
+  readonly versions: readonly { readonly seq: number; readonly summary: TraceSummary }[];
 }
 
 interface MemoryBlock {
@@ -49,6 +55,7 @@ export function createMemoryStore(): Store {
   const holds = new Map<string, number>();
   const erased = new Map<string, number>();
   const statistics = new Map<string, StatisticsRow>();
+  let transactions = 0;
   const rollUps = new Map<string, RollUp>();
   /** The minute of each row that was written. */
   const written: number[] = [];
@@ -68,29 +75,61 @@ export function createMemoryStore(): Store {
       ...blockAge(grouped.map((part) => part.summary)),
     };
     blocks.set(blockKey, block);
+    transactions++;
     for (const part of grouped) {
       if (erased.has(part.traceId)) block.present.delete(part.traceId);
       const known = traces.get(part.traceId);
       if (!block.present.has(part.traceId) || hasPart(known, blockKey)) continue;
       const digest = mergePart(known?.digest ?? null, part);
       const stored = { blockKey, revision: part.revision, otlp: part.otlp.slice() };
-      traces.set(part.traceId, { digest, parts: [...(known?.parts ?? []), stored] });
+      const versions = [...(known?.versions ?? []), { seq: transactions, summary: digest.summary }];
+      traces.set(part.traceId, { digest, parts: [...(known?.parts ?? []), stored], versions });
     }
   }
 
-  async function get(traceId: string): Promise<StoredTrace | null> {
+  async function getSince(traceId: string, known: string | null): Promise<VersionedTrace | 'unchanged' | null> {
     const trace = traces.get(traceId);
     if (!trace) return null;
-    return { summary: trace.digest.summary, otlp: concatBytes(inOrder(trace.parts).map((part) => part.otlp)) };
+    const { summary } = trace.digest;
+    const parts = inOrder(trace.parts);
+    const places = parts.map(({ blockKey, revision }) => [blockKey, revision]);
+    const version = versionOf(summary, places);
+    return version === known ? 'unchanged' : { summary, otlp: concatBytes(parts.map((part) => part.otlp)), version };
+  }
+  const get = async (traceId: string) => withoutVersion(await getSince(traceId, null));
+
+  /** Every trace as it was when so many transactions had been, if it was there and is still. */
+  function asOf(seq: number): { before: TraceSummary; trace: MemoryTrace }[] {
+    return [...traces.values()].flatMap((trace) => {
+      const { summary } = trace.versions.findLast((version) => version.seq <= seq) ?? {};
+      return summary ? [{ before: summary, trace }] : [];
+    });
+  }
+
+  function findAll(search: StoreSearch, seq: number): (SortKey & { readonly summary: TraceSummary })[] {
+    return asOf(seq)
+      .filter(({ before, trace }) => {
+        const otlp = mergeTrace(concatBytes(inOrder(trace.parts).map((part) => part.otlp)));
+        return matchesSearch(before, decodeSpans(otlp, 'kept'), search);
+      })
+      .map(({ before, trace }) => ({ ...keyOf(before), summary: trace.digest.summary }));
   }
 
   async function search(search: StoreSearch): Promise<StorePage> {
-    const found: TraceSummary[] = [];
-    for (const { digest, parts } of traces.values()) {
-      const otlp = mergeTrace(concatBytes(inOrder(parts).map((part) => part.otlp)));
-      if (matchesSearch(digest.summary, decodeSpans(otlp, 'kept'), search)) found.push(digest.summary);
+    const seq = Number(search.snapshot ?? transactions);
+    const { traces: found, hasMore } = pageOf(findAll(search, seq), search);
+    const page = found.map(({ summary, ...key }) => ({ key, summary }));
+    return { traces: page, reached: hasMore ? page.at(-1)!.key : null, isCut: false, snapshot: String(seq) };
+  }
+
+  async function tally(search: StoreSearch, { startsUs, durationsUs }: TallyGrid): Promise<Tally> {
+    const counts = startsUs.map(() => durationsUs.map(() => 0));
+    for (const { startUs, durationUs } of findAll(search, transactions)) {
+      const column = startsUs.findLastIndex((from) => from <= startUs);
+      const row = durationsUs.findLastIndex((from) => from <= durationUs);
+      counts[Math.max(0, column)]![Math.max(0, row)]!++;
     }
-    return pageOf(found, search);
+    return { counts, exact: true };
   }
 
   async function expire(options: ExpireOptions): Promise<ExpireReport> {
@@ -221,7 +260,12 @@ export function createMemoryStore(): Store {
   return {
     write,
     get,
+    getSince,
     search,
+    count: async (search) => ({ count: findAll(search, transactions).length, exact: true }),
+    tally,
+    summaries: async (traceIds) => traceIds.flatMap((traceId) => traces.get(traceId)?.digest.summary ?? []),
+    index: async () => ({ blocks: 0, segments: 0, hasMore: false }),
     expire,
     hold,
     erase,

@@ -1,14 +1,15 @@
 import { compareFound } from '../model/query/search-order.ts';
-import type { TraceSummary } from '../model/span.ts';
-import type { PageSearch, SortKey, StorePage } from './store.ts';
+import type { PageSearch, SortKey } from './store.ts';
 
-/** The page of a search that found these traces, in any order. */
-export function pageOf(found: readonly TraceSummary[], { order, after, limit }: PageSearch): StorePage {
+/** The page of a search that found these traces, in any order, and whether there are more. */
+export function pageOf<Found extends SortKey>(
+  found: readonly Found[],
+  { order, after, limit }: PageSearch,
+): { traces: Found[]; hasMore: boolean } {
   const ahead = found
     .filter((summary) => !after || compareFound(order, after, summary) < 0)
     .sort((a, b) => compareFound(order, a, b));
-  const traces = ahead.slice(0, limit);
-  return { traces, reached: ahead.length > limit ? keyOf(traces.at(-1)!) : null, isCut: false };
+  return { traces: ahead.slice(0, limit), hasMore: ahead.length > limit };
 }
 
 export function keyOf({ startUs, durationUs, traceId }: SortKey): SortKey {

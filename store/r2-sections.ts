@@ -4,19 +4,10 @@ import { type BlockIndex, decodeIndexSection, decodeTermsSection } from './block
 import { decodeSectionTable, SECTIONS, type SectionPlace } from './block-sections.ts';
 import { BlockError, StoreError } from './errors.ts';
 import { orCorrupt, orUnavailable } from './r2-blocks.ts';
-import type { Term } from './term.ts';
-import { lookUpTerm, type TermIndex } from './term-index.ts';
+import type { TermIndex } from './term-index.ts';
 
 /** Holds the table of any block, and all sections of most. */
 const TAIL_BYTES = 64 * 1024;
-
-/** Which traces of a block have a term. */
-export interface TermFinds {
-  /** Ascending. */
-  readonly traceIds: readonly string[];
-  /** False when other traces of the block may have it too: there were too many terms, or the block was written without. */
-  readonly isComplete: boolean;
-}
 
 /**
  * Where the traces of a block are.
@@ -26,39 +17,14 @@ export async function readIndex(bucket: R2Bucket, objectKey: string): Promise<Bl
   return (await readSections(bucket, objectKey)).index;
 }
 
-/**
- * The terms of a block, null when it was written without.
- * @throws StoreError `unavailable`, `block_missing`, or `block_corrupt`
- */
-export async function readTerms(bucket: R2Bucket, objectKey: string): Promise<TermIndex | null> {
-  return (await readSections(bucket, objectKey)).terms;
-}
-
-/**
- * The traces of a block that have the term, by one or two reads.
- * @throws StoreError `unavailable`, `block_missing`, or `block_corrupt`
- */
-export async function findInBlock(bucket: R2Bucket, objectKey: string, term: Term): Promise<TermFinds> {
-  const { index, terms } = await readSections(bucket, objectKey);
-  if (terms === null) return { traceIds: [], isComplete: false };
-  const { traces, isComplete } = lookUpTerm(terms, term);
-  const traceIds = [...index.keys()];
-  if (traceIds.length !== terms.traceCount) {
-    throw new StoreError(
-      'block_corrupt',
-      objectKey,
-      `terms of ${terms.traceCount} traces, ${traceIds.length} in the index`,
-    );
-  }
-  return { traceIds: traces.map((place) => traceIds[place]!), isComplete };
-}
-
-interface Sections {
+export interface Sections {
   readonly index: BlockIndex['entries'];
+  /** null where it was written without. */
   readonly terms: TermIndex | null;
 }
 
-async function readSections(bucket: R2Bucket, objectKey: string): Promise<Sections> {
+/** @throws StoreError `unavailable`, `block_missing`, or `block_corrupt` */
+export async function readSections(bucket: R2Bucket, objectKey: string): Promise<Sections> {
   const { bytes: tail, size } = await readRange(bucket, objectKey, { suffix: TAIL_BYTES });
   const tailOffset = size - tail.length;
   const { places } = orCorrupt(objectKey, () => decodeSectionTable(tail, size));

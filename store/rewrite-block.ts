@@ -64,6 +64,9 @@ const POINT_TRACES = `UPDATE traces SET parts = replace(traces.parts, staying.va
 FROM json_each(?3) AS staying
 WHERE traces.trace_id = staying.value ->> 0 AND ${IS_MOVED} AND instr(traces.parts, staying.value ->> 1) > 0`;
 
+/** Segments that may have traces that left. */
+const STALE = `UPDATE segments SET stale = stale + 1 WHERE ${IS_MOVED} AND max_start_us >= ?3 AND min_start_us <= ?4`;
+
 const GARBAGE_OLD = `INSERT INTO garbage (object_key, since_ms) SELECT ?3, ?4 WHERE ${IS_MOVED} ON CONFLICT DO NOTHING`;
 const KEEP_NEW = `DELETE FROM garbage WHERE object_key = ?3 AND ${IS_MOVED}`;
 
@@ -151,6 +154,7 @@ async function commit(
     first,
     db.prepare(REMOVE_TRACES).bind(block.blockKey, suffix, leavingJson(leaving, entries, oldKey)),
     ...more,
+    db.prepare(STALE).bind(block.blockKey, suffix, block.minStartUs, block.maxStartUs),
     db.prepare(GARBAGE_OLD).bind(block.blockKey, suffix, oldKey, nowMs),
   ]);
   if (moved!.results.length === 0) return false;

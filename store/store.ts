@@ -36,6 +36,11 @@ export interface StoredTrace {
   readonly otlp: Uint8Array;
 }
 
+export interface VersionedTrace extends StoredTrace {
+  /** 32 hex digits that are others as soon as a part of the trace has come or moved, or its summary has changed. */
+  readonly version: string;
+}
+
 /** Where a trace stands in a list (`model/query/search-order.ts`). */
 export interface SortKey {
   readonly startUs: number;
@@ -50,17 +55,56 @@ export interface PageSearch extends TraceSearch {
 }
 
 export interface StoreSearch extends PageSearch {
+  /** Of the page before: traces that were stored since are left out, those that changed stand where they stood. */
+  readonly snapshot?: string;
   /** Asked now and then: once it says so, what is found by then is answered. */
   readonly isOver: () => boolean;
 }
 
+export interface FoundTrace {
+  /** Where it stood when the snapshot was taken. */
+  readonly key: SortKey;
+  /** As it is now. */
+  readonly summary: TraceSummary;
+}
+
 export interface StorePage {
   /** At most `limit`, in the order of the search. */
-  readonly traces: readonly TraceSummary[];
+  readonly traces: readonly FoundTrace[];
   /** Everything up to this key is in the page or was not found; null where nothing is left. */
   readonly reached: SortKey | null;
   /** It was over first: the page may be short, or empty. */
   readonly isCut: boolean;
+  /** Opaque; good for `SNAPSHOT_MS`. */
+  readonly snapshot: string;
+}
+
+export interface TraceCount {
+  readonly count: number;
+  /** False where traces may be missing in it, or counted that do not match any more. */
+  readonly exact: boolean;
+}
+
+/** Traces by their start and duration. */
+export interface TallyGrid {
+  /** Ascending; column `i` is from `startsUs[i]` to before `startsUs[i + 1]`, the last one without an end. */
+  readonly startsUs: readonly number[];
+  /** Ascending, the first one 0; row `i` is from `durationsUs[i]` to before `durationsUs[i + 1]`, the last one without an end. */
+  readonly durationsUs: readonly number[];
+}
+
+export interface Tally {
+  /** `counts[column][row]` of the grid. */
+  readonly counts: readonly (readonly number[])[];
+  readonly exact: boolean;
+}
+
+export interface IndexReport {
+  /** Blocks that are covered by a segment now, and segments that were written. */
+  readonly blocks: number;
+  readonly segments: number;
+  /** There is more to do. */
+  readonly hasMore: boolean;
 }
 
 /** One step of expiry. */
@@ -150,8 +194,18 @@ export interface Store {
   write(blockKey: string, parts: readonly TracePart[]): Promise<void>;
   /** The trace, its parts in order of revision, or null when it is not stored. */
   get(traceId: string): Promise<StoredTrace | null>;
-  /** A page of what matches. What a search means is `model/query/matches-search.ts`. */
+  /** As `get`, but no bytes are read where the trace still is what it was in a version that the caller knows: then it is `unchanged`. */
+  getSince(traceId: string, version: string | null): Promise<VersionedTrace | 'unchanged' | null>;
+  /** A page of what matches. What a search means is `model/query/matches-search.ts`. @throws StoreError `snapshot_expired` too */
   search(search: StoreSearch): Promise<StorePage>;
+  /** How many match, whatever the limit is. */
+  count(search: StoreSearch): Promise<TraceCount>;
+  /** How many match in each cell of a grid. */
+  tally(search: StoreSearch, grid: TallyGrid): Promise<Tally>;
+  /** Summaries of those traces that are stored, in any order. */
+  summaries(traceIds: readonly string[]): Promise<TraceSummary[]>;
+  /** A step of what makes searches fast: safe to leave out, to repeat, and to race with everything. */
+  index(nowMs: number): Promise<IndexReport>;
   /**
    * Removes what is due, in steps: blocks that were decided longer ago than their class stays lose their traces, unless a
    * trace is held or another part of it has a longer class; those stay whole. Also completes what a crash interrupted.

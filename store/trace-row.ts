@@ -27,11 +27,17 @@ export interface SummaryColumns {
   readonly summary: string;
 }
 
-/** All columns. */
+/** The columns of a trace. */
 export interface TraceColumns extends SummaryColumns {
   readonly revision: number;
   readonly search_text: string;
   readonly parts: string;
+}
+
+/** A row that was read. */
+export interface StoredRow extends TraceColumns {
+  /** Number of the transaction that inserted it. */
+  readonly seq: number;
 }
 
 const Count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));

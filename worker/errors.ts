@@ -36,6 +36,22 @@ export class HttpError extends Error {
   }
 }
 
+/** What is wrong with a text in the request, with its place there in UTF-16 units; of length 0 where something is missing. */
+export class PlacedError extends HttpError {
+  readonly offset: number;
+  readonly length: number;
+
+  constructor(status: ContentfulStatusCode, code: string, message: string, offset: number, length: number) {
+    super(status, code, message);
+    this.offset = offset;
+    this.length = length;
+  }
+
+  override get body(): ApiError {
+    return { error: { ...super.body.error, offset: this.offset, length: this.length } };
+  }
+}
+
 /** A request that ingest refuses as a whole; its code is also the counter's label. */
 export class IngestError extends HttpError {
   declare readonly code: RequestRejectionReason;

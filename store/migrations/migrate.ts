@@ -1,10 +1,11 @@
 import { traces } from './0001-traces.ts';
 import { retention } from './0002-retention.ts';
-import { rollUps } from './0010-roll-ups.ts';
+import { search } from './0003-search.ts';
+import { rollUps } from './0004-roll-ups.ts';
 import type { Migration } from './migration.ts';
 
 /** Every step there ever was, by id. */
-export const MIGRATIONS: readonly Migration[] = [traces, retention, rollUps];
+export const MIGRATIONS: readonly Migration[] = [traces, retention, search, rollUps];
 
 /**
  * Brings the database to the newest schema. Safe to repeat and to race: each step is one transaction that first claims

@@ -4,7 +4,7 @@
  */
 
 import { fromBinary } from '@bufbuild/protobuf';
-import { decodeAttributes } from '../../model/otlp/decode.ts';
+import { decodeAttributes } from '../../model/otlp/attributes.ts';
 import { SPAN } from '../../model/otlp/fields.ts';
 import { KeyValueSchema, ResourceSpansSchema } from '../../model/otlp/gen/trace_pb.js';
 import { mergedRows } from '../../model/otlp/merge.ts';

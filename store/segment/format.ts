@@ -16,8 +16,8 @@ import { unpack } from './data-block.ts';
 import { type DataBlock, MAX_INDEX_BYTES, MAX_SEGMENT_TRACES, type Segment } from './segment.ts';
 import { SegmentError } from './segment-error.ts';
 
-/** `TRS1`, read as a little-endian number. */
-const MAGIC = 0x31535254;
+/** `TRX1`, read as a little-endian number. */
+const MAGIC = 0x31585254;
 const VERSION = 1;
 export const HEADER_BYTES = 8;
 export const TRAILER_BYTES = 28;

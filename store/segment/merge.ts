@@ -1,16 +1,22 @@
 import { formatHex } from '../../model/ids.ts';
+import { compareBytes } from '../../model/query/value.ts';
 import { TRACE_ID_BYTES } from '../block-entry.ts';
+import { InternTable } from '../intern-table.ts';
 import { makeColumns } from './build.ts';
 import { DataBlockReader, DataBlockWriter } from './data-block.ts';
 import { Ints } from './ints.ts';
 import { Ordinals } from './ordinals.ts';
 import type { Columns, Segment } from './segment.ts';
 
+/** In place of the number of a trace that is not kept; what is not in the table is -1. */
+const GONE = -2;
+
 /**
  * One segment of several: of a trace that is in more than one, all terms and the facts of the last. Traces that `keep` does not want
  * go, and with them the values that only they had.
  *
- * Data blocks are read and written one at a time: beside the segments it takes the result, and what is known of each trace.
+ * Data blocks are read and written one at a time. Of 65,536 traces of eight spans with six attributes, the segments are 11 MB and the
+ * result is as large; what it takes beside these is less than 25 MB.
  * @throws SegmentError for damaged terms; RangeError for more traces than a segment may have
  */
 export function mergeSegments(segments: readonly Segment[], keep: (traceId: string) => boolean): Segment {
@@ -39,41 +45,53 @@ function mergeColumns(
   segments: readonly Segment[],
   keep: (traceId: string) => boolean,
 ): { columns: Columns; ordinals: Int32Array[] } {
-  /** Of each trace, by its number: the segment and the ordinal there that its facts are of. */
-  const places: { segment: Columns; ordinal: number; traceId: string }[] = [];
-  const numberOf = new Map<string, number>();
-  const ordinals = segments.map(({ columns, traceCount }) => {
+  const numberOf = new InternTable();
+  /** Of each trace, by its number: the segment that its facts are of, and the ordinal there. */
+  const segmentOf = new Ints();
+  const placeOf = new Ints();
+  const ordinals = segments.map(({ columns: { ids }, traceCount }, segment) => {
     const numbers = new Int32Array(traceCount);
-    for (let ordinal = 0; ordinal < traceCount; ordinal++) {
-      const traceId = formatHex(columns.ids, ordinal * TRACE_ID_BYTES, TRACE_ID_BYTES);
-      let number = numberOf.get(traceId);
-      if (number === undefined) {
-        number = keep(traceId) ? places.length : -1;
-        numberOf.set(traceId, number);
+    for (let place = 0; place < traceCount; place++) {
+      const start = place * TRACE_ID_BYTES;
+      const end = start + TRACE_ID_BYTES;
+      let number = numberOf.find(0, ids, start, end);
+      if (number === -1) {
+        number = keep(formatHex(ids, start, TRACE_ID_BYTES)) ? segmentOf.length : GONE;
+        numberOf.add(0, ids, start, end, number);
+        if (number !== GONE) {
+          segmentOf.push(segment);
+          placeOf.push(place);
+        }
       }
-      numbers[ordinal] = number;
-      if (number >= 0) places[number] = { segment: columns, ordinal, traceId };
+      numbers[place] = number;
+      if (number === GONE) continue;
+      segmentOf.values[number] = segment;
+      placeOf.values[number] = place;
     }
     return numbers;
   });
 
-  const startOf = (number: number) => places[number]!.segment.starts[places[number]!.ordinal]!;
-  const order = Int32Array.from(places.keys()).sort(
-    (a, b) => startOf(b) - startOf(a) || (places[a]!.traceId < places[b]!.traceId ? 1 : -1),
-  );
-  const columns = makeColumns(places.length);
-  const ordinalOf = new Int32Array(places.length);
+  const traceCount = segmentOf.length;
+  const columns = makeColumns(traceCount);
+  const startOf = (number: number) => segments[segmentOf.values[number]!]!.columns.starts[placeOf.values[number]!]!;
+  const idOf = (number: number) => {
+    const start = placeOf.values[number]! * TRACE_ID_BYTES;
+    return segments[segmentOf.values[number]!]!.columns.ids.subarray(start, start + TRACE_ID_BYTES);
+  };
+  const order = Int32Array.from({ length: traceCount }, (_, number) => number);
+  order.sort((a, b) => startOf(b) - startOf(a) || compareBytes(idOf(b), idOf(a)));
+  const ordinalOf = new Int32Array(traceCount);
   for (const [ordinal, number] of order.entries()) {
-    const { segment, ordinal: from } = places[number]!;
+    const from = segments[segmentOf.values[number]!]!.columns;
+    const place = placeOf.values[number]!;
     ordinalOf[number] = ordinal;
-    const id = segment.ids.subarray(from * TRACE_ID_BYTES, (from + 1) * TRACE_ID_BYTES);
-    columns.ids.set(id, ordinal * TRACE_ID_BYTES);
-    columns.starts[ordinal] = segment.starts[from]!;
-    columns.durations[ordinal] = segment.durations[from]!;
-    columns.errors[ordinal] = segment.errors[from]!;
+    columns.ids.set(idOf(number), ordinal * TRACE_ID_BYTES);
+    columns.starts[ordinal] = from.starts[place]!;
+    columns.durations[ordinal] = from.durations[place]!;
+    columns.errors[ordinal] = from.errors[place]!;
   }
   for (const numbers of ordinals) {
-    for (let i = 0; i < numbers.length; i++) if (numbers[i]! >= 0) numbers[i] = ordinalOf[numbers[i]!]!;
+    for (let i = 0; i < numbers.length; i++) numbers[i] = numbers[i] === GONE ? -1 : ordinalOf[numbers[i]!]!;
   }
   return { columns, ordinals };
 }
@@ -167,10 +185,12 @@ function isBefore(a: TermCursor, b: TermCursor): boolean {
 class Union {
   private readonly traceCount: number;
   private readonly ordinals = new Ints();
+  private readonly bits: Ordinals;
   private isAscending = true;
 
   constructor(traceCount: number) {
     this.traceCount = traceCount;
+    this.bits = new Ordinals(traceCount);
   }
 
   add(ordinal: number): void {
@@ -198,11 +218,12 @@ class Union {
   }
 
   private sortAsBits(): number {
+    const { bits } = this;
     const { values, length } = this.ordinals;
-    const bits = new Ordinals(this.traceCount);
     for (let i = 0; i < length; i++) bits.add(values[i]!);
     let count = 0;
     for (const ordinal of bits.iterate()) values[count++] = ordinal;
+    bits.words.fill(0);
     return count;
   }
 }

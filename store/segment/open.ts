@@ -130,17 +130,17 @@ export class SegmentReader {
     return last.offset + last.length - this.index.blocks[first]!.offset;
   }
 
-  /** The traces that pass a clause. */
+  /** The traces that pass a clause. Its stretches are read at the same time, each in pieces. */
   private async evaluate({ clause, stretches }: Plan): Promise<Ordinals> {
     const passing = new Ordinals(this.traceCount);
-    for (const { first, end } of stretches) {
-      for (let from = first; from < end; ) {
-        let to = from + 1;
+    const scanStretch = async ({ first, end }: Stretch) => {
+      for (let from = first, to = first; from < end; from = to) {
+        to = from + 1;
         while (to < end && this.stretchBytes(from, to + 1) <= MAX_READ_BYTES) to++;
         await this.scanBlocks(from, to, clause, passing);
-        from = to;
       }
-    }
+    };
+    await Promise.all(stretches.map(scanStretch));
     return passing;
   }
 

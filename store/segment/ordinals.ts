@@ -23,10 +23,6 @@ export class Ordinals {
     this.words[ordinal >>> 5]! &= ~(1 << (ordinal & 31));
   }
 
-  has(ordinal: number): boolean {
-    return ordinal < this.size && (this.words[ordinal >>> 5]! & (1 << (ordinal & 31))) !== 0;
-  }
-
   /** Keeps what is in `other` too, a set of the same size. */
   intersect(other: Ordinals): void {
     for (let i = 0; i < this.words.length; i++) this.words[i]! &= other.words[i]!;

@@ -40,7 +40,7 @@ export const EVERYTHING: StoreSearch = {
 
 /** The traces of a page. */
 export async function find(store: Pick<Store, 'search'>, search: StoreSearch): Promise<readonly TraceSummary[]> {
-  return (await store.search(search)).traces;
+  return (await store.search(search)).traces.map(({ summary }) => summary);
 }
 
 export function makePart(words: PartWords): TracePart {

@@ -154,7 +154,7 @@ describe('while the table changes', () => {
     }
     // What a shard answers to a search says that there is a newer table.
     const query = { startUs: 0, endUs: Number.MAX_SAFE_INTEGER, attributes: [], order: 'newest', limit: 1 } as const;
-    const { table } = await shard(ownerIn(newKept, before)).search(query);
+    const { table } = await shard(ownerIn(newKept, before)).search(query, 1);
     expect(table).toEqual(after);
   });
 

@@ -6,6 +6,7 @@ import type { Span } from '../../model/span.ts';
 import { type SpanTimes, spanTimes } from '../../model/span-times.ts';
 import { buildTree, type SpanTree } from '../../model/tree.ts';
 import { arbitraryTrace, opened, testSpan } from './faulty-trace.ts';
+import { plainPath } from './plain-path.ts';
 
 function ran(id: string, parent: string | null, startUs: number, endUs: number, part: Partial<Span> = {}): Span {
   return testSpan(id, parent, { startUs, durationUs: endUs - startUs, ...part });
@@ -119,7 +120,7 @@ describe('criticalPath', () => {
           }
           expect(at).toBe(times.endUs[top]);
           const linked = tree.spans.some((span) => span.links.length > 0);
-          expect(path).toEqual((linked ? linkedReference : reference)(tree, times, top));
+          expect(path).toEqual((linked ? linkedReference : plainPath)(tree, times, top));
         }
       }),
       { numRuns: 1_500 },
@@ -130,31 +131,6 @@ describe('criticalPath', () => {
 function lengthOf(tree: SpanTree): number {
   const path = criticalPath(tree, spanTimes(tree, estimateSkew(tree)));
   return path.reduce((sum, { startUs, endUs }) => sum + (endUs - startUs), 0);
-}
-
-/** The definition, without links: the last child to end by `untilUs`, what is before it, and its own path. */
-function reference(tree: SpanTree, times: SpanTimes, top: number) {
-  type Segment = ReturnType<typeof criticalPath>[number];
-  const path = (row: number, fromUs: number, untilUs: number): Segment[] => {
-    const children = [...tree.spans.keys()]
-      .filter((child) => tree.parent[child] === row)
-      .map((child) => ({
-        child,
-        start: Math.max(times.startUs[child]!, fromUs),
-        end: Math.min(times.endUs[child]!, cutEnd.get(row)!),
-      }))
-      .filter(({ start, end }) => start < end);
-    for (const { child, end } of children) cutEnd.set(child, end);
-    const until = (us: number): Segment[] => {
-      const last = children.filter(({ end }) => end <= us).sort((a, b) => b.end - a.end || a.child - b.child)[0];
-      const ownFrom = last?.end ?? fromUs;
-      const own = ownFrom < us ? [{ row, startUs: ownFrom, endUs: us }] : [];
-      return last === undefined ? own : [...until(last.start), ...path(last.child, last.start, last.end), ...own];
-    };
-    return until(untilUs);
-  };
-  const cutEnd = new Map([[top, times.endUs[top]!]]);
-  return path(top, times.startUs[top]!, times.endUs[top]!);
 }
 
 /** With links: at each step all rows are looked at. */

@@ -21,7 +21,7 @@ export async function clearBindings(): Promise<void> {
 
 /** Removes every row and every block, which is faster; the schema must be there. */
 export async function emptyBindings({ databases, bucket }: D1R2Bindings): Promise<void> {
-  const tables = ['traces', 'blocks', 'holds', 'erased', 'garbage', 'statistics', 'statistics_stamps', 'roll_ups'];
+  const tables = 'traces blocks holds erased garbage statistics changes segments statistics_stamps roll_ups'.split(' ');
   await Promise.all(databases.map((each) => each.batch(tables.map((table) => each.prepare(`DELETE FROM ${table}`)))));
   const blocks = await bucket.list();
   if (blocks.objects.length > 0) await bucket.delete(blocks.objects.map((block) => block.key));

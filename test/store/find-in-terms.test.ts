@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MAX_TERM_BYTES } from '../../model/limits.ts';
+import { encodeTracesData } from '../../model/otlp/encode.ts';
 import type { TraceConditions } from '../../model/query/conditions.ts';
 import { parseQuery } from '../../model/query/parse-query.ts';
 import { MAX_VALUES_PER_KEY } from '../../store/bounds.ts';
@@ -87,6 +88,17 @@ describe('findInTerms', () => {
   ])('%s', (_what, line, traces, count, isExact) => {
     const found = findInTerms(termsOf(traces), parseQuery(line));
     expect([found.places.length, found.isExact]).toEqual([count, isExact]);
+  });
+
+  test('a service that is named by text and then by a list is unknown', () => {
+    const otlp = encodeTracesData(
+      [
+        ['service.name', 'shop'],
+        ['service.name', ['a', 'b']],
+      ],
+      [],
+    );
+    expect(findInTerms(collectTerms([otlp]), parseQuery('service=unknown_service')).places).toEqual([0]);
   });
 
   test('what is not OTLP may be anything', () => {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { decodeSpans } from '../../model/otlp/decode.ts';
-import { findBlocks } from '../../store/d1-find-blocks.ts';
+import { type BlockColumns, selectBlocks } from '../../store/d1-find-blocks.ts';
 import { createD1R2Store } from '../../store/d1-r2.ts';
 import { MIGRATIONS, migrate } from '../../store/migrations/migrate.ts';
 import { serviceTerm } from '../../store/term.ts';
@@ -58,11 +58,11 @@ test('a store whose first use failed migrates at the next, and once only', async
       return call();
     }),
   );
-  await expect(find(store, EVERYTHING)).rejects.toMatchObject({ fault: 'unavailable' });
+  await expect(store.get(traceIdOf(1))).rejects.toMatchObject({ fault: 'unavailable' });
   isDown = false;
-  expect(await find(store, EVERYTHING)).toEqual([]);
+  expect(await store.get(traceIdOf(1))).toBeNull();
   expect(batches.filter((what) => what.startsWith('batch'))).toHaveLength(1 + MIGRATIONS.length);
-  await find(store, EVERYTHING);
+  await store.get(traceIdOf(1));
   expect(batches.filter((what) => what.startsWith('batch'))).toHaveLength(1 + MIGRATIONS.length);
 });
 
@@ -93,7 +93,8 @@ describe('a database from before there were classes', () => {
       expect(decodeSpans(otlp, 'kept')).toHaveLength(summary.spanCount);
     }
     const [first] = BLOCKS_V1;
-    expect(await findBlocks(db, serviceTerm('nobody'), EVERYTHING)).toContain(first!.block_key);
+    const { results } = await selectBlocks(db, EVERYTHING, [[serviceTerm('nobody')]]).all<BlockColumns>();
+    expect(results.map((row) => row.block_key)).toContain(first!.block_key);
   });
 
   test('takes late parts and repeated writes', async () => {

@@ -3,15 +3,17 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { parseHex } from '../../model/ids.ts';
 import { MAX_TERM_BYTES } from '../../model/limits.ts';
 import { encodeTracesData } from '../../model/otlp/encode.ts';
+import type { TraceConditions } from '../../model/query/conditions.ts';
 import { concatBytes } from '../../model/slice-frame.ts';
 import type { SpanDataAttributes } from '../../model/span-data.ts';
 import { decodeBlockTerms, encodeBlock } from '../../store/block.ts';
 import { encodeBloom, mayHold } from '../../store/bloom.ts';
 import { MAX_VALUES_PER_KEY } from '../../store/bounds.ts';
 import { collectTerms } from '../../store/collect-terms.ts';
-import { findBlocks } from '../../store/d1-find-blocks.ts';
+import { type BlockColumns, selectBlocks } from '../../store/d1-find-blocks.ts';
 import { createD1R2Store } from '../../store/d1-r2.ts';
-import { findInBlock, readTerms } from '../../store/r2-sections.ts';
+import { findInTerms } from '../../store/find-in-terms.ts';
+import { readSections } from '../../store/r2-sections.ts';
 import { attributeTerm, operationTerm, serviceTerm, type Term } from '../../store/term.ts';
 import { decodeTerms, encodeTerms, filterTerms, lookUpTerm } from '../../store/term-index.ts';
 import { EVERYTHING, find, makePart, traceIdOf } from '../contract/parts.ts';
@@ -211,23 +213,22 @@ describe('terms of stored blocks', () => {
     );
     await store.write('small', [part(3, { service: 'shop' }), part(2, { service: 'stock' })]);
     await store.write('large', large);
-    expect(await findInBlock(bucket, 'small', serviceTerm('shop'))).toEqual({
-      traceIds: [traceIdOf(3)],
-      isComplete: true,
-    });
-    expect((await findInBlock(bucket, 'large', attributeTerm('span', 'id', 'user-899'))).traceIds).toEqual([
-      traceIdOf(1),
-    ]);
+    const found = async (objectKey: string, conditions: TraceConditions) => {
+      const { index, terms } = await readSections(bucket, objectKey);
+      return findInTerms(terms!, conditions).places.map((place) => [...index.keys()][place]);
+    };
+    expect(await found('small', { service: 'shop', attributes: [] })).toEqual([traceIdOf(3)]);
+    const user = { on: 'span', key: 'id', test: { operator: '=', value: 'user-899' } } as const;
+    expect(await found('large', { attributes: [user] })).toEqual([traceIdOf(1)]);
     const whole = new Uint8Array(await (await bucket.get('large'))!.arrayBuffer());
-    expect(await readTerms(bucket, 'large')).toEqual(decodeBlockTerms(whole));
+    expect((await readSections(bucket, 'large')).terms).toEqual(decodeBlockTerms(whole));
     expect(whole.length).toBeGreaterThan(64 * 1024);
-    await expect(readTerms(bucket, 'gone')).rejects.toMatchObject({ fault: 'block_missing', key: 'gone' });
+    await expect(readSections(bucket, 'gone')).rejects.toMatchObject({ fault: 'block_missing', key: 'gone' });
   });
 
-  test('a block that was written without is complete in nothing', async () => {
+  test('a block that was written without has none', async () => {
     await bucket.put('old', Buffer.from(BLOCK_V1_HEX, 'hex'));
-    expect(await readTerms(bucket, 'old')).toBeNull();
-    expect(await findInBlock(bucket, 'old', serviceTerm('shop'))).toEqual({ traceIds: [], isComplete: false });
+    expect((await readSections(bucket, 'old')).terms).toBeNull();
   });
 
   test('the database names the blocks that may have a term, within the range', async () => {
@@ -249,7 +250,8 @@ describe('terms of stored blocks', () => {
     await store.write('strange', [
       { ...makePart({ traceId: traceIdOf(99), startUs: 50_000 }), otlp: new Uint8Array([1]) },
     ]);
-    const found = (term: Term, range = EVERYTHING) => findBlocks(db, term, range);
+    const found = async (term: Term, range = EVERYTHING) =>
+      (await selectBlocks(db, range, [[term]]).all<BlockColumns>()).results.map((row) => row.object_key);
     expect(await found(attributeTerm('span', 'id', 'user-7'))).toEqual(['strange', 'block-7']);
     expect(await found(attributeTerm('span', 'n', 1), { ...EVERYTHING, startUs: 5_000, endUs: 9_000 })).toEqual([
       'block-9',
@@ -269,7 +271,9 @@ describe('terms of stored blocks', () => {
         await db.prepare(`${row} VALUES ('b', 1, 1, 1, 1, ?1)`).bind(bloom).run();
         for (const value of [...values.slice(0, 3), other]) {
           const term = attributeTerm('span', 'key', value);
-          expect(await findBlocks(db, term, EVERYTHING)).toEqual(mayHold(bloom!, term) ? ['b'] : []);
+          expect((await selectBlocks(db, EVERYTHING, [[term]]).all()).results).toHaveLength(
+            mayHold(bloom!, term) ? 1 : 0,
+          );
         }
       }),
       { numRuns: 40 },

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Env } from '../../durable-objects/env.ts';
 import { app } from '../../worker/index.ts';
 import { EXPORT_PATH } from '../../worker/ingest/grpc-web.ts';
+import { QUERY_PATHS } from '../../worker/query/limits.ts';
 import { type Fetch, startIsolate } from './isolate.ts';
 
 /** The least that a route asks for; `login` is what asks for a key in its body. */
@@ -29,6 +30,9 @@ const ROUTES: Readonly<Record<string, Door>> = {
   'GET /metrics': 'read',
   'GET /metrics/red': 'read',
   'GET /api/traces': 'read',
+  'GET /api/traces/count': 'read',
+  'GET /api/traces/histogram': 'read',
+  'GET /api/traces/stream': 'read',
   'GET /api/traces/:id': 'read',
   'POST /api/traces/:id/keep': 'read',
   'DELETE /api/traces/:id': 'admin',
@@ -58,7 +62,15 @@ const ROUTES: Readonly<Record<string, Door>> = {
 };
 
 /** What stands before routes and answers nothing itself. */
-const GUARDS = ['ALL /*', 'ALL /v1/*', 'ALL /api/*', 'ALL /metrics', 'ALL /metrics/*', 'ALL /api/keys/*'];
+const GUARDS = [
+  'ALL /*',
+  'ALL /v1/*',
+  'ALL /api/*',
+  'ALL /metrics',
+  'ALL /metrics/*',
+  'ALL /api/keys/*',
+  ...QUERY_PATHS.map((path) => `ALL ${path}`),
+];
 
 /** Where spans come in: any other method is 405 with a key that may send, 401 without. */
 const INGEST_PATHS = ['/v1/traces', EXPORT_PATH, '/v1/batch', '/v1/spans', '/api/v2/spans'];

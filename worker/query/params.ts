@@ -1,103 +1,149 @@
-/** Query parameters of the native API, with errors that name the parameter and show what would be right. */
+/** Query parameters of the native API, with errors that name the parameter and show what would be right: `docs/api/search.md` has them all. */
 
-import { DEFAULT_SEARCH_LIMIT, MAX_SEARCH_LIMIT } from '../../model/limits.ts';
-import type { TraceConditions } from '../../model/query/conditions.ts';
-import { SEARCH_ORDERS, type SearchOrder } from '../../model/query/conditions.ts';
+import { DEFAULT_SEARCH_LIMIT, MAX_QUERY_CONDITIONS, MAX_SEARCH_LIMIT } from '../../model/limits.ts';
+import {
+  type AttributeCondition,
+  SEARCH_ORDERS,
+  type SearchOrder,
+  type TraceConditions,
+  type TraceSearch,
+} from '../../model/query/conditions.ts';
 import { parseQuery } from '../../model/query/parse-query.ts';
 import { QueryError } from '../../model/query/query-error.ts';
 import { searchRange } from '../../model/query/search-range.ts';
-import type { PageSearch, SortKey } from '../../store/store.ts';
-import { HttpError } from '../errors.ts';
-import { bad, type Params, parseDuration, parseTime } from './time-params.ts';
+import { HttpError, PlacedError } from '../errors.ts';
+import { checkCursor, parseCursor, type SearchCursor } from './cursor.ts';
+import { parseTags } from './tags.ts';
+import { checkNames, type Params, parseDuration, parseTime, wrongValue } from './time-params.ts';
 
-const KNOWN = new Set([
-  'q',
-  'service',
-  'operation',
-  'minDuration',
-  'maxDuration',
-  'status',
-  'start',
-  'end',
-  'order',
-  'limit',
-  'cursor',
-]);
+/** A search, or the rest of one. */
+export interface TraceQuery extends TraceSearch {
+  readonly cursor?: SearchCursor;
+}
 
-/** The search of `GET /api/traces`, and behind which trace to go on. Throws HttpError 400 `bad_parameter`. */
-export function parseTraceSearch(params: Params, nowMs: number): PageSearch {
-  for (const name of Object.keys(params)) {
-    if (!KNOWN.has(name)) throw bad(name, `is not known; known are ${[...KNOWN].join(', ')}`);
-  }
+const CONDITIONS = ['q', 'service', 'operation', 'minDuration', 'maxDuration', 'status', 'tags', 'start', 'end'];
+const PAGE = ['order', 'limit', 'cursor'];
+
+/** The search of `GET /api/traces`. With a cursor the range is that of the first page. Throws HttpError 400. */
+export function parseTraceSearch(params: Params, nowMs: number): TraceQuery {
+  checkNames(params, [...CONDITIONS, ...PAGE]);
+  const cursor = params.cursor ? parseCursor(params.cursor) : undefined;
+  const search: TraceSearch = {
+    ...parseConditions(params),
+    ...(cursor ? rangeOf(params, cursor) : parseRange(params, nowMs)),
+    order: parseOrder(params.order),
+    limit: parseLimit(params.limit, DEFAULT_SEARCH_LIMIT, MAX_SEARCH_LIMIT),
+  };
+  if (cursor) checkCursor(cursor, search);
+  return { ...search, ...(cursor && { cursor }) };
+}
+
+/** The search of what counts traces, all of them in whatever order. Throws HttpError 400. */
+export function parseCountSearch(params: Params, nowMs: number): TraceSearch {
+  checkNames(params, CONDITIONS);
+  return { ...parseConditions(params), ...parseRange(params, nowMs), order: 'newest', limit: MAX_SEARCH_LIMIT };
+}
+
+/** The search of `GET /api/traces/stream`; its limit may be beyond that of a page. Throws HttpError 400. */
+export function parseStreamSearch(params: Params, nowMs: number, maxTraces: number): TraceSearch {
+  checkNames(params, [...CONDITIONS, 'order', 'limit']);
   return {
-    ...parseLine(params),
-    ...optional('service', params.service || undefined),
-    ...optional('operation', params.operation || undefined),
-    ...optional('minDurationUs', parseDuration(params, 'minDuration')),
-    ...optional('maxDurationUs', parseDuration(params, 'maxDuration')),
-    ...optional('status', parseStatus(params.status)),
-    ...optional('after', params.cursor ? parseCursor(params.cursor) : undefined),
+    ...parseConditions(params),
     ...parseRange(params, nowMs),
     order: parseOrder(params.order),
-    limit: parseLimit(params.limit),
+    limit: parseLimit(params.limit, MAX_SEARCH_LIMIT, maxTraces),
   };
 }
 
-/** The time a request is about. Throws HttpError 400 `bad_parameter`. */
+/** The time a request is about. Throws HttpError 400: `bad_time`, `bad_range`, `range_too_long`. */
 export function parseRange(params: Params, nowMs: number): { readonly startUs: number; readonly endUs: number } {
+  const [startUs, endUs] = [parseTime(params, 'start'), parseTime(params, 'end')];
   try {
-    return searchRange(parseTime(params, 'start'), parseTime(params, 'end'), nowMs * 1000);
+    return searchRange(startUs, endUs, nowMs * 1000);
   } catch (error) {
-    if (error instanceof RangeError) throw new HttpError(400, 'bad_parameter', error.message);
-    throw error;
+    if (!(error instanceof RangeError)) throw error;
+    const isBackwards = startUs !== undefined && startUs > (endUs ?? nowMs * 1000);
+    throw new HttpError(400, isBackwards ? 'bad_range' : 'range_too_long', error.message);
   }
 }
 
-/** An opaque cursor for what comes after `key`. */
-export function formatCursor({ startUs, durationUs, traceId }: SortKey): string {
-  return `${startUs.toString(36)}-${durationUs.toString(36)}-${traceId}`;
+/** What is not given is as it was on the first page. */
+function rangeOf(params: Params, { startUs, endUs }: SearchCursor) {
+  return { startUs: parseTime(params, 'start') ?? startUs, endUs: parseTime(params, 'end') ?? endUs };
 }
 
-function parseCursor(text: string): SortKey {
-  const match = /^([0-9a-z]{1,12})-([0-9a-z]{1,12})-([0-9a-f]{32})$/.exec(text);
-  if (!match) throw bad('cursor', 'is not one that this API gave out');
+/** Those of the line and of the other parameters: all must hold. */
+function parseConditions(params: Params): TraceConditions {
+  const line = placed('bad_query', 'q', () => parseQuery(params.q ?? ''));
+  const tags: readonly AttributeCondition[] = params.tags
+    ? placed('bad_tags', 'tags', () => parseTags(params.tags!))
+    : [];
+  const attributes = [...line.attributes, ...tags];
+  if (attributes.length > MAX_QUERY_CONDITIONS) {
+    throw new HttpError(400, 'bad_tags', `tags and q have more than ${MAX_QUERY_CONDITIONS} conditions together`);
+  }
   return {
-    startUs: Number.parseInt(match[1]!, 36),
-    durationUs: Number.parseInt(match[2]!, 36),
-    traceId: match[3]!,
+    ...line,
+    ...parameter('service', params.service, line.service),
+    ...parameter('operation', params.operation, line.operation),
+    ...parameter('status', parseStatus(params.status), line.status),
+    ...parseDurations(params, line),
+    attributes,
   };
 }
 
-function parseLine({ q }: Params): TraceConditions {
+/** Of several bounds the nearest counts. */
+function parseDurations(params: Params, line: TraceConditions) {
+  const least = parseDuration(params, 'minDuration');
+  const most = parseDuration(params, 'maxDuration');
+  const { minDurationUs = least, maxDurationUs = most } = line;
+  const min = minDurationUs === undefined ? undefined : Math.max(minDurationUs, least ?? 0);
+  const max = maxDurationUs === undefined ? undefined : Math.min(maxDurationUs, most ?? maxDurationUs);
+  if ((min ?? 0) > (max ?? Number.POSITIVE_INFINITY)) {
+    throw new HttpError(400, 'bad_duration', `no duration is from ${min} to ${max} microseconds`);
+  }
+  return { ...(min !== undefined && { minDurationUs: min }), ...(max !== undefined && { maxDurationUs: max }) };
+}
+
+/** A condition that the line may have too, as long as it says the same. */
+function parameter<Name extends string, Value extends string>(
+  name: Name,
+  given: Value | undefined,
+  ofLine: Value | undefined,
+): { readonly [key in Name]?: Value } {
+  if (!given) return {};
+  if (ofLine !== undefined && ofLine !== given) {
+    const message = `${name} is ${JSON.stringify(given)} and in q ${JSON.stringify(ofLine)}; want one of them`;
+    throw new HttpError(400, 'contradiction', message);
+  }
+  return { [name]: given } as { [key in Name]?: Value };
+}
+
+/** What is wrong with the text of a parameter, with its place there. */
+function placed<Parsed>(code: string, name: string, parse: () => Parsed): Parsed {
   try {
-    return parseQuery(q ?? '');
+    return parse();
   } catch (error) {
-    if (error instanceof QueryError) throw bad('q', error.message);
-    throw error;
+    if (!(error instanceof QueryError)) throw error;
+    throw new PlacedError(400, code, `${name} ${error.message}`, error.offset, error.length);
   }
 }
 
 function parseOrder(text: string | undefined): SearchOrder {
   const order = SEARCH_ORDERS.find((each) => each === (text || 'newest'));
-  if (!order) throw bad('order', `is ${JSON.stringify(text)}; want ${SEARCH_ORDERS.join(' or ')}`);
+  if (!order) throw wrongValue('bad_order', 'order', text, SEARCH_ORDERS.join(' or '));
   return order;
 }
 
 function parseStatus(text: string | undefined): 'ok' | 'error' | undefined {
   if (!text) return undefined;
-  if (text !== 'ok' && text !== 'error') throw bad('status', `is ${JSON.stringify(text)}; want ok or error`);
+  if (text !== 'ok' && text !== 'error') throw wrongValue('bad_status', 'status', text, 'ok or error');
   return text;
 }
 
-function parseLimit(text: string | undefined): number {
-  if (!text) return DEFAULT_SEARCH_LIMIT;
+function parseLimit(text: string | undefined, usual: number, max: number): number {
+  if (!text) return usual;
   const limit = /^\d{1,6}$/.test(text) ? Number(text) : 0;
-  if (limit < 1 || limit > MAX_SEARCH_LIMIT) {
-    throw bad('limit', `is ${JSON.stringify(text)}; want 1 to ${MAX_SEARCH_LIMIT}`);
-  }
+  if (limit < 1 || limit > max) throw wrongValue('bad_limit', 'limit', text, `1 to ${max}`);
   return limit;
-}
-
-function optional<K extends string, V>(key: K, value: V | undefined): { [key in K]?: V } {
-  return value === undefined ? {} : ({ [key]: value } as { [key in K]: V });
 }

@@ -18,13 +18,10 @@ const MINUTE_US = 60_000_000;
 
 /**
  * The window of `start` and `end`, widened to whole minutes: the last hour where they are not given. Other names than `known`
- * are refused. Throws HttpError 400: `bad_parameter`, or `range_too_long` beyond 30 days.
+ * are refused. Throws HttpError 400: `unknown_parameter`, `bad_time`, `bad_range`, or `range_too_long` beyond 30 days.
  */
 export function parseWindow(params: Params, known: readonly string[], nowMs: number): Window {
-  const names = ['start', 'end', ...known];
-  for (const name of Object.keys(params)) {
-    if (!names.includes(name)) throw bad(name, `is not known; known are ${names.join(', ')}`);
-  }
+  checkNames(params, ['start', 'end', ...known]);
   const endUs = parseTime(params, 'end') ?? nowMs * 1000;
   const startUs = parseTime(params, 'start') ?? endUs - DEFAULT_SEARCH_RANGE_US;
   return widen({ startUs, endUs }, ['start', 'end']);
@@ -32,7 +29,7 @@ export function parseWindow(params: Params, known: readonly string[], nowMs: num
 
 /** The whole minutes that a time is in; `names` are its parameters'. Throws as `parseWindow` does. */
 export function widen({ startUs, endUs }: Window, [start, end]: readonly [start: string, end: string]): Window {
-  if (startUs > endUs) throw bad(start, `is after ${end}`);
+  if (startUs > endUs) throw new HttpError(400, 'bad_range', `${start} is after ${end}`);
   if (endUs - startUs > MAX_SEARCH_RANGE_US) {
     throw new HttpError(400, 'range_too_long', `from ${start} to ${end} are more than 30 days: ask for less at a time`);
   }
@@ -42,25 +39,38 @@ export function widen({ startUs, endUs }: Window, [start, end]: readonly [start:
   return { startUs: firstMinute * MINUTE_US, endUs: endMinute * MINUTE_US };
 }
 
-/** A number and a unit, as microseconds; undefined where it is not given. Throws HttpError 400 `bad_parameter`. */
+/** A number and a unit, as microseconds; undefined where it is not given. Throws HttpError 400 `bad_duration`. */
 export function parseDuration(params: Params, name: string): number | undefined {
   const text = params[name];
   if (!text) return undefined;
-  const match = /^(\d+(?:\.\d+)?)(us|ms|s|m|h)$/.exec(text);
-  if (!match) throw bad(name, `is ${JSON.stringify(text)}; want a number and a unit, for example 250ms, 1.5s or 2m`);
-  return Math.round(Number(match[1]) * UNIT_US[match[2]!]!);
+  const match = /^(\d{1,15}(?:\.\d{1,15})?)(us|ms|s|m|h)$/.exec(text);
+  const us = match ? Math.round(Number(match[1]) * UNIT_US[match[2]!]!) : Number.NaN;
+  if (Number.isSafeInteger(us)) return us;
+  throw wrongValue('bad_duration', name, text, 'a number and a unit, us, ms, s, m or h, for example 250ms or 1.5s');
 }
 
-/** ISO 8601 or microseconds since the epoch; undefined where it is not given. Throws HttpError 400 `bad_parameter`. */
+/** ISO 8601 or microseconds since the epoch; undefined where it is not given. Throws HttpError 400 `bad_time`. */
 export function parseTime(params: Params, name: string): number | undefined {
   const text = params[name];
   if (!text) return undefined;
-  if (/^\d{1,16}$/.test(text)) return Number(text);
-  const ms = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(ms)) {
-    throw bad(name, `is ${JSON.stringify(text)}; want ISO 8601 or microseconds since the epoch`);
+  const isMicros = /^\d{1,16}$/.test(text);
+  const ms = !isMicros && /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
+  const us = isMicros ? Number(text) : ms * 1000;
+  if (Number.isSafeInteger(us)) return us;
+  throw wrongValue('bad_time', name, text, 'ISO 8601 or microseconds since the epoch');
+}
+
+/** Throws HttpError 400 `unknown_parameter`. */
+export function checkNames(params: Params, known: readonly string[]): void {
+  for (const name of Object.keys(params)) {
+    if (!known.includes(name)) {
+      throw new HttpError(400, 'unknown_parameter', `${name} is not known; known are ${known.join(', ')}`);
+    }
   }
-  return ms * 1000;
+}
+
+export function wrongValue(code: string, name: string, text: string | undefined, want: string): HttpError {
+  return new HttpError(400, code, `${name} is ${JSON.stringify(text)}; want ${want}`);
 }
 
 export function bad(name: string, message: string): HttpError {

@@ -7,9 +7,10 @@ import { type CompletenessNote, completenessOf, notesOf } from '../../model/comp
 import { decodeSpans } from '../../model/otlp/decode.ts';
 import { mergeTrace } from '../../model/otlp/merge.ts';
 import { concatBytes } from '../../model/slice-frame.ts';
-import type { Decision, Trace, TraceState } from '../../model/span.ts';
+import type { Decision, Span, Trace, TraceState } from '../../model/span.ts';
 import type { Store } from '../../store/store.ts';
 import { shardOfTrace } from '../routing.ts';
+import { TraceCache } from './trace-cache.ts';
 
 export interface FoundTrace {
   readonly state: TraceState;
@@ -18,9 +19,17 @@ export interface FoundTrace {
   readonly notes: readonly CompletenessNote[];
   /** More may come: spans without an end are open. */
   readonly isLive: boolean;
-  /** OTLP `TracesData` with one version of each span. */
+  /** The store's, of a trace that is whole there; null while a shard has something of it. */
+  readonly version: string | null;
+  /** Of what the store's summary covers; null of what it does not have. */
+  readonly startUs: number | null;
+  /** OTLP `TracesData` as it was received: spans may be there in several versions. */
+  readonly received: Uint8Array;
+  /** The same with one version of each span. */
   readonly otlp: Uint8Array;
 }
+
+const cache = new TraceCache<FoundTrace>();
 
 /** A trace by its id (32 lower-case hex digits), or null. */
 export async function findTrace(
@@ -31,20 +40,48 @@ export async function findTrace(
 ): Promise<FoundTrace | null> {
   // Asked in this order: a trace that leaves the log between the two is in the store by then.
   const live = await readLive(shardOfTrace(env, config, traceId), traceId);
-  const stored = await store.get(traceId).catch((error: unknown) => {
+  const isSettled = live === null || (live.state === 'kept' && !live.isLive && live.otlp.length === 0);
+  const known = isSettled ? cache.get(traceId) : undefined;
+  const stored = await store.getSince(traceId, known?.version ?? null).catch((error: unknown) => {
     // What was never kept is not in the store either.
     if (live && live.state !== 'kept') return null;
     throw error;
   });
+  if (stored === 'unchanged') return known!.trace;
+  if (!stored) cache.remove(traceId);
   if (!live && !stored) return null;
-  const parts = [stored?.otlp, live?.otlp].filter((part): part is Uint8Array => part !== undefined);
-  return {
+  const received = concatBytes([stored?.otlp, live?.otlp].filter((part): part is Uint8Array => part !== undefined));
+  const found: FoundTrace = {
     state: stored ? 'kept' : live!.state,
     decision: stored?.summary.decision ?? live?.decision ?? null,
     isLive: live?.isLive ?? false,
     notes: stored ? notesOf(stored.summary.completeness) : [],
-    otlp: mergeTrace(concatBytes(parts)),
+    version: isSettled && stored ? stored.version : null,
+    startUs: stored?.summary.startUs ?? null,
+    received,
+    otlp: mergeTrace(received),
   };
+  if (found.version !== null) {
+    const bytes = received.length + (found.otlp === received ? 0 : found.otlp.length);
+    cache.put(traceId, found.version, found, bytes);
+  }
+  return found;
+}
+
+/** What `make` makes of a trace, which is not made again as long as the trace stays as it is. `name` says what it is. */
+export function madeOf(
+  traceId: string,
+  { version }: Pick<FoundTrace, 'version'>,
+  name: string,
+  make: () => Uint8Array,
+): Uint8Array {
+  if (version === null) return make();
+  let body = cache.body(traceId, version, name);
+  if (body === undefined) {
+    body = make();
+    cache.putBody(traceId, version, name, body);
+  }
+  return body;
 }
 
 /** What the shard's log has of a trace, read piece by piece: one call carries a bounded number of bytes. */
@@ -60,7 +97,12 @@ async function readLive(shard: DurableObjectStub<TraceShard>, traceId: string) {
   return { state, decision, isLive, otlp: concatBytes(pieces) };
 }
 
-export function traceAnswer(traceId: string, { state, decision, isLive, notes, otlp }: FoundTrace): Trace {
-  const spans = decodeSpans(otlp, isLive ? 'live' : state);
+/** The spans of a trace, one version of each. */
+export function spansOf({ otlp, isLive, state }: FoundTrace): Span[] {
+  return decodeSpans(otlp, isLive ? 'live' : state);
+}
+
+export function traceAnswer(traceId: string, found: FoundTrace, spans = spansOf(found)): Trace {
+  const { state, decision, notes } = found;
   return { traceId, state, decision, completeness: completenessOf(spans, notes), spans };
 }

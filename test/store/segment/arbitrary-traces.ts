@@ -19,9 +19,13 @@ import type { IndexedTrace } from '../../../store/segment/build.ts';
 import { traceIdOf } from '../../contract/parts.ts';
 import { largeInteger } from '../../model/query/arbitrary-conditions.ts';
 
+/** Stands for three bytes that are not UTF-8, and what is decoded of them. */
+const MARK = '<<<';
+const NOT_UTF8 = [0xff, 0xc3, 0x28];
+const DECODED = '\ufffd\ufffd(';
 const LONG = 'x'.repeat(MAX_TERM_BYTES);
 const LONG_NAME = 'n'.repeat(MAX_NAME_CHARS);
-const KEYS = ['a', 'b', 'aé', '', '__proto__', 'service.name', 'k'.repeat(200)];
+const KEYS = ['a', 'b', MARK, '\ufffd', 'aé', '', '__proto__', 'service.name', 'k'.repeat(200)];
 const TEXTS = [
   '',
   'a',
@@ -36,9 +40,11 @@ const TEXTS = [
   `${LONG.slice(1)}é`,
   '\0',
   '\ufeffa',
+  MARK,
+  `${LONG.slice(1)}${MARK}`,
 ];
-const SERVICES = ['shop', 'stock', 'é', LONG_NAME];
-const NAMES = ['GET /', 'reserve', '', 'é', `${LONG_NAME}1`, `${LONG_NAME.slice(1)}😀`];
+const SERVICES = ['shop', MARK, 'stock', 'é', LONG_NAME];
+const NAMES = ['GET /', MARK, 'reserve', '', 'é', `${LONG_NAME}1`, `${LONG_NAME.slice(1)}😀`];
 
 const number = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.constantFrom(0.5, 200, 2 ** 53, -(2 ** 60), 1e300));
 
@@ -149,11 +155,15 @@ function encodePart(traceId: Uint8Array, part: readonly ResourceSpans[]): Uint8A
       scopeSpans: [{ spans: spans.map((each) => ({ ...each, traceId })) }],
     })),
   });
-  return toBinary(TracesDataSchema, message);
+  const otlp = Buffer.from(toBinary(TracesDataSchema, message));
+  for (let at = otlp.indexOf(MARK); at >= 0; at = otlp.indexOf(MARK)) otlp.set(NOT_UTF8, at);
+  return new Uint8Array(otlp);
 }
 
+const asDecoded = (text: string) => text.replace(MARK, DECODED);
+
 const searchValue: fc.Arbitrary<SearchValue> = fc.oneof(
-  fc.constantFrom(...TEXTS),
+  fc.constantFrom(...TEXTS.map(asDecoded)),
   number.map((value) => (value === 0 ? 0 : value)),
   largeInteger,
   fc.boolean(),
@@ -161,15 +171,15 @@ const searchValue: fc.Arbitrary<SearchValue> = fc.oneof(
 
 const attributeCondition: fc.Arbitrary<AttributeCondition> = fc.record({
   on: fc.constantFrom(...PLACES),
-  key: fc.constantFrom(...KEYS.filter((key) => key !== ''), 'none', '\ud800'),
+  key: fc.constantFrom(...KEYS.filter((key) => key !== '').map(asDecoded), 'none', '\ud800'),
   test: fc.oneof(
     { weight: 4, arbitrary: fc.record({ operator: fc.constantFrom(...COMPARISONS), value: searchValue }) },
     { weight: 1, arbitrary: fc.constant({ operator: 'exists' as const }) },
   ),
 });
 
-const service = fc.constantFrom(...SERVICES, '', 'unknown_service', 'none', 'NaN', 'a', `${LONG_NAME}2`);
-const operation = fc.constantFrom(...NAMES, 'none');
+const service = fc.constantFrom(...SERVICES.map(asDecoded), '', 'unknown_service', 'none', 'NaN', 'a', `${LONG_NAME}2`);
+const operation = fc.constantFrom(...NAMES.map(asDecoded), 'none');
 const durationUs = fc.constantFrom(0, 1, 10, 15, 20, Number.MAX_SAFE_INTEGER);
 /** Mostly absent, so that something is found. */
 const seldom = <T>(value: fc.Arbitrary<T>) =>

@@ -122,6 +122,22 @@ describe('segment', () => {
     expect(await findIn(bytes, { service: 'shop', attributes: [] })).toEqual([traceIdOf(1)]);
   });
 
+  test('what is not UTF-8 is found as it is decoded', async () => {
+    const trace = traceOf({
+      name: 'name<',
+      attributes: [
+        ['key<', 'a'],
+        ['b', 'value<'],
+      ],
+    });
+    const broken = { ...trace, otlp: trace.otlp.map((byte) => (byte === 0x3c ? 0xff : byte)) };
+    const bytes = encodeSegment(buildSegment([broken]));
+    const conditions = parseQuery('operation="name\ufffd" key\ufffd=a b="value\ufffd"');
+    expect(meetsConditions(broken, conditions)).toBe(true);
+    expect(await findIn(bytes, conditions)).toHaveLength(1);
+    expect(await findIn(bytes, parseQuery('b>value\ufffd'))).toHaveLength(0);
+  });
+
   test('a key that no query line can name is not indexed, and is not found', async () => {
     const key = 'k'.repeat(MAX_ATTRIBUTE_KEY_BYTES);
     const bytes = encodeSegment(
@@ -166,6 +182,11 @@ describe('a segment of many traces', () => {
 
   test('is the same merged as built at once', () => {
     expect(Buffer.compare(encodeSegment(buildSegment(traces)), bytes)).toBe(0);
+  });
+
+  test('is the same merged with itself, and with what it has already', () => {
+    const merged = mergeSegments([decodeSegment(bytes), parts[3]!, decodeSegment(bytes)], () => true);
+    expect(Buffer.compare(encodeSegment(merged), bytes)).toBe(0);
   });
 
   test.each<[string, (trace: IndexedTrace, i: number) => boolean]>([

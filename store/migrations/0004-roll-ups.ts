@@ -6,7 +6,7 @@ import type { Migration } from './migration.ts';
  * what is there. `docs/adr/0090-statistics-are-rolled-up.md` has the prices.
  */
 export const rollUps: Migration = {
-  id: 10,
+  id: 4,
   name: 'roll-ups',
   statements: [
     'ALTER TABLE statistics ADD COLUMN services TEXT',
