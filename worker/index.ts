@@ -138,9 +138,6 @@ app.use('/metrics/*', requireReadKey());
 const limited = limitQueries(Date.now);
 for (const path of QUERY_PATHS) app.use(path, limited);
 app.get('/metrics', async (c) => c.body(await renderMetrics(c.env, await config(c)), 200, OPENMETRICS));
-app.get('/metrics/red', async (c) =>
-  c.body(await renderRedMetrics(c.env, await config(c), store(c.env), Date.now()), 200, OPENMETRICS),
-);
 app.route('/api/traces', searchRoutes({ config, store, now: Date.now }));
 app.get('/api/traces/:id', async (c) => answerTrace(c, await source(c)));
 app.get('/api/traces/:id/timeline', async (c) => answerTimeline(c, await source(c)));
@@ -153,6 +150,9 @@ app.get('/api/operations', async (c) =>
   c.json({ operations: await listOperations(c.env, await config(c), c.req.query('service') || undefined) }),
 );
 app.route('/api', serviceRoutes({ config, store, now: () => Date.now() }));
+app.get('/metrics/red', async (c) =>
+  c.body(await renderRedMetrics(c.env, await config(c), store(c.env), Date.now()), 200, OPENMETRICS),
+);
 
 app.post('/api/traces/:id/keep', async (c) => {
   const traceId = parseTraceId(c.req.param('id'));

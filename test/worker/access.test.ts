@@ -34,6 +34,8 @@ const ROUTES: Readonly<Record<string, Door>> = {
   'GET /api/traces/histogram': 'read',
   'GET /api/traces/stream': 'read',
   'GET /api/traces/:id': 'read',
+  'GET /api/traces/:id/timeline': 'read',
+  'GET /api/compare': 'read',
   'POST /api/traces/:id/keep': 'read',
   'DELETE /api/traces/:id': 'admin',
   'PUT /api/traces/:id/hold': 'admin',
