@@ -137,6 +137,21 @@ export function statisticsContract(name: string, createStore: () => Promise<Stor
       },
     );
 
+    test.skipIf(isSplit)('are made step by step, a longer one of shorter ones only', async () => {
+      const store = await createStore();
+      const base = { shard: 's', service: 'shop', name: 'a', kind: 2, durationUs: 5, isError: false, caller: null };
+      const spans = [0, 10, 20, 70].map((minute): CountedSpan => ({ ...base, minute: 1_440 + minute }));
+      await writeSpans(store, spans, spans, 1);
+      const piecesLeft = async () => (await piecesOf(store, { fromMs: 0, toMs: NOW_MS, grain: 'service' })).length;
+      // The latest ten minutes, and their hour, which has no others; then those of the hour before, which waits for them.
+      expect(await rollUpStatistics(store, NOW_MS, 1)).toBe(2);
+      expect(await rollUpStatistics(store, NOW_MS, 1)).toBe(1);
+      expect(await rollUpStatistics(store, NOW_MS, 1)).toBe(1);
+      expect(await piecesLeft()).toBe(4);
+      expect(await rollUpStatistics(store, NOW_MS, 1)).toBe(3);
+      expect(await piecesLeft()).toBe(1);
+    });
+
     test.skipIf(isSplit)('are not stored where a row has changed since they were begun', async () => {
       const store = await createStore();
       const row = (version: number): StatisticsRow => ({

@@ -1,4 +1,5 @@
 import {
+  abortAllDurableObjects,
   createExecutionContext,
   createScheduledController,
   runDurableObjectAlarm,
@@ -285,8 +286,13 @@ it.each([
 it('the cron rolls up what is over, and answers stay as they were', async () => {
   const db = env.DB;
   const startUs = nowUs() - 50 * MINUTE_US;
+  // A shard that has started writes its rows with the next alarm, and then once a minute.
+  await abortAllDurableObjects();
   await send(traces('rolled', 30, () => startUs));
   await decideAll();
+  const minuteMs = startUs / 1000 - ((startUs / 1000) % 60_000);
+  const rows = db.prepare('SELECT count(*) AS n FROM statistics WHERE minute_ms = ?1').bind(minuteMs);
+  expect((await rows.first<{ n: number }>())!.n).toBe(4);
   const range = `start=${startUs - 600 * MINUTE_US}&end=${nowUs()}`;
   const before = await json<{ dependencies: Dependency[] }>(`/api/dependencies?${range}`);
   const ctx = createExecutionContext();
