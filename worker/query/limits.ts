@@ -21,7 +21,11 @@ export const QUERY_PATHS = [
   '/api/services/*',
   '/api/operations',
   '/api/dependencies/*',
+  '/api/compare',
   '/metrics/red',
+  '/jaeger/*',
+  '/zipkin/*',
+  '/tempo/*',
 ];
 
 declare module 'hono' {
