@@ -11,7 +11,7 @@ const HOUR_US = 60 * MINUTE_US;
 const MAX_STEPS = 1_500;
 /** Where no step is given: the finest of these with which there are no more than so many. */
 const STEPS_MINUTES = [1, 5, 15, 60, 360, 1_440];
-const WANTED_STEPS = 120;
+const WANTED_STEPS = 125;
 /** Rows of operations are twenty times those of services, and only roll-ups of hours have both. */
 export const MAX_FINE_MINUTES = 360;
 const GRAINS = ['service', 'operation', 'kind'] as const;
