@@ -99,7 +99,7 @@ test('property: pages over what there was are those of the reference, whatever i
         while (!session.isOver) await turnPage(stores, session);
       }
     }),
-    { numRuns: 12 },
+    { numRuns: 30 },
   );
 });
 
