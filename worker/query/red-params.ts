@@ -12,7 +12,7 @@ const MAX_STEPS = 1_500;
 /** Where no step is given: the finest of these with which there are no more than so many. */
 const STEPS_MINUTES = [1, 5, 15, 60, 360, 1_440];
 const WANTED_STEPS = 125;
-/** Rows of operations are twenty times those of services, and only roll-ups of hours have both. */
+/** Rows of operations are twenty times those of services: beyond this, roll-ups of hours are what can be read in time. */
 export const MAX_FINE_MINUTES = 360;
 const GRAINS = ['service', 'operation', 'kind'] as const;
 
