@@ -176,6 +176,8 @@ export type ClaimResult =
 
 /** Minutes of statistics that a shard has and the store may not. */
 export interface UnwrittenStatistics {
+  /** What its rows are stored under. */
+  readonly shard: string;
   /** Oldest first; each replaces what is stored of this shard's minute. */
   readonly rows: readonly PackedMinute[];
   /** The minute to go on from, where there is more than one answer can carry; else null. */
