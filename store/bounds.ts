@@ -21,6 +21,8 @@ export const MAX_EXPORT_BYTES = 8 * 1024 * 1024;
 export const GARBAGE_MS = 3_600_000;
 /** Rows of holds, tombstones, garbage and statistics that one step of expiry removes of each. */
 export const MAX_HOUSEKEEPING_ROWS = 500;
+/** Small rows that come with every late part: thirty a second, where there is one step in ten minutes. */
+export const MAX_REMOVED_CHANGES = 20_000;
 /** Rounds against others that change the same rows at the same time; each round lost is one that another one won. */
 export const MAX_ROUNDS = 8;
 

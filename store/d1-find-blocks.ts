@@ -18,12 +18,14 @@ const MAX_TESTS = 3;
 
 /**
  * A byte of the filter as a number, by its place in all bytes: SQLite has no other way from a blob to a number. Bit `i` of
- * a filter is bit `i % 8` of byte `i / 8`.
+ * a filter is bit `i % 8` of byte `i / 8`. A parameter, since a statement may have 100 KB.
  */
-const ALL_BYTES = `x'${Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0')).join('')}'`;
+const ALL_BYTES = Uint8Array.from({ length: 256 }, (_, byte) => byte);
 
-/** A trace with parts in other blocks too can have there what is missing here. */
+/** A trace with parts in other blocks too can have there what is missing here, and may have begun before this part of it. */
 const HAS_LATE_PARTS = 'EXISTS (SELECT 1 FROM changes WHERE changes.block_key = blocks.block_key)';
+
+type Bindings = (number | Uint8Array)[];
 
 export interface BlockColumns {
   readonly block_key: string;
@@ -45,13 +47,13 @@ export function selectBlocks(
   { startUs, endUs }: { readonly startUs: number; readonly endUs: number },
   tests: readonly AnyTerm[],
 ): D1PreparedStatement {
-  const bindings: number[] = [startUs, endUs];
+  const bindings: Bindings = tests.length > 0 ? [startUs, endUs, ALL_BYTES] : [startUs, endUs];
   const passes = tests.slice(0, MAX_TESTS).map((terms) => {
     const has = terms.map((term) => maySql(term, bindings)).join(' OR ');
     return `AND (bloom IS NULL OR ${has} OR ${HAS_LATE_PARTS})`;
   });
   const sql = `SELECT block_key, block_key || suffix AS object_key, max_start_us FROM blocks
-WHERE is_covered = 0 AND max_start_us >= ?1 AND min_start_us <= ?2 AND trace_count > 0
+WHERE is_covered = 0 AND max_start_us >= ?1 AND (min_start_us <= ?2 OR ${HAS_LATE_PARTS}) AND trace_count > 0
 ${passes.join('\n')}
 ORDER BY max_start_us DESC, block_key DESC`;
   return db.prepare(sql).bind(...bindings);
@@ -76,16 +78,16 @@ export function decodeBlocks(blocks: readonly BlockColumns[], late: readonly Lat
 }
 
 /** Whether the filter has the term, or its key is incomplete. */
-function maySql(term: Term, bindings: number[]): string {
+function maySql(term: Term, bindings: Bindings): string {
   return `(${hasSql(hashTerm(term), bindings)}) OR (${hasSql(hashIncomplete(term), bindings)})`;
 }
 
 /** Whether all positions of the hash are set. */
-function hasSql({ first, second }: TermHash, bindings: number[]): string {
+function hasSql({ first, second }: TermHash, bindings: Bindings): string {
   const [a, b] = [bindings.push(first), bindings.push(second)];
   return Array.from({ length: BLOOM_POSITIONS }, (_, i) => {
     const position = `((?${a} + ${i} * ?${b}) % (length(bloom) * 8))`;
-    const byte = `(instr(${ALL_BYTES}, substr(bloom, ${position} / 8 + 1, 1)) - 1)`;
+    const byte = `(instr(?3, substr(bloom, ${position} / 8 + 1, 1)) - 1)`;
     return `(${byte} >> (${position} % 8)) & 1`;
   }).join(' AND ');
 }

@@ -1,6 +1,6 @@
 /** What each step of expiry does besides: what a crash left undone, and rows whose time is over. */
 
-import { GARBAGE_MS, MAX_HOUSEKEEPING_ROWS, SNAPSHOT_MS, TOMBSTONE_DAYS } from './bounds.ts';
+import { GARBAGE_MS, MAX_HOUSEKEEPING_ROWS, MAX_REMOVED_CHANGES, SNAPSHOT_MS, TOMBSTONE_DAYS } from './bounds.ts';
 import { findBlock, objectKeyOf } from './d1-blocks.ts';
 import { findUnscrubbed, scrubTrace } from './d1-erase.ts';
 import { findSegment } from './d1-segments.ts';
@@ -25,14 +25,14 @@ export async function keepHouse(shelf: Shelf, nowMs: number, statisticsDays: num
     });
   }
   await sweepGarbage(shelf, nowMs);
-  const remove = (table: string, key: string, isOver: string, limitMs: number) =>
+  const remove = (table: string, key: string, isOver: string, limitMs: number, maxRows = MAX_HOUSEKEEPING_ROWS) =>
     db
       .prepare(`DELETE FROM ${table} WHERE (${key}) IN (SELECT ${key} FROM ${table} WHERE ${isOver} LIMIT ?2)`)
-      .bind(limitMs, MAX_HOUSEKEEPING_ROWS);
+      .bind(limitMs, maxRows);
   await db.batch([
     remove('holds', 'trace_id', 'until_ms <= ?1', nowMs),
     remove('erased', 'trace_id', "at_ms <= ?1 AND parts = '[]'", nowMs - TOMBSTONE_DAYS * DAY_MS),
-    remove('changes', 'seq, trace_id', `at_s * 1000 <= ?1 AND ${IS_COVERED}`, nowMs - SNAPSHOT_MS),
+    remove('changes', 'seq, trace_id', `at_s * 1000 <= ?1 AND ${IS_COVERED}`, nowMs - SNAPSHOT_MS, MAX_REMOVED_CHANGES),
     // In this order: a roll-up that begins before the limit would have rows in it that go.
     remove('roll_ups', 'length_ms, start_ms', 'start_ms <= ?1', nowMs - statisticsDays * DAY_MS),
     remove('statistics', 'minute_ms, shard', 'minute_ms <= ?1', nowMs - statisticsDays * DAY_MS),

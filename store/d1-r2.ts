@@ -77,15 +77,25 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
       try {
         return await onDatabases('', databases, () => step(shelves));
       } catch (error) {
-        const isSegment = error instanceof StoreError && error.key.startsWith(SEGMENT_PREFIX);
-        if (!isSegment || error.fault === 'unavailable' || round === MAX_ROUNDS) throw error;
-        segments.forget(error.key);
+        if (!isLostSegment(error) || round === MAX_ROUNDS) throw error;
         await onDatabases(error.key, databases, () => giveUpSegment(error.key));
       }
     }
   }
 
+  /** A segment that cannot be merged is given up: the next step covers anew what it covered. */
+  async function indexOne(db: D1Database, nowMs: number): Promise<IndexReport> {
+    try {
+      return await indexStep({ db, bucket }, get, nowMs);
+    } catch (error) {
+      if (!isLostSegment(error)) throw error;
+      await giveUpSegment(error.key);
+      return { blocks: 0, segments: 0, hasMore: true };
+    }
+  }
+
   async function giveUpSegment(segmentKey: string): Promise<void> {
+    segments.forget(segmentKey);
     for (const db of databases) {
       const row = await findSegment(db, segmentKey);
       if (row) await dropSegment(db, row);
@@ -178,7 +188,7 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
     index: (nowMs) =>
       onDatabases('', databases, async () => {
         const reports: IndexReport[] = [];
-        for (const db of databases) reports.push(await indexStep({ db, bucket }, get, nowMs));
+        for (const db of databases) reports.push(await indexOne(db, nowMs));
         return {
           blocks: reports.reduce((sum, { blocks }) => sum + blocks, 0),
           segments: reports.reduce((sum, { segments }) => sum + segments, 0),
@@ -242,6 +252,11 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** About a segment that is not there any more, or damaged. */
+function isLostSegment(error: unknown): error is StoreError {
+  return error instanceof StoreError && error.key.startsWith(SEGMENT_PREFIX) && error.fault !== 'unavailable';
 }
 
 const NO_COUNTS = { blocks: 0, traces: 0, bytes: 0 };

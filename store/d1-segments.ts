@@ -60,6 +60,13 @@ export async function dropSegment(db: D1Database, { segmentKey, minStartUs, maxS
 AND EXISTS (SELECT 1 FROM segments WHERE segment_key = ?1)`,
       )
       .bind(segmentKey, minStartUs, maxStartUs),
+    // Others that cover such blocks will not be the only ones that have their traces.
+    db
+      .prepare(
+        `UPDATE segments SET late_traces = late_traces + 1 WHERE max_start_us >= ?2 AND min_start_us <= ?3
+AND EXISTS (SELECT 1 FROM segments WHERE segment_key = ?1)`,
+      )
+      .bind(segmentKey, minStartUs, maxStartUs),
     db.prepare('DELETE FROM segments WHERE segment_key = ?1').bind(segmentKey),
   ]);
 }

@@ -55,6 +55,14 @@ RETURNING trace_id`;
 /** After a statement that changed rows. */
 const COUNT_ON = 'UPDATE sequence SET value = value + 1 WHERE changes() > 0';
 
+/** After the one before: whoever has indexed the block by now has not seen what has just been written. */
+const UNCOVER = 'UPDATE blocks SET is_covered = 0 WHERE changes() > 0 AND block_key = ?1 AND is_covered = 1';
+
+/** After the one before: the rest of the block will be in two segments. */
+const DOUBT_SEGMENTS = `UPDATE segments SET late_traces = late_traces + 1 FROM blocks
+WHERE changes() > 0 AND block_key = ?1
+AND segments.max_start_us >= blocks.min_start_us AND segments.min_start_us <= blocks.max_start_us`;
+
 const SELECT_TRACES = 'SELECT traces.* FROM json_each(?1) AS wanted JOIN traces ON traces.trace_id = wanted.value';
 
 /** All but the names to search by, which may be the most of a row. */
@@ -186,9 +194,11 @@ async function writeRows(
   for (const chunk of chunksOf(rows)) {
     const json = `[${chunk.join()}]`;
     const changes = statements.map((sql) => db.prepare(sql).bind(json, block.blockKey, block.suffix));
-    const batch = [...(blockRow ? [blockRow] : []), ...changes, db.prepare(COUNT_ON)];
-    const results = await db.batch<{ trace_id: string }>(batch);
-    for (const { trace_id } of results.at(-2)!.results) written.add(trace_id);
+    const after = [COUNT_ON, UNCOVER, DOUBT_SEGMENTS].map((sql) => db.prepare(sql));
+    const [countOn, ...uncover] = after;
+    const marks = [countOn!, ...uncover.map((statement) => statement.bind(block.blockKey))];
+    const results = await db.batch<{ trace_id: string }>([...(blockRow ? [blockRow] : []), ...changes, ...marks]);
+    for (const { trace_id } of results.at(-1 - marks.length)!.results) written.add(trace_id);
   }
   return written;
 }

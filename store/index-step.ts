@@ -73,8 +73,7 @@ export async function indexStep(shelf: Shelf, get: Store['get'], nowMs: number):
   if (covered) return covered;
   const merge = planMerge(await listSegments(shelf.db), nowMs);
   if (merge === null) return { blocks: 0, segments: 0, hasMore: false };
-  await carryOut(shelf, merge, nowMs);
-  return { blocks: 0, segments: 1, hasMore: true };
+  return { blocks: 0, segments: await carryOut(shelf, merge, nowMs), hasMore: true };
 }
 
 async function coverBlocks(shelf: Shelf, get: Store['get'], nowMs: number): Promise<IndexReport | null> {
@@ -96,8 +95,8 @@ async function coverBlocks(shelf: Shelf, get: Store['get'], nowMs: number): Prom
 AND block_key IN (SELECT value ->> 0 FROM json_each(?1)) RETURNING block_key`;
   const change = shelf.db.prepare(cover).bind(names);
   const kind = { level: SEGMENT_LEVELS.blocks, lateTraces };
-  await commit(shelf, key, kind, segment, nowMs, names, areUncovered, change);
-  return { blocks: blocks.length, segments: 1, hasMore: true };
+  const isDone = await commit(shelf, key, kind, segment, nowMs, names, areUncovered, change);
+  return { blocks: isDone ? blocks.length : 0, segments: isDone && segment.traceCount > 0 ? 1 : 0, hasMore: true };
 }
 
 function firstBlocks(rows: readonly UncoveredRow[]): UncoveredRow[] {
@@ -110,7 +109,7 @@ function firstBlocks(rows: readonly UncoveredRow[]): UncoveredRow[] {
   });
 }
 
-/** What of a block's traces can be found. Those of a damaged one cannot be shown either. */
+/** What of a block's traces can be found. What is damaged cannot be shown either. */
 async function readTraces(
   shelf: Shelf,
   get: Store['get'],
@@ -120,21 +119,33 @@ async function readTraces(
   const traces: IndexedTrace[] = [];
   let lateTraces = 0;
   if (block.trace_count === 0) return { traces, lateTraces };
-  try {
+  const found = await orNull(async () => {
     const bytes = await readObject(shelf.bucket, objectKey);
-    const { entries } = orCorrupt(objectKey, () => decodeBlockIndex(bytes));
-    for (const row of await readFacts(shelf.db, [...entries.keys()])) {
-      const { offset, length } = entries.get(row.trace_id)!;
-      const part = () => decodeBlockEntry(bytes.subarray(offset, offset + length), row.trace_id);
-      if (row.part_count > 1) lateTraces++;
-      const otlp = row.part_count === 1 ? orCorrupt(objectKey, part) : (await get(row.trace_id))?.otlp;
-      if (otlp) traces.push({ ...factsOf(row), otlp });
-      if (traces.length % 64 === 0) await scheduler.wait(0);
-    }
-  } catch (error) {
-    if (!(error instanceof StoreError) || error.fault === 'unavailable') throw error;
+    return { bytes, ...orCorrupt(objectKey, () => decodeBlockIndex(bytes)) };
+  });
+  if (found === null) return { traces, lateTraces };
+  const { bytes, entries } = found;
+  for (const row of await readFacts(shelf.db, [...entries.keys()])) {
+    const { offset, length } = entries.get(row.trace_id)!;
+    const part = () => decodeBlockEntry(bytes.subarray(offset, offset + length), row.trace_id);
+    if (row.part_count > 1) lateTraces++;
+    const otlp = await orNull(async () =>
+      row.part_count === 1 ? orCorrupt(objectKey, part) : ((await get(row.trace_id))?.otlp ?? null),
+    );
+    if (otlp) traces.push({ ...factsOf(row), otlp });
+    if (traces.length % 64 === 0) await scheduler.wait(0);
   }
   return { traces, lateTraces };
+}
+
+/** null where it is damaged, or has gone meanwhile. */
+async function orNull<T>(read: () => Promise<T>): Promise<T | null> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.fault === 'unavailable') throw error;
+    return null;
+  }
 }
 
 function factsOf({ trace_id, start_us, duration_us, status }: FactsRow): Omit<IndexedTrace, 'otlp'> {
@@ -150,7 +161,8 @@ async function readFacts(db: D1Database, traceIds: readonly string[]): Promise<F
   return rows;
 }
 
-async function carryOut(shelf: Shelf, { level, segments: rows }: Merge, nowMs: number): Promise<void> {
+/** How many segments were written. */
+async function carryOut(shelf: Shelf, { level, segments: rows }: Merge, nowMs: number): Promise<number> {
   const segments = await Promise.all(rows.map(({ segmentKey }) => readSegment(shelf.bucket, segmentKey)));
   const stale = rows.some((row) => row.stale > 0);
   const lateTraces = rows.reduce((sum, row) => sum + row.lateTraces, 0);
@@ -174,6 +186,7 @@ RETURNING segment_key`;
     shelf.db.prepare(remove).bind(names),
   );
   if (isDone) for (const { segmentKey } of rows) await deleteGarbage(shelf, segmentKey);
+  return isDone && merged.traceCount > 0 ? 1 : 0;
 }
 
 function idsOf({ columns, traceCount }: Segment): string[] {

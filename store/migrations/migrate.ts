@@ -2,10 +2,11 @@ import { traces } from './0001-traces.ts';
 import { retention } from './0002-retention.ts';
 import { search } from './0003-search.ts';
 import { rollUps } from './0004-roll-ups.ts';
+import { lateParts } from './0005-late-parts.ts';
 import type { Migration } from './migration.ts';
 
 /** Every step there ever was, by id. */
-export const MIGRATIONS: readonly Migration[] = [traces, retention, search, rollUps];
+export const MIGRATIONS: readonly Migration[] = [traces, retention, search, rollUps, lateParts];
 
 /**
  * Brings the database to the newest schema. Safe to repeat and to race: each step is one transaction that first claims

@@ -4,6 +4,7 @@ import { decodeSpans } from '../../model/otlp/decode.ts';
 import { mergeTrace } from '../../model/otlp/merge.ts';
 import { asksSpans, matchesFacts, matchesSpans } from '../../model/query/matches-search.ts';
 import { readRows } from '../d1-traces.ts';
+import { StoreError } from '../errors.ts';
 import { mergeDigests } from '../merge.ts';
 import type { FoundTrace, PageSearch, Store } from '../store.ts';
 import { decodeDigest, decodePlaces, type StoredRow } from '../trace-row.ts';
@@ -70,6 +71,11 @@ function stands({ snapshot, changes }: Resolver, { key, db, before }: Candidate,
 
 async function hasSpans({ get }: Resolver, { key }: Candidate, search: PageSearch): Promise<boolean> {
   if (!asksSpans(search)) return true;
-  const trace = await get(key.traceId);
+  const trace = await get(key.traceId).catch((error: unknown) => {
+    // What is damaged cannot be shown, and must not keep the rest from being found.
+    if (error instanceof StoreError && (error.fault === 'block_missing' || error.fault === 'block_corrupt'))
+      return null;
+    throw error;
+  });
   return trace !== null && matchesSpans(decodeSpans(mergeTrace(trace.otlp), 'kept'), search);
 }

@@ -116,11 +116,16 @@ export function walkOf({ db, database }: Shelf, search: PageSearch): Source {
 
 /** What has changed since the snapshot, where it was then. */
 export function changedSource(db: number, changes: ReadonlyMap<string, Change>, search: PageSearch): Source {
+  const candidates = changedCandidates(db, changes, search);
+  return { lastStartUs: search.endUs, open: async () => streamOf(candidates) };
+}
+
+/** The same, in order. */
+export function changedCandidates(db: number, changes: ReadonlyMap<string, Change>, search: PageSearch): Candidate[] {
   const { order, after } = search;
-  const candidates = [...changes.values()]
+  return [...changes.values()]
     .filter(({ facts }) => matchesFacts(facts, search))
     .map(({ key, facts }): Candidate => ({ key, db, row: null, isExact: false, before: facts }))
     .filter(({ key }) => !after || compareFound(order, after, key) < 0)
     .sort((a, b) => compareFound(order, a.key, b.key));
-  return { lastStartUs: search.endUs, open: async () => streamOf(candidates) };
 }

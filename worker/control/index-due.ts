@@ -16,7 +16,7 @@ export async function indexDue(env: Env, store: Store, nowMs: number): Promise<v
     segments += report.segments;
     if (!report.hasMore) break;
   }
-  if (segments === 0) return;
+  if (blocks + segments === 0) return;
   const deltas = { tailrace_indexed_blocks_total: blocks, tailrace_index_segments_total: segments };
   await env.LEDGER.getByName('ledger').add(deltas);
 }
