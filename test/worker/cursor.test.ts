@@ -1,12 +1,13 @@
 import { crc32 } from 'node:zlib';
 import { expect, it } from 'vitest';
+import { MAX_SEARCH_RANGE_US } from '../../model/limits.ts';
 import { parseQuery } from '../../model/query/parse-query.ts';
 import { formatCursor, parseCursor, printOf, type SearchCursor } from '../../worker/query/cursor.ts';
 
 const CURSOR: SearchCursor = {
   after: { startUs: 1_790_000_000_000_000, durationUs: 250, traceId: 'a'.repeat(32) },
-  startUs: 0,
-  endUs: Number.MAX_SAFE_INTEGER,
+  startUs: 1_790_000_000_000_000 - MAX_SEARCH_RANGE_US,
+  endUs: 1_790_000_000_000_000,
   order: 'slowest',
   lists: { id: Number.MAX_SAFE_INTEGER, shards: [0, 3, 255], owners: null },
   snapshot: '1795292946.45.é',
@@ -51,7 +52,20 @@ it('is refused when somebody made it up, checksum and all', () => {
   }
   for (const made of [[], {}, 5, 'x', null])
     expect(() => parseCursor(make(made))).toThrow('cursor is of another version');
-  expect(() => parseCursor(make(fields.with(6, [257])))).toThrow('cursor is of another version');
+  const wrongs: [number, unknown][] = [
+    [6, [256]],
+    [6, [3, 3]],
+    [6, [3, 1]],
+    // A range that no first page could have.
+    [2, 1],
+    [3, Number.MAX_SAFE_INTEGER],
+    [3, 5],
+    [4, 2],
+    [4, 'length'],
+  ];
+  for (const [i, wrong] of wrongs) {
+    expect(() => parseCursor(make(fields.with(i, wrong)))).toThrow('cursor is of another version');
+  }
 });
 
 it('has a print that is another for other conditions', () => {

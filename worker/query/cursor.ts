@@ -4,7 +4,7 @@
  */
 
 import { crc32 } from 'node:zlib';
-import { MAX_SHARDS } from '../../model/limits.ts';
+import { MAX_SEARCH_RANGE_US, MAX_SHARDS } from '../../model/limits.ts';
 import {
   SEARCH_ORDERS,
   type SearchOrder,
@@ -80,11 +80,15 @@ function readFields(text: string): SearchCursor | null {
   const [, place, startUs, endUs, order, id, shards, owners, snapshot, print] = fields as Fields;
   const [afterUs, durationUs, traceId] = place;
   const isRight =
-    [afterUs, durationUs, startUs, endUs, id, print].every(isCount) &&
+    [afterUs, durationUs, startUs, endUs, order, id, print].every(isCount) &&
+    startUs <= endUs &&
+    endUs - startUs <= MAX_SEARCH_RANGE_US &&
     typeof traceId === 'string' &&
-    SEARCH_ORDERS[order] !== undefined &&
+    order < SEARCH_ORDERS.length &&
     Array.isArray(shards) &&
-    [...shards, ...(owners === null ? [] : [owners])].every((shard) => isCount(shard) && shard <= MAX_SHARDS) &&
+    // In order, and so none of them twice.
+    shards.every((shard, i) => isCount(shard) && shard < MAX_SHARDS && (i === 0 || shard > shards[i - 1]!)) &&
+    (owners === null || (isCount(owners) && owners <= MAX_SHARDS)) &&
     typeof snapshot === 'string';
   if (!isRight) return null;
   const after = { startUs: afterUs, durationUs, traceId };
