@@ -21,10 +21,14 @@ import { type Merge, planMerge, SEGMENT_LEVELS } from './segment-plan.ts';
 import type { IndexReport, Store } from './store.ts';
 
 export const SEGMENT_PREFIX = 'segments/';
-/** Blocks of a step: with so many traces and bytes together, or one alone. */
+/** Blocks of a step: with so many traces, bytes and calls together, or one alone. */
 const MAX_TRACES = 4_096;
 const MAX_BYTES = 16 * 1024 * 1024;
 const MAX_BLOCKS = 256;
+/** An invocation has a thousand calls of D1 and R2. Each block takes two, each late part the row of its trace and two parts. */
+const MAX_CALLS = 600;
+const BLOCK_CALLS = 2;
+const LATE_CALLS = 3;
 /** Ids in one parameter of D1, which has room for 2 MB. */
 const IDS_AT_ONCE = 5_000;
 const ID_BYTES = 16;
@@ -34,6 +38,7 @@ interface UncoveredRow {
   readonly suffix: string;
   readonly bytes: number;
   readonly trace_count: number;
+  readonly late_parts: number;
 }
 
 interface FactsRow {
@@ -44,7 +49,9 @@ interface FactsRow {
   readonly part_count: number;
 }
 
-const SELECT_UNCOVERED = `SELECT block_key, suffix, bytes, trace_count FROM blocks WHERE is_covered = 0
+const SELECT_UNCOVERED = `SELECT block_key, suffix, bytes, trace_count,
+  (SELECT count(*) FROM changes WHERE changes.block_key = blocks.block_key) AS late_parts
+FROM blocks WHERE is_covered = 0
 ORDER BY max_start_us LIMIT ${MAX_BLOCKS}`;
 
 const SELECT_FACTS = `SELECT trace_id, start_us, duration_us, status, json_array_length(parts) AS part_count
@@ -102,10 +109,12 @@ AND block_key IN (SELECT value ->> 0 FROM json_each(?1)) RETURNING block_key`;
 function firstBlocks(rows: readonly UncoveredRow[]): UncoveredRow[] {
   let traces = 0;
   let bytes = 0;
+  let calls = 0;
   return rows.filter((row, i) => {
     traces += row.trace_count;
     bytes += row.bytes;
-    return i === 0 || (traces <= MAX_TRACES && bytes <= MAX_BYTES);
+    calls += BLOCK_CALLS + LATE_CALLS * row.late_parts;
+    return i === 0 || (traces <= MAX_TRACES && bytes <= MAX_BYTES && calls <= MAX_CALLS);
   });
 }
 

@@ -137,6 +137,32 @@ test('a late part that begins behind the range is asked, if the trace began in i
   expect(await find(fresh, search)).toHaveLength(1);
 });
 
+test('a step of the index takes only as many late parts as an invocation has calls for', async () => {
+  const fresh = createD1R2Store(bindings);
+  const ids = Array.from({ length: 150 }, (_, i) => traceIdOf(i + 1));
+  await fresh.write(
+    'first',
+    ids.map((traceId) => makePart({ traceId })),
+  );
+  await indexAll();
+  for (const revision of [2, 3]) {
+    await fresh.write(
+      `late-${revision}`,
+      ids.map((traceId) => makePart({ traceId, revision })),
+    );
+  }
+  let calls = 0;
+  const counted = createD1R2Store(
+    wrapBindings(bindings, (call) => {
+      calls++;
+      return call();
+    }),
+  );
+  expect((await counted.index(0)).blocks).toBe(1);
+  expect(calls).toBeLessThan(1_000);
+  expect((await counted.index(0)).blocks).toBe(1);
+});
+
 test('a segment that is lost or damaged does not stop merges', async () => {
   const fresh = createD1R2Store(bindings);
   const LATER_MS = 4_000_000_000_000;
