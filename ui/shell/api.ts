@@ -1,18 +1,29 @@
 /** Calls of the edge's native API. Every failure is an `ApiFailure` with words for the reader. */
 
 import type { ApiError, Trace, TraceList } from '../../model/span.ts';
+import type { TraceHistogram } from '../logic/heat-map.ts';
+import type { LineFault } from '../logic/query-line.ts';
 
 export class ApiFailure extends Error {
   /** HTTP status; 0 when there was no answer. */
   readonly status: number;
   /** The API's code, for example `not_found`; `unreachable` when there was no answer. */
   readonly code: string;
+  /** Where in what was sent, in UTF-16 units; of `bad_query`. */
+  readonly place: { readonly offset: number; readonly length: number } | null;
 
-  constructor(status: number, code: string, message: string) {
+  constructor(status: number, { code, message, offset, length }: ApiError['error']) {
     super(message);
     this.status = status;
     this.code = code;
+    this.place = offset === undefined || length === undefined ? null : { offset, length };
   }
+}
+
+/** What the edge said is wrong with a query line; null for any other failure. */
+export function lineFaultOf(failure: unknown): LineFault | null {
+  if (!(failure instanceof ApiFailure) || failure.code !== 'bad_query' || failure.place === null) return null;
+  return { ...failure.place, message: failure.message };
 }
 
 export function isUnauthorized(failure: unknown): boolean {
@@ -21,6 +32,11 @@ export function isUnauthorized(failure: unknown): boolean {
 
 export async function fetchTraces(parameters: URLSearchParams, signal: AbortSignal): Promise<TraceList> {
   return (await call(`/api/traces?${parameters}`, { signal })).json();
+}
+
+/** How many traces there are, by start and duration. */
+export async function fetchHistogram(parameters: URLSearchParams, signal: AbortSignal): Promise<TraceHistogram> {
+  return (await call(`/api/traces/histogram?${parameters}`, { signal })).json();
 }
 
 export async function fetchTrace(traceId: string, signal: AbortSignal): Promise<Trace> {
@@ -71,12 +87,16 @@ async function call(path: string, init: RequestInit = {}): Promise<Response> {
     response = await fetch(path, { credentials: 'same-origin', ...init });
   } catch (cause) {
     if (init.signal?.aborted) throw cause;
-    throw new ApiFailure(0, 'unreachable', 'The edge did not answer. Check that it runs and that you are online.');
+    const message = 'The edge did not answer. Check that it runs and that you are online.';
+    throw new ApiFailure(0, { code: 'unreachable', message });
   }
   if (response.ok) return response;
   const body = await response.json().catch(() => null);
   const error = isApiError(body) ? body.error : { code: `http_${response.status}`, message: response.statusText };
-  throw new ApiFailure(response.status, error.code, error.message || `The edge answered ${response.status}.`);
+  throw new ApiFailure(response.status, {
+    ...error,
+    message: error.message || `The edge answered ${response.status}.`,
+  });
 }
 
 function isApiError(body: unknown): body is ApiError {
