@@ -31,46 +31,46 @@ export function isUnauthorized(failure: unknown): boolean {
 }
 
 export async function fetchTraces(parameters: URLSearchParams, signal: AbortSignal): Promise<TraceList> {
-  return (await call(`/api/traces?${parameters}`, { signal })).json();
+  return (await callApi(`/api/traces?${parameters}`, { signal })).json();
 }
 
 /** How many traces there are, by start and duration. */
 export async function fetchHistogram(parameters: URLSearchParams, signal: AbortSignal): Promise<TraceHistogram> {
-  return (await call(`/api/traces/histogram?${parameters}`, { signal })).json();
+  return (await callApi(`/api/traces/histogram?${parameters}`, { signal })).json();
 }
 
 export async function fetchTrace(traceId: string, signal: AbortSignal): Promise<Trace> {
-  return (await call(`/api/traces/${encodeURIComponent(traceId)}`, { signal })).json();
+  return (await callApi(`/api/traces/${encodeURIComponent(traceId)}`, { signal })).json();
 }
 
 /** Keeps a live or dropped trace, whatever the rules say. */
 export async function keepTrace(traceId: string): Promise<void> {
-  await call(`/api/traces/${encodeURIComponent(traceId)}/keep`, { method: 'POST' });
+  await callApi(`/api/traces/${encodeURIComponent(traceId)}/keep`, { method: 'POST' });
 }
 
 /** The trace as OTLP `TracesData` bytes. */
 export async function fetchOtlp(traceId: string): Promise<Blob> {
   const headers = { accept: 'application/x-protobuf' };
-  return (await call(`/api/traces/${encodeURIComponent(traceId)}`, { headers })).blob();
+  return (await callApi(`/api/traces/${encodeURIComponent(traceId)}`, { headers })).blob();
 }
 
 /** Names of all services, sorted. */
 export async function fetchServices(): Promise<string[]> {
-  const answer: { services: { name: string }[] } = await (await call('/api/services')).json();
+  const answer: { services: { name: string }[] } = await (await callApi('/api/services')).json();
   return answer.services.map((service) => service.name).sort();
 }
 
 /** Names of a service's operations, sorted. */
 export async function fetchOperations(service: string): Promise<string[]> {
   const answer: { operations: { name: string }[] } = await (
-    await call(`/api/operations?${new URLSearchParams({ service })}`)
+    await callApi(`/api/operations?${new URLSearchParams({ service })}`)
   ).json();
   return [...new Set(answer.operations.map((operation) => operation.name))].sort();
 }
 
 /** Exchanges a read key for the HttpOnly cookie that the other calls carry. */
 export async function logIn(key: string): Promise<void> {
-  await call('/login', {
+  await callApi('/login', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ key }),
@@ -78,10 +78,10 @@ export async function logIn(key: string): Promise<void> {
 }
 
 export async function logOut(): Promise<void> {
-  await call('/logout', { method: 'POST' });
+  await callApi('/logout', { method: 'POST' });
 }
 
-async function call(path: string, init: RequestInit = {}): Promise<Response> {
+export async function callApi(path: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(path, { credentials: 'same-origin', ...init });

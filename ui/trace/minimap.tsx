@@ -1,4 +1,4 @@
-import { signal, useSignalEffect } from '@preact/signals';
+import { useSignalEffect } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { serviceOf } from '../../model/tree.ts';
 import { spanRange } from '../logic/bars.ts';
@@ -9,18 +9,13 @@ import { isWhole, timeAt, wholeRange } from '../logic/viewport.ts';
 import { useSize } from '../parts/use-size.ts';
 import { resolveColours } from '../shell/canvas-colours.ts';
 import { serviceColour } from '../shell/catalog.ts';
-import { theme } from '../shell/preferences.ts';
+import { isDark } from '../shell/preferences.ts';
 import type { TraceState } from './trace-state.ts';
 
 /** How near to an edge of the viewport a press takes hold of it. */
 const GRIP_PX = 7;
 /** A press that moves less is a click, which changes nothing. */
 const LEAST_DRAG_PX = 3;
-
-const darkSystem = signal(window.matchMedia('(prefers-color-scheme: dark)').matches);
-window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', (event) => {
-  darkSystem.value = event.matches;
-});
 
 /** The whole trace in small, with the viewport as a brush. */
 export function Minimap({ state }: { state: TraceState }) {
@@ -31,7 +26,7 @@ export function Minimap({ state }: { state: TraceState }) {
 
   useSignalEffect(() => {
     // The theme changes what the colours resolve to.
-    void [theme.value, darkSystem.value];
+    void isDark.value;
     if (canvas.current && size.value.width > 0) draw(canvas.current, state, size.value);
   });
 
