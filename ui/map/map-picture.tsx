@@ -121,7 +121,8 @@ interface EdgesProps {
 function Edges({ map, service, chosen, seconds }: EdgesProps) {
   const hasLabels = map.edges.length <= MAX_LABELS;
   return (
-    <svg class="map-edges" width={map.width} height={map.height} role="group" aria-label="Calls">
+    // biome-ignore lint/a11y/noSvgWithoutTitle: its edges have names, and a title would follow the pointer.
+    <svg class="map-edges" width={map.width} height={map.height}>
       <defs>
         <marker
           id="arrow"
@@ -149,7 +150,7 @@ function Edges({ map, service, chosen, seconds }: EdgesProps) {
             key={`${parent} ${child} ${edge.change}`}
             class={`map-edge ${edge.change} ${confidence} ${isNear ? '' : 'far'} ${isChosen ? 'chosen' : ''}`}
             role="button"
-            tabIndex={0}
+            tabindex={0}
             aria-label={`Calls from ${parent} to ${child}`}
             aria-pressed={isChosen}
             style={{ '--errors': errorWeight(edge) }}
