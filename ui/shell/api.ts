@@ -1,6 +1,8 @@
 /** Calls of the edge's native API. Every failure is an `ApiFailure` with words for the reader. */
 
+import type { CompareAnswer } from '../../model/difference.ts';
 import type { ApiError, Trace, TraceList } from '../../model/span.ts';
+import type { TimelineAnswer } from '../../model/timeline.ts';
 import type { TraceHistogram } from '../logic/heat-map.ts';
 import type { LineFault } from '../logic/query-line.ts';
 
@@ -43,15 +45,19 @@ export async function fetchTrace(traceId: string, signal: AbortSignal): Promise<
   return (await callApi(`/api/traces/${encodeURIComponent(traceId)}`, { signal })).json();
 }
 
+/** What the edge can tell of a trace beside its spans. */
+export async function fetchTimeline(traceId: string, signal: AbortSignal): Promise<TimelineAnswer> {
+  return (await callApi(`/api/traces/${encodeURIComponent(traceId)}/timeline`, { signal })).json();
+}
+
+/** `b` is a trace's id, or `typical`. */
+export async function fetchComparison(a: string, b: string, signal: AbortSignal): Promise<CompareAnswer> {
+  return (await callApi(`/api/compare?${new URLSearchParams({ a, b })}`, { signal })).json();
+}
+
 /** Keeps a live or dropped trace, whatever the rules say. */
 export async function keepTrace(traceId: string): Promise<void> {
   await callApi(`/api/traces/${encodeURIComponent(traceId)}/keep`, { method: 'POST' });
-}
-
-/** The trace as OTLP `TracesData` bytes. */
-export async function fetchOtlp(traceId: string): Promise<Blob> {
-  const headers = { accept: 'application/x-protobuf' };
-  return (await callApi(`/api/traces/${encodeURIComponent(traceId)}`, { headers })).blob();
 }
 
 /** Names of all services, sorted. */

@@ -1,7 +1,6 @@
 import { useSignalEffect } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { serviceOf } from '../../model/tree.ts';
-import { spanRange } from '../logic/bars.ts';
 import { type Brush, moveBrush, startBrush } from '../logic/brush.ts';
 import { formatDuration } from '../logic/duration.ts';
 import { layoutTicks } from '../logic/ticks.ts';
@@ -88,7 +87,7 @@ export function Minimap({ state }: { state: TraceState }) {
 const TOP_PX = 18;
 const BOTTOM_PX = 4;
 
-/** Draws every span as a line at its row's height; errors last, so that none is hidden. */
+/** Draws every span as a line at its row's height, the critical path on them; errors last, so that none is hidden. */
 function draw(canvas: HTMLCanvasElement, state: TraceState, size: { width: number; height: number }): void {
   const scale = window.devicePixelRatio;
   canvas.width = size.width * scale;
@@ -96,14 +95,13 @@ function draw(canvas: HTMLCanvasElement, state: TraceState, size: { width: numbe
   const context = canvas.getContext('2d')!;
   context.scale(scale, scale);
   const { spans } = state.tree.value;
-  const bounds = state.bounds.value;
   const perUs = size.width / wholeRange(state.totalUs.value).endUs;
   const rowPx = Math.min(5, (size.height - TOP_PX - BOTTOM_PX) / spans.length);
   const barPx = Math.max(1, rowPx * 0.7);
   const names = spans.map(serviceOf);
-  const colours = resolveColours(canvas, [...new Set(names)].map(serviceColour).concat('var(--error)'));
+  const colours = resolveColours(canvas, [...new Set(names)].map(serviceColour).concat('var(--error)', 'var(--ink)'));
   const fill = (node: number) => {
-    const range = spanRange(spans[node]!, bounds);
+    const range = state.rangeOf(node);
     context.fillRect(
       range.startUs * perUs,
       TOP_PX + node * rowPx,
@@ -114,6 +112,20 @@ function draw(canvas: HTMLCanvasElement, state: TraceState, size: { width: numbe
   for (let node = 0; node < spans.length; node++) {
     context.fillStyle = colours.get(serviceColour(names[node]!))!;
     fill(node);
+  }
+  if (state.showCritical.value) {
+    context.fillStyle = colours.get('var(--ink)')!;
+    for (const [node, stretches] of state.insight.value.critical) {
+      for (const { startUs, endUs } of stretches) {
+        const top = TOP_PX + node * rowPx;
+        context.fillRect(
+          startUs * perUs,
+          top + barPx / 2,
+          Math.max(1, (endUs - startUs) * perUs),
+          Math.max(1, barPx / 2),
+        );
+      }
+    }
   }
   context.fillStyle = colours.get('var(--error)')!;
   for (let node = 0; node < spans.length; node++) if (spans[node]!.status.code === 'error') fill(node);
