@@ -68,10 +68,12 @@ export function layoutServiceMap<Call extends MapCall>(
   });
   const all = [...calls, ...changes.vanished];
   const names = [...new Set([...services, ...all.flatMap(({ parent, child }) => [parent, child])])].sort();
-  for (const name of names) graph.setNode(name, { width: NODE_WIDTH, height: NODE_HEIGHT });
+  // Dagre keeps nodes in plain objects, so that it cannot take any name: `__proto__` is one.
+  const ids = new Map(names.map((name, index) => [name, `n${index}`]));
+  for (const id of ids.values()) graph.setNode(id, { width: NODE_WIDTH, height: NODE_HEIGHT });
   // A service that calls itself is not an edge between services; the table has it.
   const drawn = all.filter(({ parent, child }) => parent !== child);
-  for (const { parent, child } of drawn) graph.setEdge(parent, child, { ...LABEL });
+  for (const { parent, child } of drawn) graph.setEdge(ids.get(parent)!, ids.get(child)!, { ...LABEL });
   dagre.layout(graph);
 
   const isNew = new Set(changes.appeared.map(edgeKey));
@@ -81,9 +83,9 @@ export function layoutServiceMap<Call extends MapCall>(
   return {
     width: size.width ?? 0,
     height: size.height ?? 0,
-    nodes: names.map((service) => ({ service, ...placeOf(graph.node(service)) })),
+    nodes: names.map((service) => ({ service, ...placeOf(graph.node(ids.get(service)!)) })),
     edges: drawn.map((call) => {
-      const edge = graph.edge(call.parent, call.child);
+      const edge = graph.edge(ids.get(call.parent)!, ids.get(call.child)!);
       return {
         call,
         change: isGone.has(call) ? 'vanished' : isNew.has(edgeKey(call)) ? 'appeared' : 'none',

@@ -1,0 +1,45 @@
+import { expect, it } from 'vitest';
+import { explainClock, explainRank, nameRank } from '../../ui/logic/explain-span.ts';
+
+const OPERATIONS = [
+  {
+    service: 'stock',
+    name: 'GET /stock',
+    kind: 'server',
+    statistics: { spans: 1_499, p50Us: 18_640, p95Us: 26_362, p99Us: 28_747 },
+  },
+  { service: 'stock', name: 'SELECT stock', kind: 'client' },
+] as const;
+const row = (operation: number, percentile?: number) => ({
+  spanId: '0000000000000001',
+  operation,
+  parent: -1,
+  depth: 0,
+  offsetUs: 0,
+  selfUs: 0,
+  ...(percentile === undefined ? {} : { percentile }),
+});
+
+it('names the rank of slow spans only, and never rounds it up to 100', () => {
+  expect([nameRank(row(0)), nameRank(row(0, 94.9)), nameRank(row(0, 95.9)), nameRank(row(0, 99.97))]).toEqual([
+    '',
+    '',
+    'p95',
+    'p99.9',
+  ]);
+});
+
+it('says among how many, and what is usual', () => {
+  expect(explainRank(row(0, 98.9), OPERATIONS)).toBe(
+    'longer than 98 % of 1,499 around it (p50 18.6 ms, p95 26.4 ms, p99 28.7 ms)',
+  );
+  expect(explainRank(row(1), OPERATIONS)).toBe('');
+});
+
+it('says how a clock was moved, and how sure that is', () => {
+  const clock = { service: 'stock', instance: '', reference: 0, offsetUs: -60_005_000, minUs: null, maxUs: null };
+  expect(explainClock({ ...clock, uncertaintyUs: 6_000, confidence: 0.667 })).toBe('−1 m 00 s ± 6 ms, confidence 67 %');
+  expect(explainClock({ ...clock, offsetUs: 5_000, uncertaintyUs: null, confidence: 0.5 })).toBe(
+    '+5 ms, confidence 50 %',
+  );
+});
