@@ -126,6 +126,12 @@ export class Histogram {
     return this;
   }
 
+  /** Takes away what was merged before; its scale is not below this one's. */
+  subtract(other: Histogram): void {
+    const steps = this.#steps - other.#steps;
+    for (const [slot, count] of other.slots()) this.add(coarserSlot(slot, steps), -count);
+  }
+
   /** Makes room for the slots from `first` to `last`: adding to them takes no more. */
   reserve(first: number, last: number): void {
     if (first < this.#first || last >= this.#first + this.#counts.length) this.#reach(first, last);

@@ -86,6 +86,9 @@ export const MAX_READ_BYTES = 16 * 1024 * 1024;
 /** Query API. */
 export const MAX_SEARCH_LIMIT = 1_000;
 export const DEFAULT_SEARCH_LIMIT = 20;
+/** Traces that one answer has with all their spans, each some calls of the 1,000 that a request may make; and their OTLP bytes. */
+export const MAX_ANSWER_TRACES = 100;
+export const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 /** The time a search is about: where none is given, and at most. */
 export const DEFAULT_SEARCH_RANGE_US = 3_600_000_000;
 export const MAX_SEARCH_RANGE_US = 30 * 86_400_000_000;
@@ -100,6 +103,25 @@ export const MAX_CACHED_TRACE_BYTES = 6 * 1024 * 1024;
 /** Packed rows of the statistics around a trace: of the minutes on both sides of its own only as many as there is room for. */
 export const MAX_WINDOW_BYTES = 512 * 1024;
 export const WINDOW_MINUTES = 5;
+/** A regular expression, what it compiles to, and what is remembered of it. */
+export const MAX_PATTERN_CHARS = 512;
+export const MAX_PATTERN_STEPS = 1_000;
+export const MAX_PATTERN_STATES = 200;
+export const MAX_PATTERN_DEPTH = 32;
+/** Traces that one search of Tempo's API reads to look at their spans, and that tags are taken from; each is some calls of a thousand. */
+export const MAX_TEMPO_READ_TRACES = 150;
+/** What it reads of them in all, in OTLP, and spans of those that it reads at the same time, unless one trace has more. */
+export const MAX_TEMPO_READ_BYTES = 64 * 1024 * 1024;
+export const MAX_TEMPO_SPANS_AT_ONCE = 10_000;
+export const MAX_TEMPO_TAG_TRACES = 50;
+/** Spans in a spanset of an answer; steps of a series, and of all series of an answer, each of which may have a histogram. */
+export const MAX_TEMPO_SPANS_PER_SPANSET = 1_000;
+export const MAX_TEMPO_STEPS = 11_000;
+export const MAX_TEMPO_POINTS = 100_000;
+/** A TraceQL query in UTF-16 units, its operators, and how deep its parentheses are. */
+export const MAX_TRACEQL_CHARS = 16_384;
+export const MAX_TRACEQL_OPERATORS = 256;
+export const MAX_TRACEQL_DEPTH = 64;
 /** A shard that has not answered by then makes the whole request fail with 503. */
 export const SHARD_TIMEOUT_MS = 2_000;
 /** Slots of the routing table, and shards to give them to. */

@@ -41,6 +41,7 @@ export class PortTakenError extends Error {
   override readonly name = 'PortTakenError';
 }
 
+const MINUTE_MS = 60_000;
 const EDGE = { name: 'tailrace', config: 'wrangler.toml', bundle: 'dist/worker/index.js' };
 const SHOP = [
   {
@@ -102,6 +103,19 @@ export function probePort(host: string, port: number): Promise<void> {
   });
 }
 
+/** What Cloudflare does by the triggers in wrangler.toml. */
+async function runTriggers(miniflare: Miniflare): Promise<() => void> {
+  const edge = await miniflare.getWorker(EDGE.name);
+  const timer = setInterval(() => {
+    const scheduledTime = new Date();
+    const crons = scheduledTime.getUTCMinutes() % 10 === 0 ? ['* * * * *', '*/10 * * * *'] : ['* * * * *'];
+    // What fails, or is cut off by the end, is done the next time.
+    for (const cron of crons) edge.scheduled({ scheduledTime, cron }).catch(() => {});
+  }, MINUTE_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
 /**
  * Starts what `build()` built.
  * @throws PortTakenError
@@ -130,13 +144,16 @@ export async function startLocal(options: LocalOptions): Promise<LocalEdge> {
   );
   let closing: Promise<void> | undefined;
   let release: (() => void) | undefined;
+  let stopTriggers: (() => void) | undefined;
   const close = () => {
+    stopTriggers?.();
     closing ??= miniflare.dispose().finally(() => release?.());
     return closing;
   };
   try {
     const url = (await miniflare.ready).origin;
     release = await guardChildren('workerd');
+    stopTriggers = await runTriggers(miniflare);
     return { url, miniflare, close };
   } catch (error) {
     await close();

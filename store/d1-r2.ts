@@ -44,7 +44,7 @@ export interface D1R2Bindings {
  * traces was decided. A trace with parts in several blocks may have a row in several databases; readers unite them.
  */
 export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings): Store {
-  const migrated = new Map<D1Database, Promise<void>>();
+  const migrated = new Set<D1Database>();
   const segments = new OpenSegments(bucket);
   const shelves = databases.map((database, db) => ({
     db,
@@ -64,13 +64,11 @@ export function createD1R2Store({ databases, bucket, periodDays }: D1R2Bindings)
     }
   }
 
+  /** Each call by itself until one has done it: a promise must not outlive the request it was made in. */
   async function bringUpToDate(db: D1Database): Promise<void> {
-    const known = migrated.get(db) ?? migrate(db);
-    migrated.set(db, known);
-    await known.catch((error) => {
-      migrated.delete(db);
-      throw error;
-    });
+    if (migrated.has(db)) return;
+    await migrate(db);
+    migrated.add(db);
   }
 
   /** The same with segments. One that is not there any more was merged meanwhile; one that is damaged is given up. */

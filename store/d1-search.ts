@@ -1,5 +1,6 @@
 /** Searching a ring of databases. */
 
+import { compareFound } from '../model/query/search-order.ts';
 import { type Counting, countPlaces, tallyIn } from './search/count-sources.ts';
 import { mergeSources } from './search/merge-sources.ts';
 import { resolve } from './search/resolve.ts';
@@ -19,7 +20,7 @@ export async function searchRing(
   const databases = shelves.map(({ database }) => database);
   const since = search.snapshot === undefined ? null : parseSnapshot(search.snapshot, databases.length);
   const places = await Promise.all(
-    shelves.map(({ database, db }) => readPlaces(database, search, since?.seqs[db] ?? null)),
+    shelves.map(({ database, db }) => readPlaces(database, search, since?.seqs[db] ?? null, isWalk(search))),
   );
   const present = presentOf(places);
   if (since) checkAge(since, present);
@@ -30,7 +31,8 @@ export async function searchRing(
   ]);
   const resolver = { databases, get, snapshot, changes: places.map(({ changes }) => changes) };
   const found = new Map<string, FoundTrace>();
-  let reached = search.after ?? beforeAll(search);
+  const start = search.after ?? beforeAll(search);
+  let reached = start;
   const page = (isCut: boolean): StorePage => {
     const traces = [...found.values()].slice(0, search.limit);
     const hasMore = isCut || found.size > search.limit;
@@ -48,7 +50,8 @@ export async function searchRing(
       if (search.isOver()) return page(true);
     }
     reached = batch.reached ?? reached;
-    if (search.isOver()) return page(true);
+    // Not before it has come further than the page before.
+    if (search.isOver() && compareFound(search.order, start, reached) < 0) return page(true);
   }
   return page(false);
 }
@@ -91,7 +94,7 @@ async function countAll(
   counting: Counting,
 ): Promise<boolean> {
   const databases = shelves.map(({ database }) => database);
-  const places = await Promise.all(shelves.map(({ database }) => readPlaces(database, search, null)));
+  const places = await Promise.all(shelves.map(({ database }) => readPlaces(database, search, null, false)));
   const resolver = { databases, get, snapshot: presentOf(places), changes: places.map(({ changes }) => changes) };
   let exact = shelves.length === 1;
   for (const [i, shelf] of shelves.entries()) {

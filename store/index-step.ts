@@ -128,14 +128,17 @@ async function readTraces(
       const part = () => decodeBlockEntry(bytes.subarray(offset, offset + length), row.trace_id);
       if (row.part_count > 1) lateTraces++;
       const otlp = row.part_count === 1 ? orCorrupt(objectKey, part) : (await get(row.trace_id))?.otlp;
-      const { trace_id: traceId, start_us: startUs, duration_us: durationUs, status } = row;
-      if (otlp) traces.push({ traceId, startUs, durationUs, status, otlp });
+      if (otlp) traces.push({ ...factsOf(row), otlp });
       if (traces.length % 64 === 0) await scheduler.wait(0);
     }
   } catch (error) {
     if (!(error instanceof StoreError) || error.fault === 'unavailable') throw error;
   }
   return { traces, lateTraces };
+}
+
+function factsOf({ trace_id, start_us, duration_us, status }: FactsRow): Omit<IndexedTrace, 'otlp'> {
+  return { traceId: trace_id, startUs: start_us, durationUs: duration_us, status };
 }
 
 async function readFacts(db: D1Database, traceIds: readonly string[]): Promise<FactsRow[]> {
@@ -152,7 +155,10 @@ async function carryOut(shelf: Shelf, { level, segments: rows }: Merge, nowMs: n
   const stale = rows.some((row) => row.stale > 0);
   const lateTraces = rows.reduce((sum, row) => sum + row.lateTraces, 0);
   const gone = stale ? await findGone(shelf.db, segments) : new Set<string>();
-  const merged = mergeSegments(segments, (traceId) => !gone.has(traceId));
+  const repeated = lateTraces > 0 ? await readFacts(shelf.db, findRepeated(segments)) : [];
+  // What each segment says of them is of when it was made; the last one's facts stand.
+  const present = buildSegment(repeated.map((row) => ({ ...factsOf(row), otlp: new Uint8Array(0) })));
+  const merged = mergeSegments([...segments, present], (traceId) => !gone.has(traceId));
   const names = JSON.stringify(rows.map(({ segmentKey, stale }) => [segmentKey, stale]));
   const key = segmentKeyOf(merged, names);
   const remove = `DELETE FROM segments WHERE ${areSame(1)} AND segment_key IN (SELECT value ->> 0 FROM json_each(?1))
@@ -170,11 +176,24 @@ RETURNING segment_key`;
   if (isDone) for (const { segmentKey } of rows) await deleteGarbage(shelf, segmentKey);
 }
 
+function idsOf({ columns, traceCount }: Segment): string[] {
+  return Array.from({ length: traceCount }, (_, i) => formatHex(columns.ids, i * ID_BYTES, ID_BYTES));
+}
+
+/** Traces that are in several segments. */
+function findRepeated(segments: readonly Segment[]): string[] {
+  const seen = new Set<string>();
+  const repeated = new Set<string>();
+  for (const traceId of segments.flatMap(idsOf)) {
+    if (seen.has(traceId)) repeated.add(traceId);
+    seen.add(traceId);
+  }
+  return [...repeated];
+}
+
 /** Traces that have no row any more. */
 async function findGone(db: D1Database, segments: readonly Segment[]): Promise<Set<string>> {
-  const ids = segments.flatMap(({ columns, traceCount }) =>
-    Array.from({ length: traceCount }, (_, i) => formatHex(columns.ids, i * ID_BYTES, ID_BYTES)),
-  );
+  const ids = segments.flatMap(idsOf);
   const gone = new Set<string>();
   for (let i = 0; i < ids.length; i += IDS_AT_ONCE) {
     const { results } = await db

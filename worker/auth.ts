@@ -3,6 +3,7 @@
  * without any of them, unless the local start says otherwise.
  */
 
+import { Buffer } from 'node:buffer';
 import type { Context, MiddlewareHandler } from 'hono';
 import { getCookie } from 'hono/cookie';
 import type { Env } from '../durable-objects/env.ts';
@@ -96,7 +97,7 @@ function ingestSecret(c: Context<App>): string | undefined {
   return bearer(c) ?? c.req.query('key');
 }
 
-/** A read or admin key as `Authorization: Bearer`, a read key in the login's cookie, or Cloudflare Access. */
+/** A read or admin key as `Authorization: Bearer` or as the password of `Basic`, a read key in the login's cookie, or Cloudflare Access. */
 export function requireReadKey(): MiddlewareHandler<App> {
   return async function readKey(c, next) {
     c.set('caller', await reader(c));
@@ -108,7 +109,9 @@ async function reader(c: Context<App>): Promise<Caller> {
   if (isOpen(c.env)) return ANYONE;
   const secret = bearer(c);
   if (secret !== undefined) return callerOf(c, secret, READ);
-  const caller = (await accessCaller(c)) ?? (await callerOf(c, getCookie(c, READ_COOKIE), READ));
+  const password = basicPassword(c);
+  const access = password === undefined ? await accessCaller(c) : null;
+  const caller = access ?? (await callerOf(c, password ?? getCookie(c, READ_COOKIE), READ));
   checkOrigin(c);
   return caller;
 }
@@ -147,6 +150,13 @@ function isOpen(env: Env): boolean {
 
 function bearer(c: Context<App>): string | undefined {
   return /^Bearer +(.+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
+}
+
+/** What data sources of Jaeger and Zipkin can be told to send; the user's name says nothing. Browsers send it along by themselves. */
+function basicPassword(c: Context<App>): string | undefined {
+  const encoded = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
+  const bytes = encoded === undefined ? null : Buffer.from(encoded, 'base64').toString();
+  return bytes === null || !bytes.includes(':') ? undefined : bytes.slice(bytes.indexOf(':') + 1);
 }
 
 /** Throws HttpError 401 or 503 unless the secret opens this door. */

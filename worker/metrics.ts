@@ -131,6 +131,16 @@ export async function renderMetrics(env: Env, config: CurrentConfig): Promise<st
       'Blocks that could not be read when they were due to expire.',
       ledger.tailrace_expire_failures_total ?? 0,
     ),
+    counter(
+      'tailrace_indexed_blocks',
+      'Blocks that a segment of the index covers, counted when it was written.',
+      ledger.tailrace_indexed_blocks_total ?? 0,
+    ),
+    counter(
+      'tailrace_index_segments',
+      'Segments of the index that were written, those merged of others included.',
+      ledger.tailrace_index_segments_total ?? 0,
+    ),
     gauge('tailrace_services', 'Services that are live.', services.filter(({ live }) => live).length),
     gauge(
       'tailrace_instances',

@@ -7,11 +7,7 @@ export const MAX_VALUES = 1_000;
 export const MAX_TEXT_CHARS = 1_024;
 /** Policies of a configuration that keep tables of what they saw; each may take a few megabytes of a shard. */
 export const MAX_LEARNING_POLICIES = 8;
-/** A pattern, what it compiles to, what is remembered of it, and how much of a value it is tried on. */
-export const MAX_PATTERN_CHARS = 512;
-export const MAX_PATTERN_STEPS = 1_000;
-export const MAX_PATTERN_STATES = 200;
-export const MAX_PATTERN_DEPTH = 32;
+/** How much of a value a pattern is tried on. */
 export const MAX_MATCHED_CHARS = 1_024;
 /** Operations whose latency a rule learns; each has two histograms of 1.2 KB. */
 export const MAX_LEARNED_OPERATIONS = 1_000;

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
+import { compilePattern } from '../../model/pattern.ts';
 import { MAX_VALUES } from './bounds.ts';
 import { byOperation, someSpan } from './by-operation.ts';
-import { compilePattern, patternSchema } from './pattern.ts';
+import { patternSchema } from './pattern.ts';
 import { condition, definePolicy, optionsOf } from './policy.ts';
 import { place } from './root-span.ts';
 

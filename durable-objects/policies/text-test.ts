@@ -1,9 +1,10 @@
 /** What a text can be tested for. */
 
 import * as v from 'valibot';
+import { compilePattern } from '../../model/pattern.ts';
 import { MAX_MATCHED_CHARS, MAX_VALUES } from './bounds.ts';
 import { countGiven } from './given.ts';
-import { compilePattern, patternSchema } from './pattern.ts';
+import { patternSchema } from './pattern.ts';
 
 export const TEXT_TESTS = {
   equals: v.optional(v.string()),

@@ -9,6 +9,8 @@ export type SearchValue = string | number | bigint | boolean;
 /** What a value must be. */
 export type ValueTest =
   | { readonly operator: Comparison; readonly value: SearchValue }
+  /** Equal to one of them, whose types may differ: what asks without types means them all. A line has no such test. */
+  | { readonly operator: 'in'; readonly values: readonly SearchValue[] }
   | { readonly operator: 'exists' };
 
 /** Whose attribute: `any` span's or its resource's; any span's own; any span's resource's; the root span's or its resource's. */

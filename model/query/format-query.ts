@@ -5,7 +5,7 @@ import { formatDuration, formatSearchValue } from './query-value.ts';
 /** Keys that can stand without quotes. */
 const PLAIN_KEY = /^[A-Za-z_][\w./:@-]*$/;
 
-/** The line that `parseQuery` reads as these conditions, as long as they fit one. */
+/** The line that `parseQuery` reads as these conditions, as long as they fit one. Throws a RangeError for `in`, which no line has. */
 export function formatQuery(conditions: TraceConditions): string {
   const { service, operation, rootService, rootOperation, minDurationUs, maxDurationUs, status } = conditions;
   return [
@@ -27,5 +27,6 @@ function formatAttribute({ on, key, test }: AttributeCondition): string {
   // Names that mean something else are keys only in quotes.
   const isTaken = isQueryField(name) || (on === 'any' && placeOf(name) !== 'any');
   const subject = isTaken ? prefixOf(on) + JSON.stringify(key) : name;
+  if (test.operator === 'in') throw new RangeError(`${subject}: a line has no test for one of several values`);
   return test.operator === 'exists' ? `${subject}=*` : `${subject}${test.operator}${formatSearchValue(test.value)}`;
 }

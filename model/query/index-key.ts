@@ -7,8 +7,8 @@
  */
 
 import type { AttributeValue } from '../span.ts';
-import type { ValueTest } from './conditions.ts';
-import { encodeSearched, toSearchValue } from './value.ts';
+import type { SearchValue, ValueTest } from './conditions.ts';
+import { compareBytes, encodeSearched, toSearchValue } from './value.ts';
 
 /** In files: never reused. */
 const TYPES = { bool: 1, number: 2, text: 3, other: 4 } as const;
@@ -46,9 +46,9 @@ export function encodeIndexKey(value: AttributeValue | bigint): Uint8Array {
 /** Where the keys are of all values that pass a test, in order. */
 export function keyRanges(test: ValueTest): KeyRange[] {
   if (test.operator === 'exists') return [{ from: BEFORE_ALL, to: AFTER_ALL }];
+  if (test.operator === 'in') return distinctKeys(test.values).map((key) => ({ from: key, to: keyAfter(key) }));
   const key = encodeIndexKey(test.value);
-  const next = new Uint8Array(key.length + 1);
-  next.set(key);
+  const next = keyAfter(key);
   const typeStart = key.subarray(0, 1);
   const typeEnd = new Uint8Array([key[0]! + 1]);
   switch (test.operator) {
@@ -68,6 +68,19 @@ export function keyRanges(test: ValueTest): KeyRange[] {
     case '<=':
       return [{ from: typeStart, to: next }];
   }
+}
+
+/** Where the key would be that comes next. */
+function keyAfter(key: Uint8Array): Uint8Array {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
+}
+
+/** In order, each once: several values can have one key. */
+function distinctKeys(values: readonly SearchValue[]): Uint8Array[] {
+  const keys = values.map(encodeIndexKey).sort(compareBytes);
+  return keys.filter((key, i) => i === 0 || compareBytes(keys[i - 1]!, key) !== 0);
 }
 
 /** The double that is not above the number, then, big-endian, how far the number is above it: less than 1,024 in 64 bits. */

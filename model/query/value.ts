@@ -39,6 +39,7 @@ export function parseLargeInteger(digits: string): bigint | null {
 /** Whether an attribute that is there passes. A value of another type, or one that compares with nothing, is not equal. */
 export function passesTest(value: AttributeValue | bigint, test: ValueTest): boolean {
   if (test.operator === 'exists') return true;
+  if (test.operator === 'in') return test.values.some((equal) => passesTest(value, { operator: '=', value: equal }));
   const order = compareValues(toSearchValue(value), toSearchValue(test.value));
   switch (test.operator) {
     case '=':

@@ -44,30 +44,24 @@ export async function resolve(
   return found;
 }
 
+/** The same trace may be several candidates. */
 async function rowsOf(databases: readonly D1Database[], candidates: readonly Candidate[]): Promise<Rows[]> {
-  const rows = candidates.map((candidate) => databases.map((_, db) => (db === candidate.db ? candidate.row : null)));
-  await Promise.all(
+  const byDatabase = await Promise.all(
     databases.map(async (database, db) => {
-      const missing = new Map(
-        [...candidates.entries()]
-          .filter(([i]) => rows[i]![db] === null)
-          .map(([i, { key }]) => [key.traceId, rows[i]!] as const),
-      );
-      for (const row of await readRows(database, [...missing.keys()])) missing.get(row.trace_id)![db] = row;
+      const known = candidates.flatMap((candidate) => (candidate.db === db && candidate.row ? candidate.row : []));
+      const rows = new Map(known.map((row) => [row.trace_id, row]));
+      const missing = new Set(candidates.map(({ key }) => key.traceId).filter((traceId) => !rows.has(traceId)));
+      for (const row of await readRows(database, [...missing])) rows.set(row.trace_id, row);
+      return rows;
     }),
   );
-  return rows;
+  return candidates.map(({ key }) => byDatabase.map((rows) => rows.get(key.traceId) ?? null));
 }
 
 /** Whether the trace was there when the snapshot was taken, and this is where it stood then. */
 function stands({ snapshot, changes }: Resolver, { key, db, before }: Candidate, rows: Rows): boolean {
   const row = rows[db]!;
   if (row === null || row.seq > snapshot.seqs[db]!) return false;
-  // Of several rows the earliest one stands for the trace.
-  const isFirst = rows.every(
-    (other, i) => other === null || other.start_us > row.start_us || (i >= db && other.start_us === row.start_us),
-  );
-  if (!isFirst) return false;
   if (before) return true;
   // What an index says of a trace that got more parts is outdated; where those are, it is found again.
   const { startUs, durationUs } = keyOfRow(row);

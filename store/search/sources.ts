@@ -42,13 +42,16 @@ export interface Places {
  * Those in the range of time that may have what matches, and what has changed since transaction `since`, as of one moment.
  * @throws what D1 threw
  */
-export async function readPlaces(db: D1Database, search: PageSearch, since: number | null): Promise<Places> {
+export async function readPlaces(
+  db: D1Database,
+  search: PageSearch,
+  since: number | null,
+  isWalk: boolean,
+): Promise<Places> {
   const [present, changes, blocks, late, segments] = await db.batch([
     selectPresent(db),
     selectChanges(db, since ?? Number.MAX_SAFE_INTEGER),
-    ...(isWalk(search)
-      ? []
-      : [selectBlocks(db, search, neededTerms(search)), selectLateParts(db), selectSegments(db, search)]),
+    ...(isWalk ? [] : [selectBlocks(db, search, neededTerms(search)), selectLateParts(db), selectSegments(db, search)]),
   ]);
   return {
     present: present!.results[0] as PresentColumns,

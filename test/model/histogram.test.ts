@@ -142,6 +142,18 @@ describe('a histogram', () => {
     );
   });
 
+  it('is as before when what was merged is taken away', () => {
+    const scale = fc.integer({ min: 0, max: 3 });
+    fc.assert(
+      fc.property(arbitraryRecords, scale, arbitraryRecords, scale, (a, scaleA, b, scaleB) => {
+        const coarser = Math.min(scaleA, scaleB);
+        const histogram = histogramOf(a, scaleA).merge(histogramOf(b, scaleB));
+        histogram.subtract(histogramOf(b, scaleB));
+        expect(contentOf(histogram)).toEqual(contentOf(histogramOf(a, coarser)));
+      }),
+    );
+  });
+
   it('halves its resolution as if it had been recorded so', () => {
     fc.assert(
       fc.property(arbitraryRecords, fc.integer({ min: -5, max: 3 }), (records, scale) => {

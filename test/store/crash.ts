@@ -34,6 +34,10 @@ async function writeTwoBlocks(store: Store): Promise<void> {
   ]);
 }
 
+async function indexAll(store: Store): Promise<void> {
+  for (let hasMore = true; hasMore; ) ({ hasMore } = await store.index(500 * DAY_MS));
+}
+
 const stories = {
   'a write': { prepare: async () => {}, call: writeTwoBlocks },
   'a write of late parts': {
@@ -75,6 +79,24 @@ const stories = {
     },
     call: (store) => store.hold(c, null),
   },
+  'steps that index blocks': { prepare: writeTwoBlocks, call: indexAll },
+  'steps that merge segments': {
+    prepare: async (store) => {
+      await store.write('first', [partOn(0, { traceId: a }), partOn(0, { traceId: b })]);
+      await store.index(0);
+      await store.write('second', [partOn(0, { traceId: c }), partOn(0, { traceId: d })]);
+      await store.index(0);
+    },
+    call: indexAll,
+  },
+  'steps that take an erased trace out of the index': {
+    prepare: async (store) => {
+      await writeTwoBlocks(store);
+      await indexAll(store);
+      await store.erase(b, ERASED_MS);
+    },
+    call: indexAll,
+  },
   statistics: {
     prepare: async () => {},
     call: (store) => store.writeStatistics([{ shard: 's', minuteMs: DAY_MS, version: 1, data: new Uint8Array([1]) }]),
@@ -91,7 +113,9 @@ const TIMEOUT_MS = 120_000;
 async function answersOf(store: Store): Promise<unknown> {
   const traces = [];
   for (const traceId of [a, b, c, d]) traces.push(await store.get(traceId));
-  return { traces, list: await find(store, EVERYTHING), statistics: await store.readStatistics(0, 400 * DAY_MS) };
+  const list = await find(store, EVERYTHING);
+  const ofShop = await find(store, { ...EVERYTHING, service: 'shop' });
+  return { traces, list, ofShop, statistics: await store.readStatistics(0, 400 * DAY_MS) };
 }
 
 /** Every object of the bucket is a block's, and every block's is there, without the erased; nothing waits to be cleared up. */
@@ -109,6 +133,8 @@ async function expectNothingLeftBehind({ databases, bucket }: D1R2Bindings): Pro
       named.push(object_key);
     }
     for (const { parts } of erased) expect(parts).toBe('[]');
+    const { results: segments } = await db.prepare('SELECT segment_key FROM segments').all<{ segment_key: string }>();
+    named.push(...segments.map((row) => row.segment_key));
     expect((await db.prepare('SELECT * FROM garbage').all()).results).toEqual([]);
   }
   const { objects } = await bucket.list();

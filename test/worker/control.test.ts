@@ -342,6 +342,6 @@ it('exports a range as OTLP', async () => {
   expect(spans.map((span) => span.traceId).sort()).toEqual(ids.slice(0, 4).sort());
   const empty = await call('GET', `/api/export?start=${startUs + 1e6}&end=${startUs + 2e6}`);
   expect((await empty.arrayBuffer()).byteLength).toBe(0);
-  expect(await failure(await call('GET', '/api/export?service=a'))).toEqual([400, 'bad_parameter']);
-  expect(await failure(await call('GET', '/api/export?start=0'))).toEqual([400, 'bad_parameter']);
+  expect(await failure(await call('GET', '/api/export?service=a'))).toEqual([400, 'unknown_parameter']);
+  expect(await failure(await call('GET', '/api/export?start=0'))).toEqual([400, 'range_too_long']);
 });

@@ -204,6 +204,27 @@ describe('GET /api/compare', () => {
     expect(answer.typical).toBeUndefined();
   });
 
+  it('is not sent twice while both traces are what they were', async () => {
+    const [a, b] = [await storedTrace(), await storedTrace()];
+    for (let i = 0; i < 3; i++) await decideAll();
+    const first = await call(`/api/compare?a=${a}&b=${b}`);
+    const etag = first.headers.get('etag')!;
+    expect([etag, await first.json()]).toEqual([
+      expect.stringMatching(/^"[0-9a-f]{32}-[0-9a-f]{32}"$/),
+      expect.anything(),
+    ]);
+    expect((await call(`/api/compare?a=${a}&b=${b}`, { 'if-none-match': etag })).status).toBe(304);
+    expect((await call(`/api/compare?a=${b}&b=${a}`, { 'if-none-match': etag })).status).toBe(200);
+    await send([{ traceId: b, id: 4, parent: 1, name: 'late' }]);
+    const late = await call(`/api/compare?a=${a}&b=${b}`, { 'if-none-match': etag });
+    expect([late.status, late.headers.get('etag'), late.headers.get('cache-control')]).toEqual([
+      200,
+      null,
+      'private, no-store',
+    ]);
+    expect((await late.json<CompareAnswer>()).onlyInB).toMatchObject([{ name: 'late' }]);
+  });
+
   it('takes the kept trace nearest to the median of the operation, and says why', async () => {
     const startUs = TEST_START_US - 20 * HOUR_US;
     const others = [2_000, 7_000, 8_000, 9_000, 90_000].map((durationUs) => ({ id: traceId(next++), durationUs }));

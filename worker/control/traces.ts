@@ -6,11 +6,11 @@ import { isTraceId } from '../../model/ids.ts';
 import type { Store } from '../../store/store.ts';
 import { HttpError } from '../errors.ts';
 import { parseRange } from '../query/params.ts';
+import { checkNames } from '../query/time-params.ts';
 import { shardOfTrace } from '../routing.ts';
 
 const DAY_MS = 86_400_000;
 const MAX_HOLD_DAYS = 3_650;
-const MAX_EXPORT_RANGE_US = 31 * DAY_MS * 1000;
 
 /** Throws HttpError 400 `bad_trace_id`. */
 export function parseTraceId(text: string): string {
@@ -54,15 +54,8 @@ export async function holdTrace(store: Store, traceId: string, days: string | un
 
 /** `GET /api/export?start=&end=`: OTLP messages one after the other, which is again one `TracesData`. */
 export async function exportRange(store: Store, params: Readonly<Record<string, string>>, nowMs: number) {
-  for (const name of Object.keys(params)) {
-    if (name !== 'start' && name !== 'end') {
-      throw new HttpError(400, 'bad_parameter', `${name} is not known; known are start, end`);
-    }
-  }
+  checkNames(params, ['start', 'end']);
   const { startUs, endUs } = parseRange(params, nowMs);
-  if (endUs - startUs > MAX_EXPORT_RANGE_US) {
-    throw new HttpError(400, 'bad_parameter', 'start is more than 31 days before end: export shorter ranges');
-  }
   const pieces = store.export({ startUs, endUs })[Symbol.asyncIterator]();
   // A store that does not answer is told with a status, which is only possible now.
   let next: IteratorResult<Uint8Array> | null = await pieces.next();

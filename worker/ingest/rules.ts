@@ -4,7 +4,6 @@ import { createHmac } from 'node:crypto';
 import type { PrivacyConfig } from '../../durable-objects/config/privacy.ts';
 import type { Config } from '../../durable-objects/config.ts';
 import type { Env } from '../../durable-objects/env.ts';
-import { compilePattern } from '../../durable-objects/policies/pattern.ts';
 import {
   type Action,
   DROP,
@@ -16,6 +15,7 @@ import {
   SCRUB_URL,
 } from '../../model/otlp/key-actions.ts';
 import { REDACTED, type SpanRules } from '../../model/otlp/span-rules.ts';
+import { compilePattern } from '../../model/pattern.ts';
 import { countRemoved } from '../counters.ts';
 
 /** 64 bits: of a million different values two have the same with a chance of 1 in 40 million. */

@@ -6,7 +6,7 @@ import { type CompareAnswer, differenceOf } from '../../model/difference.ts';
 import { isTraceId } from '../../model/ids.ts';
 import type { Span } from '../../model/span.ts';
 import { HttpError } from '../errors.ts';
-import { foundTrace, type TraceSource } from './trace-answers.ts';
+import { foundTrace, JSON_TYPE, json, type TraceSource, unlessKnown } from './trace-answers.ts';
 import { spansOf } from './traces.ts';
 import { findTypical } from './typical.ts';
 
@@ -24,17 +24,21 @@ export async function answerCompare(c: Context<{ Bindings: Env }>, source: Trace
   if (a === b) throw bad('b', 'is the same trace as a');
 
   const { found: foundA } = await foundTrace(c, source, a);
-  const spansOfA = spansOf(foundA);
-  const chosen = b === null ? await typicalOf(c.env, source, a, spansOfA) : { traceId: b };
+  const spansOfA = () => spansOf(foundA);
+  const chosen = b === null ? await typicalOf(c.env, source, a, spansOfA()) : { traceId: b };
   const { found: foundB } = await foundTrace(c, source, chosen.traceId);
-  const difference = differenceOf(spansOfA, spansOf(foundB));
-  c.header('cache-control', 'private, no-store');
-  return c.json({
-    ...difference,
-    a: { traceId: a, state: foundA.state, ...difference.a },
-    b: { traceId: chosen.traceId, state: foundB.state, ...difference.b },
-    ...('typical' in chosen ? { typical: chosen.typical } : {}),
-  } satisfies CompareAnswer);
+  // What is typical changes with every trace that is kept.
+  const isFixed = b !== null && foundA.version !== null && foundB.version !== null;
+  const tag = isFixed ? `${foundA.version}-${foundB.version}` : null;
+  return unlessKnown(c, tag, JSON_TYPE, () => {
+    const difference = differenceOf(spansOfA(), spansOf(foundB));
+    return json({
+      ...difference,
+      a: { traceId: a, state: foundA.state, ...difference.a },
+      b: { traceId: chosen.traceId, state: foundB.state, ...difference.b },
+      ...('typical' in chosen ? { typical: chosen.typical } : {}),
+    } satisfies CompareAnswer);
+  });
 }
 
 async function typicalOf(env: Env, { config, store, nowMs }: TraceSource, traceId: string, spans: readonly Span[]) {

@@ -4,8 +4,12 @@
  */
 
 import { crc32 } from 'node:zlib';
-import { SEARCH_ORDERS, type SearchOrder, type TraceSearch } from '../../model/query/conditions.ts';
-import { formatQuery } from '../../model/query/format-query.ts';
+import {
+  SEARCH_ORDERS,
+  type SearchOrder,
+  type TraceConditions,
+  type TraceSearch,
+} from '../../model/query/conditions.ts';
 import type { SortKey } from '../../store/store.ts';
 import { HttpError } from '../errors.ts';
 
@@ -64,8 +68,14 @@ export function parseCursor(text: string): SearchCursor {
 }
 
 /** A number that is another for other conditions. */
-export function printOf(search: TraceSearch): number {
-  return crc32(formatQuery(search));
+export function printOf(conditions: TraceConditions): number {
+  const { service, operation, rootService, rootOperation, minDurationUs, maxDurationUs, status } = conditions;
+  const attributes = conditions.attributes.map(({ on, key, test }) => {
+    const values = test.operator === 'in' ? test.values : test.operator === 'exists' ? [] : [test.value];
+    return [on, key, test.operator, ...values];
+  });
+  const all = [service, operation, rootService, rootOperation, minDurationUs, maxDurationUs, status, attributes];
+  return crc32(JSON.stringify(all, (_, value) => (typeof value === 'bigint' ? `${value}n` : value)));
 }
 
 /** A cursor goes on with its own search alone. @throws HttpError 400 `bad_cursor` */

@@ -16,7 +16,17 @@ export interface QueryLimits {
 export const QUERY_LIMITS: QueryLimits = { perKey: 128, queryMs: 15_000, streamMs: 60_000 };
 
 /** What asks shards or store for what spans say. */
-export const QUERY_PATHS = ['/api/traces/*', '/api/services/*', '/api/operations'];
+export const QUERY_PATHS = [
+  '/api/traces/*',
+  '/api/services/*',
+  '/api/operations',
+  '/api/dependencies/*',
+  '/api/compare',
+  '/metrics/red',
+  '/jaeger/*',
+  '/zipkin/*',
+  '/tempo/*',
+];
 
 declare module 'hono' {
   interface ContextVariableMap {

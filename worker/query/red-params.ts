@@ -13,7 +13,7 @@ const MAX_STEPS = 1_440;
 const STEPS_MINUTES = [1, 5, 15, 60, 360, 1_440];
 const WANTED_STEPS = 120;
 /** Rows of operations are twenty times those of services, and only roll-ups of hours have both. */
-const MAX_FINE_MINUTES = 360;
+export const MAX_FINE_MINUTES = 360;
 const GRAINS = ['service', 'operation', 'kind'] as const;
 
 /** Throws HttpError 400: `bad_parameter`, `range_too_long`, `too_many_steps`. */

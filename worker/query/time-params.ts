@@ -33,8 +33,12 @@ export function widen({ startUs, endUs }: Window, [start, end]: readonly [start:
   if (endUs - startUs > MAX_SEARCH_RANGE_US) {
     throw new HttpError(400, 'range_too_long', `from ${start} to ${end} are more than 30 days: ask for less at a time`);
   }
+  return wholeMinutes(startUs, endUs);
+}
+
+/** The minutes that a time touches; of one of no length, the minute it is in. */
+export function wholeMinutes(startUs: number, endUs: number): Window {
   const firstMinute = Math.floor(startUs / MINUTE_US);
-  // A window of no length is the minute it is in.
   const endMinute = Math.max(firstMinute + 1, Math.ceil(endUs / MINUTE_US));
   return { startUs: firstMinute * MINUTE_US, endUs: endMinute * MINUTE_US };
 }

@@ -30,8 +30,8 @@ interface Form {
 }
 
 const encoder = new TextEncoder();
-const json = (value: unknown) => encoder.encode(JSON.stringify(value));
-const JSON_TYPE = 'application/json';
+export const json = (value: unknown): Uint8Array => encoder.encode(JSON.stringify(value));
+export const JSON_TYPE = 'application/json';
 const PROTOBUF_TYPE = 'application/x-protobuf';
 
 const JSON_FORM: Form = { contentType: JSON_TYPE, make: (traceId, found) => json(traceAnswer(traceId, found)) };
@@ -99,7 +99,6 @@ function readTrace(c: App, source: TraceSource) {
   return foundTrace(c, source, c.req.param('id') ?? '');
 }
 
-/** A trace that may still change is told anew each time; of one that is stored whole only what has changed. */
 function answer(
   c: App,
   traceId: string,
@@ -108,15 +107,20 @@ function answer(
   contentType: string,
   make: () => Uint8Array,
 ): Response {
-  if (found.version === null) c.header('cache-control', 'private, no-store');
+  const body = () => madeOf(traceId, found, name, make);
+  return unlessKnown(c, found.version === null ? null : `${found.version}-${name}`, contentType, body);
+}
+
+/** An answer with this tag, or that the client has it already. What has none may be another the next time. */
+export function unlessKnown(c: App, tag: string | null, contentType: string, make: () => Uint8Array): Response {
+  if (tag === null) c.header('cache-control', 'private, no-store');
   else {
-    const etag = `"${found.version}-${name}"`;
+    const etag = `"${tag}"`;
     c.header('cache-control', 'private, no-cache');
     c.header('etag', etag);
     if (isAmong(c.req.header('if-none-match'), etag)) return c.body(null, 304);
   }
-  const body = madeOf(traceId, found, name, make);
-  return c.body(body as Uint8Array<ArrayBuffer>, 200, { 'content-type': contentType });
+  return c.body(make() as Uint8Array<ArrayBuffer>, 200, { 'content-type': contentType });
 }
 
 /** Of an `If-None-Match`. A cache on the way may have made the tag a weak one. */

@@ -58,16 +58,28 @@ export const finiteNumber = fc
 
 export const searchValue: fc.Arbitrary<SearchValue> = fc.oneof(text, finiteNumber, largeInteger, fc.boolean());
 
-export const valueTest: fc.Arbitrary<ValueTest> = fc.oneof(
+/** Tests that a line has. */
+const lineTest: fc.Arbitrary<ValueTest> = fc.oneof(
   { weight: 9, arbitrary: fc.record({ operator: fc.constantFrom(...COMPARISONS), value: searchValue }, PLAIN) },
   { weight: 1, arbitrary: fc.record({ operator: fc.constant('exists' as const) }, PLAIN) },
+);
+
+export const valueTest: fc.Arbitrary<ValueTest> = fc.oneof(
+  { weight: 5, arbitrary: lineTest },
+  {
+    weight: 1,
+    arbitrary: fc.record(
+      { operator: fc.constant('in' as const), values: fc.array(searchValue, { maxLength: 4 }) },
+      PLAIN,
+    ),
+  },
 );
 
 const attributeCondition: fc.Arbitrary<AttributeCondition> = fc.record(
   {
     on: fc.constantFrom(...PLACES),
     key: key.filter((name) => name !== ''),
-    test: valueTest,
+    test: lineTest,
   },
   PLAIN,
 );

@@ -119,8 +119,8 @@ describe('keyRanges', () => {
     let passed = 0;
     const near = valueTest.chain((test): fc.Arbitrary<[ValueTest, Value]> => {
       const beside: Value[] = [''];
-      if (test.operator !== 'exists') {
-        const of = test.value;
+      const searched = test.operator === 'exists' ? [] : test.operator === 'in' ? test.values : [test.value];
+      for (const of of searched) {
         beside.push(of);
         if (typeof of === 'string') beside.push(`${of}\0`, of.slice(0, -1));
         if (typeof of === 'bigint') beside.push(Number(of), String(of), BigInt.asIntN(64, of + 1n));
@@ -145,5 +145,16 @@ describe('keyRanges', () => {
         for (let i = 1; i < bounds.length; i++) expect(compareBytes(bounds[i - 1]!, bounds[i]!)).toBeLessThanOrEqual(0);
       }),
     );
+  });
+
+  it('is one stretch for each of several values, in order and once', () => {
+    const ranges = keyRanges({ operator: 'in', values: ['500', 500, true, 500, 'true', 500n] });
+    expect(ranges.map(({ from }) => Buffer.from(from).toString('hex'))).toEqual([
+      '0101',
+      '02c07f400000000000',
+      '03353030',
+      '0374727565',
+    ]);
+    expect(keyRanges({ operator: 'in', values: [] })).toEqual([]);
   });
 });

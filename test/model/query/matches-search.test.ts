@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { MAX_NAME_CHARS } from '../../../model/limits.ts';
 import { decodeSpans } from '../../../model/otlp/decode.ts';
 import { TracesDataSchema } from '../../../model/otlp/gen/trace_pb.js';
+import type { SearchValue } from '../../../model/query/conditions.ts';
 import { matchesSearch } from '../../../model/query/matches-search.ts';
 import { parseQuery } from '../../../model/query/parse-query.ts';
 import type { Attributes, Span } from '../../../model/span.ts';
@@ -150,6 +151,18 @@ describe('matchesSearch', () => {
     expect(matches('root.service=later', [later, CHILD, ROOT])).toBe(false);
     const other = { ...CHILD, startUs: 400, name: 'other' };
     expect(matches('root.operation=other', [CHILD, other])).toBe(true);
+  });
+
+  it.each<[string, readonly SearchValue[], boolean]>([
+    ['code', ['503', 503], true],
+    ['code', ['503'], false],
+    ['hit', ['true', true], true],
+    ['user.id', [1, 9007199254740993n], true],
+    ['missing', ['503', 503], false],
+    ['code', [], false],
+  ])('%s is one of %o: %s', (key, values, expected) => {
+    const attributes = [{ on: 'any', key, test: { operator: 'in', values } }] as const;
+    expect(matchesSearch(FACTS, [CHILD, ROOT], { ...EVER, attributes })).toBe(expected);
   });
 
   it('finds nothing of spans in a trace without any', () => {

@@ -156,6 +156,11 @@ describe('parseQuery', () => {
     );
   });
 
+  it('is not what a line can ask of one of several values', () => {
+    const test = { operator: 'in', values: [1] } as const;
+    expect(() => formatQuery({ attributes: [{ on: 'any', key: 'code', test }] })).toThrow('code: a line has no test');
+  });
+
   it('throws nothing but a QueryError whose place is in the text, whatever the text is', () => {
     const pieces = fc.constantFrom(
       ...[

@@ -1,9 +1,9 @@
 /**
- * The regular expressions that a configuration may use: JavaScript's, without what needs backtracking (references and
+ * The regular expressions that a configuration or a query may use: JavaScript's, without what needs backtracking (references and
  * lookaround) and without word boundaries. Everything accepted means what it means in JavaScript.
  */
 
-import { MAX_PATTERN_DEPTH } from './bounds.ts';
+import { MAX_PATTERN_DEPTH } from './limits.ts';
 
 /** Pairs of first and last UTF-16 units. */
 export type Ranges = readonly number[];

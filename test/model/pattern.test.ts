@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compilePattern } from '../../../durable-objects/policies/pattern.ts';
-import { PatternError } from '../../../durable-objects/policies/pattern-syntax.ts';
-import { seededRandom } from '../../kit/random.ts';
+import { compilePattern } from '../../model/pattern.ts';
+import { PatternError } from '../../model/pattern-syntax.ts';
+import { seededRandom } from '../kit/random.ts';
 
 /** Patterns of all that is accepted, over few letters so that they match often. */
 const { pattern } = fc.letrec<{ pattern: string; atom: string }>((tie) => ({
