@@ -50,7 +50,7 @@ export function ServiceDetail({ query }: { query: ServiceQuery }) {
   if (isUnauthorized(failure)) return <LoginForm onDone={retry} />;
   if (failure) return <FailureNotice failure={failure} onRetry={retry} />;
   if (red.isLoading && red.value === null) return <LoadingTable />;
-  if (red.value === null) return <NoServices />;
+  if (red.value === null) return <NoServices service={service} />;
   return (
     <div class={`service-detail ${red.isLoading ? 'stale' : ''}`}>
       {operation !== '' && (

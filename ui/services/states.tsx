@@ -2,9 +2,12 @@
 
 import { Notice } from '../parts/notice.tsx';
 
-export function NoServices() {
+/** `service`: the one that was asked for, where it was one. */
+export function NoServices({ service }: { service?: string }) {
   return (
-    <Notice title="No service was counted in this time">
+    <Notice
+      title={service === undefined ? 'No service was counted in this time' : `${service} was not counted in this time`}
+    >
       <p>
         A trace is counted once it is decided, some seconds after its last span. Try a longer time, or look for{' '}
         <a href="/">traces</a> that are still live.

@@ -147,6 +147,43 @@ describe('search', () => {
     expect(await page.getByLabel('Query').inputValue()).toBe('service=crowd');
   });
 
+  it('says what the edge says: a fault in the line, an end before all was searched, a list that is too old', async () => {
+    await using opened = await openPage(browser, edge.url);
+    const { page } = opened;
+    await rows(page).first().waitFor();
+    // The page reads lines as the edge does, the edge is in time here, and an hour is long: its answers are put in its mouth.
+    const line = page.getByLabel('Query');
+    const error = {
+      code: 'bad_query',
+      message: 'q at character 3: a newer edge would not take this',
+      offset: 2,
+      length: 5,
+    };
+    await page.route(/q=a%3Drefused/, (route) => route.fulfill({ status: 400, json: { error } }));
+    await line.fill('a=refused');
+    await line.press('Enter');
+    expect(await page.getByRole('alert').textContent()).toBe(error.message);
+    expect(await page.locator('.copy-of-line mark').textContent()).toBe('refus');
+
+    const expired = { code: 'cursor_expired', message: 'cursor has expired: search again' };
+    await page.route(/api\/traces\?/, async (route) => {
+      if (route.request().url().includes('cursor=')) {
+        await route.fulfill({ status: 410, json: { error: expired } });
+        return;
+      }
+      const response = await route.fetch();
+      await route.fulfill({ response, json: { ...(await response.json()), complete: false, searchedToUs: 250_000 } });
+    });
+    await line.fill('service=crowd');
+    await page.getByLabel(/^Order/).selectOption('slowest');
+    await page.getByText('all were looked at down to 250 ms').waitFor();
+    await page.getByRole('button', { name: 'Search on' }).click();
+    await page.getByText('This list is over an hour old').waitFor();
+    expect(await rows(page).count()).toBe(50);
+    await page.getByRole('button', { name: 'Search again' }).click();
+    await page.getByText('all were looked at down to 250 ms').waitFor();
+  });
+
   it('says that the edge cannot be reached, and tries again', async () => {
     await using opened = await openPage(browser, edge.url);
     const { page } = opened;
