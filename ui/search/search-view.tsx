@@ -128,10 +128,10 @@ function Rest({ query, onSearch }: ResultsProps) {
   const reach = describeReach(results.reached.value, query.order, currentUs.value);
   if (results.isExpired()) {
     return (
-      <Notice title="This list is over an hour old">
+      <Notice title="This list is too old to go on with">
         <p>
-          A list is held still for an hour, so that nothing comes twice or is missed. What is new is found by a new
-          search.
+          A list is held still for an hour at most, so that nothing comes twice or is missed. What is new is found by a
+          new search.
         </p>
         <button type="button" class="button" onClick={() => onSearch(query)}>
           Search again
