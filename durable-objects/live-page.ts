@@ -1,12 +1,11 @@
 /** A page along a frozen list: each trace where it stood when the list was made, and as it is now. */
 
 import type { SortKey } from '../store/store.ts';
-import { FORGOTTEN } from './columns/trace-columns.ts';
 import { countEntries, countUpTo, type FrozenList, keyAt } from './frozen-lists.ts';
 import type { Journal } from './journal.ts';
 import { summarize } from './live-summary.ts';
 import type { LivePage, LiveTrace } from './protocol.ts';
-import { BEFORE_ALL, isHere } from './search.ts';
+import { BEFORE_ALL, isHere, isPart } from './search.ts';
 import type { Steps } from './steps.ts';
 import { parseWords } from './trace-words.ts';
 
@@ -58,5 +57,5 @@ function lookUp(journal: Journal, key: SortKey, steps: Steps): LiveTrace | null 
   const bits = live.traces.bits[trace]!;
   const decision = live.traces.decision[trace] ?? null;
   const summary = { traceId: key.traceId, ...summarize(view, bits, () => true), state, decision };
-  return { key, summary, isPart: (bits & FORGOTTEN) !== 0 };
+  return { key, summary, isPart: isPart(live, trace) };
 }

@@ -5,6 +5,7 @@
 
 import { HAS_RV, HEAD, HEAD_BYTES, IS_CERTAIN, IS_ERROR } from '../model/append-frame.ts';
 import { OPEN_SPAN_SILENCE_MS } from '../model/limits.ts';
+import type { TraceFacts } from '../model/query/matches-search.ts';
 import { concatBytes } from '../model/slice-frame.ts';
 import type { TraceState } from '../model/span.ts';
 import { DEADLINE_ROW_BYTES, Deadlines } from './columns/deadlines.ts';
@@ -14,11 +15,14 @@ import { IS_DECIDED, IS_MEASURED, IS_STORED, SPAN_ROW_BYTES, SpanColumns } from 
 import {
   CERTAIN,
   CRITICAL,
+  FACTS_ERROR,
+  FACTS_OK,
   FORGOTTEN,
   GOODBYE,
   HAS_ERROR,
   LATE,
   MERGED,
+  NO_FACTS,
   ROOT_ENDED,
   TRACE_ROW_BYTES,
   TraceColumns,
@@ -167,6 +171,19 @@ export class LiveTraces {
     return view;
   }
 
+  /** What is known of a trace without its spans' attributes: found anew only where spans have come or gone since. */
+  factsOf(trace: number): TraceFacts {
+    const { facts, startUs, durationUs } = this.traces;
+    if (facts[trace] === NO_FACTS) {
+      const view = this.look(trace);
+      facts[trace] = view.errorCount > 0 ? FACTS_ERROR : FACTS_OK;
+      startUs[trace] = view.startUs;
+      durationUs[trace] = view.durationUs;
+    }
+    const status = facts[trace] === FACTS_ERROR ? 'error' : 'ok';
+    return { startUs: startUs[trace]!, durationUs: durationUs[trace]!, status };
+  }
+
   /** Versions of spans in the slices from number `from` up to but not including `to`. */
   countVersions(trace: number, from: number, to: number): number {
     const { slice, next } = this.spans;
@@ -238,6 +255,7 @@ export class LiveTraces {
       if (this.critical.size > 0 && this.critical.has(operation)) bits |= CRITICAL;
     }
     traces.bits[trace]! |= bits;
+    traces.facts[trace] = NO_FACTS;
     traces.spanCount[trace]! += count;
     heads.at = at;
     return count;
@@ -293,6 +311,7 @@ export class LiveTraces {
   /** Releases the headers of all spans but the open ones. */
   private releaseEnded(trace: number): void {
     const { traces, spans } = this;
+    traces.facts[trace] = NO_FACTS;
     let tail = -1;
     for (let span = traces.spanHead[trace]!; span !== -1; ) {
       const next = spans.next[span]!;

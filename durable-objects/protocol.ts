@@ -176,6 +176,8 @@ export type ClaimResult =
 
 /** Minutes of statistics that a shard has and the store may not. */
 export interface UnwrittenStatistics {
+  /** What its rows are stored under. */
+  readonly shard: string;
   /** Oldest first; each replaces what is stored of this shard's minute. */
   readonly rows: readonly PackedMinute[];
   /** The minute to go on from, where there is more than one answer can carry; else null. */
@@ -201,7 +203,7 @@ export interface LiveTrace {
   readonly key: SortKey;
   /** As it is now; null where it has left the shard: it is stored, or was dropped. */
   readonly summary: TraceSummary | null;
-  /** Earlier parts of it are in the store. */
+  /** The store may have earlier parts of it. */
   readonly isPart: boolean;
 }
 
@@ -221,9 +223,9 @@ export interface FoundLive extends LivePage {
 }
 
 export interface LiveTally {
-  /** As the store's (`Tally`), of traces that no part of is in the store. */
+  /** As the store's (`Tally`), of traces that the store has no part of. */
   readonly counts: readonly (readonly number[])[];
-  /** Every trace was looked at, and none that matches is in the store in part. */
+  /** Every trace was looked at, and none that matches may be in the store in part. */
   readonly exact: boolean;
   readonly stage: Stage;
   readonly table: RoutingTable | null;

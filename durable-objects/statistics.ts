@@ -55,6 +55,8 @@ interface HeldMinute {
   open: OpenMinute | null;
   /** Changed since it was taken. */
   isDirty: boolean;
+  /** The row by service, where it was asked for since the last change. */
+  services: Uint8Array<ArrayBuffer> | null;
 }
 
 export class Statistics {
@@ -80,6 +82,7 @@ export class Statistics {
       statistics.#minutes.set(minute, {
         minute,
         isDirty,
+        services: null,
         packed,
         open: open && new OpenMinute(minute, statistics.#use, statistics.#counters).absorb(decodeMinute(open)),
       });
@@ -211,11 +214,12 @@ export class Statistics {
   #hold(minute: number): OpenMinute {
     let held = this.#minutes.get(minute);
     if (!held) {
-      held = { minute, packed: null, open: null, isDirty: true };
+      held = { minute, packed: null, open: null, isDirty: true, services: null };
       this.#minutes.set(minute, held);
     }
     held.open ??= new OpenMinute(minute, this.#use, this.#counters);
     held.isDirty = true;
+    held.services = null;
     return held.open;
   }
 
@@ -280,10 +284,12 @@ function bytesOf(
 /** The row of a minute at a grain. By service it is far less to pack, and what is packed need not be put together first. */
 function projectHeld(held: HeldMinute, grain: Grain): Uint8Array<ArrayBuffer> {
   if (grain === 'operation') return bytesOf(held);
+  if (held.services) return held.services;
   const sum = new StatisticsSum(grain);
   if (held.packed) sum.add(decodeMinute(held.packed));
   if (held.open) sum.add(held.open.toRow());
-  return encodeMinute(sum.toRow(held.minute).row);
+  held.services = encodeMinute(sum.toRow(held.minute).row);
+  return held.services;
 }
 
 /** Whole microseconds; clocks that disagree with themselves make none. */

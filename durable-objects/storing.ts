@@ -60,6 +60,11 @@ export class Storing {
     this.deps = deps;
   }
 
+  /** What its blocks and rows are called by. */
+  get shardName(): string {
+    return this.deps.shardName;
+  }
+
   /** No more than one write at a time is tried, and that seldom, until one succeeds. */
   get isOpen(): boolean {
     return this.failures >= OPEN_AFTER;

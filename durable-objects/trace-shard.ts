@@ -380,7 +380,9 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
       bytes += row.bytes.length;
       return i > 0 && bytes > MAX_READ_BYTES;
     });
-    return fits < 0 ? { rows, nextMs: null } : { rows: rows.slice(0, fits), nextMs: rows[fits]!.minuteMs };
+    const shard = this.storing.shardName;
+    if (fits < 0) return { shard, rows, nextMs: null };
+    return { shard, rows: rows.slice(0, fits), nextMs: rows[fits]!.minuteMs };
   }
 
   async ping(): Promise<void> {}

@@ -42,7 +42,11 @@ export function decodeRollUp(bytes: Uint8Array): SummedRow {
   const version = reader.u8('version');
   if (version !== VERSION) throw new StatisticsRowError('unknown_version', reader.position, `version ${version}`);
   const row = decodeMinute(reader.raw(reader.varint('length of the row'), 'row'));
-  const minuteOf = () => row.minute - reader.varint('minute');
+  const minuteOf = (): number => {
+    const minute = row.minute - reader.varint('minute');
+    if (minute < 0) throw new StatisticsRowError('bad_value', reader.position, 'a minute before the epoch');
+    return minute;
+  };
   const cellMinutes = row.cells.map(minuteOf);
   const edgeMinutes = row.edges.map(minuteOf);
   if (reader.remaining > 0) throw new StatisticsRowError('trailing_bytes', reader.position, 'after the last minute');

@@ -24,9 +24,8 @@ class Sum {
   sumUs = 0;
   lastMinute = 0;
   readonly durations = new Histogram();
-  readonly client = new Histogram();
 
-  add(cell: Cell, minute: number): this {
+  add(cell: Cell, minute: number): void {
     this.spans += cell.spans;
     this.errors += cell.errors;
     this.variance += cell.variance;
@@ -34,8 +33,16 @@ class Sum {
     this.sumUs += cell.sumUs;
     this.lastMinute = Math.max(this.lastMinute, minute);
     this.durations.merge(cell.durations);
-    return this;
   }
+
+  toCell(): Cell {
+    const { spans, errors, variance, errorVariance, sumUs, durations } = this;
+    return { spans, errors, variance, errorVariance, sumUs, durations };
+  }
+}
+
+class EdgeSum extends Sum {
+  readonly client = new Histogram();
 }
 
 /** A sum's row; with each cell, in their order, the last minute that counted something in it. */
@@ -50,7 +57,7 @@ export class StatisticsSum {
   readonly #operations: OperationName[] = [];
   readonly #numbers = new Map<string, Map<string, number>>();
   readonly #cells = new Map<number, Sum>();
-  readonly #edges = new Map<number, Sum>();
+  readonly #edges = new Map<number, EdgeSum>();
   #minute = 0;
 
   constructor(grain: Grain = 'operation') {
@@ -65,13 +72,13 @@ export class StatisticsSum {
     );
     for (const [i, cell] of row.cells.entries()) {
       const key = numbers[cell.operation]! * KINDS + cell.kind;
-      at(this.#cells, key).add(cell, minutes?.cellMinutes[i] ?? row.minute);
+      at(this.#cells, key, Sum).add(cell, minutes?.cellMinutes[i] ?? row.minute);
     }
     for (const [i, edge] of row.edges.entries()) {
       const [parent, child] = [numbers[edge.parent]!, numbers[edge.child]!];
-      at(this.#edges, parent * MAX_OPERATIONS + child)
-        .add(edge, minutes?.edgeMinutes[i] ?? row.minute)
-        .client.merge(edge.client);
+      const sum = at(this.#edges, parent * MAX_OPERATIONS + child, EdgeSum);
+      sum.add(edge, minutes?.edgeMinutes[i] ?? row.minute);
+      sum.client.merge(edge.client);
     }
     return this;
   }
@@ -83,19 +90,24 @@ export class StatisticsSum {
     const rankOf: number[] = [];
     for (const [rank, number] of order.entries()) rankOf[number] = rank;
 
-    const cells: (OperationCell & { lastMinute: number })[] = [];
-    for (const [key, sum] of this.#cells) {
-      cells.push({ operation: rankOf[Math.floor(key / KINDS)]!, kind: key % KINDS, ...sum });
-    }
-    const edges: (EdgeCell & { lastMinute: number })[] = [];
-    for (const [key, sum] of this.#edges) {
-      const parent = rankOf[Math.floor(key / MAX_OPERATIONS)]!;
-      edges.push({ parent, child: rankOf[key % MAX_OPERATIONS]!, ...sum });
-    }
-    cells.sort((a, b) => a.operation - b.operation || a.kind - b.kind);
-    edges.sort((a, b) => a.parent - b.parent || a.child - b.child);
+    const cells = [...this.#cells].map(([key, sum]) => {
+      const cell: OperationCell = { operation: rankOf[Math.floor(key / KINDS)]!, kind: key % KINDS, ...sum.toCell() };
+      return { cell, lastMinute: sum.lastMinute };
+    });
+    const edges = [...this.#edges].map(([key, sum]) => {
+      const [parent, child] = [rankOf[Math.floor(key / MAX_OPERATIONS)]!, rankOf[key % MAX_OPERATIONS]!];
+      const cell: EdgeCell = { parent, child, ...sum.toCell(), client: sum.client };
+      return { cell, lastMinute: sum.lastMinute };
+    });
+    cells.sort(({ cell: a }, { cell: b }) => a.operation - b.operation || a.kind - b.kind);
+    edges.sort(({ cell: a }, { cell: b }) => a.parent - b.parent || a.child - b.child);
     return {
-      row: { minute, operations: order.map((number) => this.#operations[number]!), cells, edges },
+      row: {
+        minute,
+        operations: order.map((number) => this.#operations[number]!),
+        cells: cells.map(({ cell }) => cell),
+        edges: edges.map(({ cell }) => cell),
+      },
       cellMinutes: cells.map(({ lastMinute }) => lastMinute),
       edgeMinutes: edges.map(({ lastMinute }) => lastMinute),
     };
@@ -116,10 +128,10 @@ export class StatisticsSum {
   }
 }
 
-function at(sums: Map<number, Sum>, key: number): Sum {
+function at<T extends Sum>(sums: Map<number, T>, key: number, Kind: new () => T): T {
   let sum = sums.get(key);
   if (!sum) {
-    sum = new Sum();
+    sum = new Kind();
     sums.set(key, sum);
   }
   return sum;

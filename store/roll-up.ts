@@ -15,19 +15,25 @@ const REACH_MS = 31 * DAY_MS;
 
 /**
  * Brings up to date at most `maxPeriods` roll-ups of each length, the latest first; answers how many there were. A period
- * that changes meanwhile stays as it was, until the next time.
+ * that changes meanwhile stays as it was, until the next time, and so does one of which a shorter part is not up to date: so
+ * each step is bounded, however much there is to do.
  */
 export async function rollUpStatistics(store: Store, nowMs: number, maxPeriods: number): Promise<number> {
   let count = 0;
   // The shortest first: longer ones are made of them.
+  let shorterMs: number | null = null;
   for (const lengthMs of ROLL_UP_LENGTHS_MS.toReversed()) {
     // Such periods end before the delay: one that begins later is under way.
     const toMs = Math.floor((nowMs - DELAY_MS) / lengthMs) * lengthMs;
     const fromMs = Math.floor((nowMs - REACH_MS) / lengthMs) * lengthMs;
     for (const period of await store.findStaleRollUps(lengthMs, fromMs, toMs, maxPeriods)) {
+      const { startMs } = period;
+      const stale = shorterMs && (await store.findStaleRollUps(shorterMs, startMs, startMs + lengthMs, 1));
+      if (stale && stale.length > 0) continue;
       await rollUp(store, period);
       count++;
     }
+    shorterMs = lengthMs;
   }
   return count;
 }
@@ -35,9 +41,7 @@ export async function rollUpStatistics(store: Store, nowMs: number, maxPeriods: 
 async function rollUp(store: Store, period: Period): Promise<void> {
   const services = await sumOf(store, period, 'service');
   if (!services) return;
-  // Ten minutes of operations are read soon enough as they are.
-  const isLong = period.lengthMs > ROLL_UP_LENGTHS_MS.at(-1)!;
-  const operations = isLong ? await sumOf(store, period, 'operation') : null;
+  const operations = await sumOf(store, period, 'operation');
   await store.writeRollUp({ ...period, services, operations });
 }
 

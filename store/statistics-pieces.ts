@@ -43,9 +43,10 @@ export async function* readPieces(store: Reader, query: PiecesQuery): AsyncGener
   for (const lengthMs of ROLL_UP_LENGTHS_MS) {
     if (query.stepMs !== undefined && query.stepMs % lengthMs !== 0) continue;
     const left: Range[] = [];
-    for (const gap of gaps) {
+    const found = gaps.map((gap) => started(rollUpsIn(store, lengthMs, gap, query)));
+    for (const [i, gap] of gaps.entries()) {
       let fromMs = gap[0];
-      for await (const { startMs, data } of rollUpsIn(store, lengthMs, gap, query)) {
+      for await (const { startMs, data } of found[i]!) {
         if (startMs > fromMs) left.push([fromMs, startMs]);
         fromMs = startMs + lengthMs;
         const { row, ...minutes } = decodeRollUp(data);
@@ -55,8 +56,8 @@ export async function* readPieces(store: Reader, query: PiecesQuery): AsyncGener
     }
     gaps = left;
   }
-  for (const gap of gaps) {
-    for await (const { minuteMs, shard, data } of rowsIn(store, gap, grain)) {
+  for (const rows of gaps.map((gap) => started(rowsIn(store, gap, grain)))) {
+    for await (const { minuteMs, shard, data } of rows) {
       if (!isReplaced?.(minuteMs, shard)) yield { row: decodeMinute(data), startMs: minuteMs };
     }
   }
@@ -82,4 +83,14 @@ async function* rollUpsIn(store: Reader, lengthMs: number, [fromMs, toMs]: Range
       if (!spoilt.has(rollUp.startMs)) yield rollUp;
     }
   }
+}
+
+/** The same values, of which the first one is asked for now: so those who are read one after the other wait together. */
+function started<T>(values: AsyncGenerator<T>): AsyncGenerator<T> {
+  const first = values.next();
+  // Whoever reads it hears of it; nobody does after another one has failed.
+  first.catch(() => {});
+  return (async function* () {
+    for (let next = await first; !next.done; next = await values.next()) yield next.value;
+  })();
 }

@@ -28,8 +28,13 @@ export const ERASED = 512;
 /** It would have come whether its head sampled it or not. */
 export const CERTAIN = 1024;
 
+/** Values of `facts`. */
+export const NO_FACTS = 0;
+export const FACTS_OK = 1;
+export const FACTS_ERROR = 2;
+
 /** What one trace takes in memory: columns, hash table at its fullest, decision. */
-export const TRACE_ROW_BYTES = 144;
+export const TRACE_ROW_BYTES = 161;
 
 export class TraceColumns {
   /** The trace id's 16 bytes as four little-endian words. */
@@ -62,6 +67,10 @@ export class TraceColumns {
   /** Of the last decision, and of the last part that was sealed. Each part has a higher one than those before it. */
   revision: Float64Array;
   sealedRevision: Float64Array;
+  /** What searches ask first, as far as it is known: `NO_FACTS`, or whether a span has failed; then when it starts, and how long it takes. */
+  facts: Uint8Array;
+  startUs: Float64Array;
+  durationUs: Float64Array;
   readonly decision: (Decision | null)[] = [];
   /** Rows in use. */
   count = 0;
@@ -97,6 +106,9 @@ export class TraceColumns {
     this.storedEnd = new Uint32Array(capacity);
     this.revision = new Float64Array(capacity);
     this.sealedRevision = new Float64Array(capacity);
+    this.facts = new Uint8Array(capacity);
+    this.startUs = new Float64Array(capacity);
+    this.durationUs = new Float64Array(capacity);
     this.inUse = new Uint8Array(capacity);
     this.table = new Int32Array(capacity * 2);
   }
@@ -141,6 +153,7 @@ export class TraceColumns {
       this.storedEnd[trace] =
         0;
     this.revision[trace] = this.sealedRevision[trace] = 0;
+    this.facts[trace] = NO_FACTS;
     this.decision[trace] = null;
     this.insert(trace);
     return trace;
@@ -214,6 +227,9 @@ export class TraceColumns {
     this.storedEnd = grown(this.storedEnd, length);
     this.revision = grown(this.revision, length);
     this.sealedRevision = grown(this.sealedRevision, length);
+    this.facts = grown(this.facts, length);
+    this.startUs = grown(this.startUs, length);
+    this.durationUs = grown(this.durationUs, length);
     this.inUse = grown(this.inUse, length);
   }
 }

@@ -75,10 +75,12 @@ class SpanDecoder {
   /** Two walks: what the spans share may stand behind them. */
   #resourceSpans(start: number, end: number, spans: Span[]): void {
     const reader = this.#reader;
-    let resource: Span['resource'] = { attributes: {} };
+    const resource = { attributes: {} };
     reader.position = start;
     while (reader.next(end)) {
-      if (reader.field === RESOURCE_SPANS.resource) resource = this.#resource(reader.valueStart, reader.valueEnd);
+      if (reader.field === RESOURCE_SPANS.resource) {
+        this.#resource(reader.valueStart, reader.valueEnd, resource.attributes);
+      }
     }
     reader.position = start;
     while (reader.next(end)) {
@@ -88,11 +90,10 @@ class SpanDecoder {
     }
   }
 
-  #resource(start: number, end: number): Span['resource'] {
-    const attributes: Attributes = {};
+  /** A message that comes several times is one: what the edge adds to a resource stands beside what was sent. */
+  #resource(start: number, end: number, into: Attributes): void {
     this.#reader.position = start;
-    while (this.#reader.next(end)) if (this.#reader.field === RESOURCE.attributes) this.#attribute(attributes);
-    return { attributes };
+    while (this.#reader.next(end)) if (this.#reader.field === RESOURCE.attributes) this.#attribute(into);
   }
 
   #scopeSpans(start: number, end: number, resource: Span['resource'], spans: Span[]): void {
@@ -100,7 +101,7 @@ class SpanDecoder {
     let scope: Span['scope'] = { name: '' };
     reader.position = start;
     while (reader.next(end)) {
-      if (reader.field === SCOPE_SPANS.scope) scope = this.#scope(reader.valueStart, reader.valueEnd);
+      if (reader.field === SCOPE_SPANS.scope) scope = this.#scope(reader.valueStart, reader.valueEnd, scope);
     }
     reader.position = start;
     while (reader.next(end)) {
@@ -109,10 +110,9 @@ class SpanDecoder {
     }
   }
 
-  #scope(start: number, end: number): Span['scope'] {
+  #scope(start: number, end: number, before: Span['scope']): Span['scope'] {
     const reader = this.#reader;
-    let name = '';
-    let version = '';
+    let { name, version = '' } = before;
     reader.position = start;
     while (reader.next(end)) {
       if (reader.field === SCOPE.name) name = this.#text();
@@ -173,7 +173,7 @@ class SpanDecoder {
           links.push(this.#link(reader.valueStart, reader.valueEnd));
           break;
         case SPAN.status:
-          status = this.#status(reader.valueStart, reader.valueEnd);
+          status = this.#status(reader.valueStart, reader.valueEnd, status);
           break;
         case SPAN.flags:
           traceFlags = reader.bytes[reader.valueStart]!;
@@ -208,10 +208,9 @@ class SpanDecoder {
     return valueEnd - valueStart === 8 && !isZero(bytes, valueStart, 8);
   }
 
-  #status(start: number, end: number): Span['status'] {
+  #status(start: number, end: number, before: Span['status']): Span['status'] {
     const reader = this.#reader;
-    let code: Span['status']['code'] = 'unset';
-    let message = '';
+    let { code, message = '' } = before;
     reader.position = start;
     while (reader.next(end)) {
       if (reader.field === STATUS.code) code = STATUS_CODES[reader.varint] ?? 'unset';

@@ -11,6 +11,7 @@ import { BYTES, FIXED64, VARINT } from '../otlp/proto-writer.ts';
 import { KEY_CLASS, textAt } from '../otlp/span-table.ts';
 import type { AttributeValue } from '../span.ts';
 import type { AttributeCondition, TraceConditions } from './conditions.ts';
+import { StandingSpans } from './standing-spans.ts';
 import { passesTest } from './value.ts';
 
 const encoder = new TextEncoder();
@@ -37,16 +38,6 @@ interface KnownResource {
   readonly isPage: boolean;
 }
 
-/** The version of a span that stands so far. */
-interface Standing {
-  readonly place: number;
-  readonly isRoot: boolean;
-  readonly startUs: number;
-  readonly isEnded: boolean;
-  readonly bytes: number;
-  readonly met: bigint;
-}
-
 export class OtlpMatcher {
   private readonly search: TraceConditions;
   private readonly ofSpans: readonly AttributeTest[];
@@ -56,9 +47,13 @@ export class OtlpMatcher {
   private readonly wantedOfRoot: bigint;
   private readonly asksNames: boolean;
   private readonly resources: KnownResource[] = [];
-  private readonly spans = new Map<string, Standing>();
-  private places = 0;
+  private readonly spans = new StandingSpans();
   private reader = new ProtoReader(new Uint8Array(0));
+  /** Of the attribute that was read last. */
+  private keyStart = 0;
+  private keyEnd = 0;
+  private valueStart = 0;
+  private valueEnd = 0;
   private view: DataView = new DataView(new ArrayBuffer(0));
 
   constructor(search: TraceConditions) {
@@ -80,7 +75,6 @@ export class OtlpMatcher {
   /** Begins another trace. */
   begin(): void {
     this.spans.clear();
-    this.places = 0;
   }
 
   /** `TracesData` bytes of the trace, which may come in any number of pieces. @throws ProtoError */
@@ -97,11 +91,8 @@ export class OtlpMatcher {
   /** Whether what was added matches. */
   matches(): boolean {
     let met = 0n;
-    let root: Standing | null = null;
-    for (const span of this.spans.values()) {
-      met |= span.met;
-      if (root === null || isBetterRoot(span, root)) root = span;
-    }
+    for (const span of this.spans.all()) met |= span.met;
+    const root = this.spans.root();
     if (root === null) return this.wanted === 0n && this.wantedOfRoot === 0n;
     return (met & this.wanted) === this.wanted && (root.met & this.wantedOfRoot) === this.wantedOfRoot;
   }
@@ -131,7 +122,8 @@ export class OtlpMatcher {
 
   private addSpan(resource: KnownResource, start: number, end: number): void {
     const { reader, view } = this;
-    let id = '';
+    let id0 = 0;
+    let id1 = 0;
     let isServer = false;
     let isRoot = true;
     let isEnded = false;
@@ -145,7 +137,8 @@ export class OtlpMatcher {
           met = this.readAttribute(this.ofSpans, met, valueStart, valueEnd);
           reader.position = valueEnd;
         } else if (field === SPAN.spanId) {
-          id = `${view.getUint32(valueStart)}:${view.getUint32(valueStart + 4)}`;
+          id0 = view.getUint32(valueStart);
+          id1 = view.getUint32(valueStart + 4);
         } else if (field === SPAN.parentSpanId) {
           const hasId = valueEnd - valueStart === 8;
           isRoot = !hasId || (view.getUint32(valueStart) === 0 && view.getUint32(valueStart + 4) === 0);
@@ -158,11 +151,8 @@ export class OtlpMatcher {
       } else if (wireType === VARINT && field === SPAN.kind) isServer = reader.varint === SERVER;
     }
     if (this.asksNames) met |= this.namesMet(resource.service, name);
-    const place = this.places++;
-    const span = { place, isRoot, startUs, isEnded, bytes: end - start, met: met | resource.met };
-    const key = `${id}${isServer ? 's' : ''}${resource.isPage ? 'p' : ''}`;
-    const known = this.spans.get(key);
-    if (!known || isBetterVersion(span, known)) this.spans.set(key, span);
+    const kind = (isServer ? 2 : 0) + (resource.isPage ? 1 : 0);
+    this.spans.add({ id0, id1, kind, isRoot, startUs, isEnded, bytes: end - start, met: met | resource.met });
   }
 
   private namesMet(spanService: string, spanName: string): bigint {
@@ -176,31 +166,34 @@ export class OtlpMatcher {
   /** What is met with the attribute at a range, of several with one key the last. Leaves the reader somewhere in it. */
   private readAttribute(tests: readonly AttributeTest[], before: bigint, start: number, end: number): bigint {
     if (tests.length === 0) return before;
-    const keyValue = this.readKeyValue(start, end);
+    this.readKeyValue(start, end);
     let met = before;
-    let value: AttributeValue | undefined;
     for (const { condition, key, bit } of tests) {
-      if (!this.isAt(key, keyValue.keyStart, keyValue.keyEnd)) continue;
-      value ??= decodeAnyValue(this.reader.bytes.subarray(keyValue.valueStart, keyValue.valueEnd));
-      met = passesTest(value, condition.test) ? met | bit : met & ~bit;
+      if (!this.isAt(key, this.keyStart, this.keyEnd)) continue;
+      met = passesTest(this.value(), condition.test) ? met | bit : met & ~bit;
     }
     return met;
   }
 
-  private readKeyValue(start: number, end: number) {
+  /** Finds key and value of the attribute at a range. */
+  private readKeyValue(start: number, end: number): void {
     const { reader } = this;
-    let [keyStart, keyEnd, valueStart, valueEnd] = [start, start, start, start];
+    this.keyStart = this.keyEnd = this.valueStart = this.valueEnd = start;
     reader.position = start;
     while (reader.next(end)) {
       if (reader.field === KEY_VALUE.key) {
-        keyStart = reader.valueStart;
-        keyEnd = reader.valueEnd;
+        this.keyStart = reader.valueStart;
+        this.keyEnd = reader.valueEnd;
       } else if (reader.field === KEY_VALUE.value && reader.wireType === BYTES) {
-        valueStart = reader.valueStart;
-        valueEnd = reader.valueEnd;
+        this.valueStart = reader.valueStart;
+        this.valueEnd = reader.valueEnd;
       }
     }
-    return { keyStart, keyEnd, valueStart, valueEnd };
+  }
+
+  /** The value that was found last. */
+  private value(): AttributeValue {
+    return decodeAnyValue(this.reader.bytes.subarray(this.valueStart, this.valueEnd));
   }
 
   /** The resource of the ResourceSpans at a range. */
@@ -226,10 +219,9 @@ export class OtlpMatcher {
         if (reader.field !== RESOURCE.attributes || reader.wireType !== BYTES) continue;
         const { valueStart, valueEnd } = reader;
         met = this.readAttribute(this.ofResources, met, valueStart, valueEnd);
-        const attribute = this.readKeyValue(valueStart, valueEnd);
-        const value = () => decodeAnyValue(reader.bytes.subarray(attribute.valueStart, attribute.valueEnd));
-        if (this.isAt(SERVICE_NAME, attribute.keyStart, attribute.keyEnd)) service = value();
-        else if (this.isAt(CLASS_KEY, attribute.keyStart, attribute.keyEnd)) isPage ||= value() === 'page';
+        this.readKeyValue(valueStart, valueEnd);
+        if (this.isAt(SERVICE_NAME, this.keyStart, this.keyEnd)) service = this.value();
+        else if (this.isAt(CLASS_KEY, this.keyStart, this.keyEnd)) isPage ||= this.value() === 'page';
         reader.position = valueEnd;
       }
     }
@@ -246,15 +238,4 @@ export class OtlpMatcher {
     for (let i = 0; i < wanted.length; i++) if (bytes[start + i] !== wanted[i]) return false;
     return true;
   }
-}
-
-/** As `otlp/merge.ts` has it: the ended version, then the larger, then the one that came first. */
-function isBetterVersion(span: Standing, than: Standing): boolean {
-  return span.isEnded !== than.isEnded ? span.isEnded : span.bytes > than.bytes;
-}
-
-/** As `matchesSpans` has it, of decoded spans: they are in order of start, then of appearance. */
-function isBetterRoot(span: Standing, than: Standing): boolean {
-  if (span.isRoot !== than.isRoot) return span.isRoot;
-  return span.startUs !== than.startUs ? span.startUs < than.startUs : span.place < than.place;
 }

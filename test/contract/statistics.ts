@@ -123,7 +123,7 @@ export function statisticsContract(name: string, createStore: () => Promise<Stor
         for (const grain of ['operation', 'service'] as const) {
           expect(await piecesOf(store, { ...day, grain })).toMatchObject([{ startMs: DAY_MS, row: { minute: 2_850 } }]);
         }
-        // One hour is read in its 10 minutes: by service there are roll-ups of them, by operation there are rows.
+        // One hour is read in its ten minutes, and one of these in its rows.
         const except = new Set([DAY_MS + 30 * MINUTE_MS]);
         expect(await piecesOf(store, { ...day, except })).toHaveLength(23 + 2);
         // A version that is older, or the same, changes nothing.
@@ -136,6 +136,21 @@ export function statisticsContract(name: string, createStore: () => Promise<Stor
         expect(await piecesOf(store, day)).toHaveLength(1);
       },
     );
+
+    test.skipIf(isSplit)('are made step by step, a longer one of shorter ones only', async () => {
+      const store = await createStore();
+      const base = { shard: 's', service: 'shop', name: 'a', kind: 2, durationUs: 5, isError: false, caller: null };
+      const spans = [0, 10, 20, 70].map((minute): CountedSpan => ({ ...base, minute: 1_440 + minute }));
+      await writeSpans(store, spans, spans, 1);
+      const piecesLeft = async () => (await piecesOf(store, { fromMs: 0, toMs: NOW_MS, grain: 'service' })).length;
+      // The latest ten minutes, and their hour, which has no others; then those of the hour before, which waits for them.
+      expect(await rollUpStatistics(store, NOW_MS, 1)).toBe(2);
+      expect(await rollUpStatistics(store, NOW_MS, 1)).toBe(1);
+      expect(await rollUpStatistics(store, NOW_MS, 1)).toBe(1);
+      expect(await piecesLeft()).toBe(4);
+      expect(await rollUpStatistics(store, NOW_MS, 1)).toBe(3);
+      expect(await piecesLeft()).toBe(1);
+    });
 
     test.skipIf(isSplit)('are not stored where a row has changed since they were begun', async () => {
       const store = await createStore();

@@ -12,6 +12,7 @@ import { Storing } from '../../durable-objects/storing.ts';
 import { splitAppendFrame } from '../../model/append-frame.ts';
 import { decodeSpans } from '../../model/otlp/decode.ts';
 import { mergeTrace } from '../../model/otlp/merge.ts';
+import { mergeMinutes } from '../../model/statistics-merge.ts';
 import { createMemoryStore } from '../../store/memory.ts';
 import { frame, traceId } from '../kit/spans.ts';
 
@@ -142,4 +143,47 @@ it('has a run that is under way do for all who ask for one', () =>
     parts.keep(2);
     await Promise.all([1, 2, 3].map(() => parts.storing.run(parts.nowMs + BLOCK_MS)));
     expect(parts.stored).toEqual({ traces: 2, blocks: 1 });
+  }));
+
+it('who asks for statistics first here and then in the store misses nothing, while they are written too', () =>
+  withParts('statistics', async (parts) => {
+    const { storing, store } = parts;
+    const writeStatistics = store.writeStatistics;
+    const [called, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    store.writeStatistics = async (rows) => {
+      called.resolve();
+      await gate.promise;
+      await writeStatistics(rows);
+    };
+    const spansIn = (rows: readonly Uint8Array[]) =>
+      mergeMinutes(rows).operations.reduce((sum, { spans }) => sum + spans, 0);
+    const unwritten = () => storing.unwrittenStatistics(0, Number.POSITIVE_INFINITY, 'operation');
+    const stored = async () =>
+      spansIn((await store.readStatistics(0, Number.MAX_SAFE_INTEGER)).map(({ data }) => data));
+    const count = () => {
+      const [byOperation, byService] = [
+        unwritten(),
+        storing.unwrittenStatistics(0, Number.POSITIVE_INFINITY, 'service'),
+      ];
+      const [spans, same] = [byOperation, byService].map((rows) => spansIn(rows.map(({ bytes }) => bytes)));
+      expect(same).toBe(spans);
+      return spans;
+    };
+
+    parts.keep(5);
+    expect([count(), await stored()]).toEqual([5, 0]);
+    parts.nowMs += 100_000;
+    const run = storing.run(parts.nowMs);
+    await called.promise;
+    expect([count(), await stored()]).toEqual([5, 0]);
+    // Of the same minute: one row has all of it.
+    parts.keep(3);
+    expect([unwritten().length, count()]).toEqual([1, 8]);
+    expect(storing.unwrittenStatistics(0, START_MS - 60_000, 'operation')).toEqual([]);
+    gate.resolve();
+    await run;
+    expect([count(), await stored()]).toEqual([8, 5]);
+    parts.nowMs += 61_000;
+    await storing.run(parts.nowMs);
+    expect([unwritten(), await stored()]).toEqual([[], 8]);
   }));

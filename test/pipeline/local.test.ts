@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { expect, test } from 'vitest';
 import { spawnEdge, startEdge } from '../kit/edge.ts';
+import { parseOpenMetrics } from '../kit/openmetrics.ts';
 import { tempDir } from '../kit/temp-dir.ts';
 
 /** `ps` as it stands now: one `pid ppid command` a process. */
@@ -56,6 +57,35 @@ test('a taken port is refused by name', async () => {
   try {
     const port = Number(new URL(edge.url).port);
     await expect(startEdge({ port })).rejects.toThrow(`Port ${port} on 127.0.0.1 is already in use`);
+  } finally {
+    await edge.close();
+  }
+});
+
+test('what services call, and what Prometheus is told of it, follows from what was sent', async () => {
+  const edge = await startEdge();
+  try {
+    const now = `${Date.now()}000000`;
+    const at = { traceId: '0af7651916cd43dd8448eb211c80319d', startTimeUnixNano: now, endTimeUnixNano: now };
+    const spansOf = (service: string, spans: object[]) => ({
+      resource: { attributes: [{ key: 'service.name', value: { stringValue: service } }] },
+      scopeSpans: [{ spans: spans.map((span) => ({ ...at, kind: 2, ...span })) }],
+    });
+    const shop = spansOf('shop', [{ spanId: 'eee19b7ec3c1b174', name: 'GET /' }]);
+    const stock = spansOf('stock', [
+      { spanId: 'eee19b7ec3c1b175', parentSpanId: 'eee19b7ec3c1b174', name: 'GET /stock' },
+    ]);
+    const body = JSON.stringify({ resourceSpans: [shop, stock] });
+    const headers = { 'content-type': 'application/json' };
+    expect((await fetch(`${edge.url}/v1/traces`, { method: 'POST', headers, body })).status).toBe(200);
+    const dependencies = async () => (await (await fetch(`${edge.url}/api/dependencies`)).json()).dependencies;
+    await expect
+      .poll(dependencies, { timeout: 30_000, interval: 500 })
+      .toMatchObject([{ parent: 'shop', child: 'stock', calls: 1 }]);
+    const metrics = await fetch(`${edge.url}/metrics/red`);
+    expect(metrics.headers.get('content-type')).toMatch(/^application\/openmetrics-text/);
+    const series = 'traces_service_graph_request_total{client="shop",server="stock"}';
+    expect(parseOpenMetrics(await metrics.text()).get(series)).toBe(1);
   } finally {
     await edge.close();
   }

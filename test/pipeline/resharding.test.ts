@@ -7,7 +7,7 @@ import type { Trace, TraceList } from '../../model/span.ts';
 import { bundleEdge } from '../kit/bundle.ts';
 import { startEdge } from '../kit/edge.ts';
 import { pickSeed, seededRandom } from '../kit/random.ts';
-import { otlp, randomTraceId, spanId } from '../kit/spans.ts';
+import { otlp, randomTraceId, spanId, TEST_START_US } from '../kit/spans.ts';
 import { inParallel, metrics, sum } from './fixtures/edge-answers.ts';
 
 const CONFIG = {
@@ -116,7 +116,7 @@ it('splits no trace, loses no span and decides nothing twice', { timeout: 120_00
       expect([trace.state, trace.spans.map((span) => span.spanId).sort()]).toEqual(['kept', all]);
     });
     const { traces: found } = (await (
-      await fetch(`${edge.url}/api/traces?service=shop&limit=1000&start=0`)
+      await fetch(`${edge.url}/api/traces?service=shop&limit=1000&start=${TEST_START_US}&end=${TEST_START_US}`)
     ).json()) as TraceList;
     expect(new Set(found.map(({ traceId }) => traceId)).size).toBe(Math.min(1_000, traces.length));
     console.log(`${traces.length} traces; answers: ${[...statuses].join(' ')}`);

@@ -40,9 +40,8 @@ class World {
   private readonly startUs: number;
   private readonly first: number;
   readonly spans = new Map<string, TestSpan[]>();
-  /** Some spans of theirs came after the rest was decided, and are not stored yet: either half may be what is found. */
+  /** Some spans of theirs may have come after the rest was decided, and not be stored yet: either half may be what is found. */
   readonly split = new Set<string>();
-  private readonly decided = new Set<string>();
   readonly erased = new Set<string>();
 
   constructor(run: number, random: () => number) {
@@ -75,7 +74,6 @@ class World {
 
   async decide(): Promise<void> {
     await decideAndStore();
-    for (const [id, spans] of this.spans) if (spans.some(({ parent }) => parent === undefined)) this.decided.add(id);
     this.split.clear();
   }
 
@@ -120,7 +118,8 @@ class World {
       };
     });
     known.push(...spans);
-    if (this.decided.has(id)) this.split.add(id);
+    // A trace may be decided as soon as its root has ended: by alarms, and by what is appended.
+    if (isRootThere) this.split.add(id);
     return spans;
   }
 
@@ -152,40 +151,49 @@ it('shows each trace that matched at its first page and was not dropped exactly 
   const random = seededRandom(seed);
   let shownInAll = 0;
   let pagesInAll = 0;
-  for (let run = 0; run < 8; run++) {
+  for (let run = 0; run < 7; run++) {
     const world = new World(run, random);
     const order = world.pick(SEARCH_ORDERS);
     const line = world.pick(LINES);
-    const happen = async (times: number) => {
+    const happen = async (times: number, aborts = true) => {
       for (let i = 0; i < times; i++) {
         const dice = random();
         if (dice < 0.4) await world.arrive();
         else if (dice < 0.75) await world.change();
         else if (dice < 0.92) await world.decide();
         else if (dice < 0.98) await world.erase();
-        else await abortAllDurableObjects();
+        else if (aborts) await abortAllDurableObjects();
       }
     };
     await happen(30);
     const matched = world.matches(line);
+    const there = new Set(world.spans.keys());
     const unsure = new Set(world.split);
     const shown: string[] = [];
+    let pages = 0;
     let cursor: string | null = null;
     do {
-      const page: TraceList = await nextPage(line, order, world, 1 + Math.floor(random() * 6), cursor);
+      const limit = 1 + Math.floor(random() * 4);
+      const asked: Promise<TraceList> = nextPage(line, order, world, limit, cursor);
+      // What happens while the first page is made may be on it or not.
+      if (pages > 0) await happen(Math.floor(random() * 3), false);
+      const page = await asked;
       expect(page.complete).toBe(true);
       shown.push(...page.traces.map((trace) => trace.traceId));
       cursor = page.cursor;
-      pagesInAll++;
+      // Late spans may bring back what was dropped before.
+      if (pages++ === 0) for (const id of matched) if (await isGone(id)) unsure.add(id);
       await happen(Math.floor(random() * 6));
     } while (cursor !== null);
     const told = `seed ${seed} run ${run} ${order} ${line}`;
     expect([told, new Set(shown).size]).toEqual([told, shown.length]);
-    expect([told, shown.filter((id) => !matched.has(id) && !unsure.has(id))]).toEqual([told, []]);
+    // What changes may come to match, what is new is left out.
+    expect([told, shown.filter((id) => !there.has(id))]).toEqual([told, []]);
     const missing = [...matched].filter((id) => !shown.includes(id) && !unsure.has(id));
     for (const id of missing) expect([told, id, await isGone(id)]).toEqual([told, id, true]);
     shownInAll += shown.length;
+    pagesInAll += pages;
   }
-  expect(shownInAll).toBeGreaterThan(40);
-  expect(pagesInAll).toBeGreaterThan(30);
+  expect(shownInAll).toBeGreaterThan(30);
+  expect(pagesInAll).toBeGreaterThan(12);
 });

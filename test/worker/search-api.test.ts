@@ -7,16 +7,18 @@ import page from '../../docs/api/search.md?raw';
 import type { ApiError, TraceList, TraceSummary } from '../../model/span.ts';
 import type { TraceCount } from '../../store/store.ts';
 import { formatCursor, parseCursor } from '../../worker/query/cursor.ts';
-import cursorSource from '../../worker/query/cursor.ts?raw';
-import limitsSource from '../../worker/query/limits.ts?raw';
-import paramsSource from '../../worker/query/params.ts?raw';
-import searchSource from '../../worker/query/search.ts?raw';
 import { streamTraces } from '../../worker/query/stream.ts';
 import type { TraceHistogram } from '../../worker/query/tally.ts';
 import { otlp, TEST_START_US, type TestSpan, traceId } from '../kit/spans.ts';
 
 const HOUR_US = 3_600_000_000;
-const sources = [cursorSource, limitsSource, paramsSource, searchSource];
+const sources = Object.values(
+  import.meta.glob(['../../worker/*.ts', '../../worker/{query,control,keys}/*.ts'], {
+    query: '?raw',
+    import: 'default',
+    eager: true,
+  }),
+);
 
 async function send(spans: readonly TestSpan[]): Promise<void> {
   const request = new Request('https://edge.test/v1/traces', {
@@ -51,13 +53,13 @@ async function fill(startUs: number, first: number): Promise<string[]> {
 }
 
 describe('the errors of docs/api/search.md', () => {
-  const table = page.slice(page.indexOf('| request | status |'), page.indexOf('And those that a table'));
+  const table = page.slice(page.indexOf('| request | status |'), page.indexOf('And those that a read'));
   const rows = [...table.matchAll(/^\| `(\/.+)` \| (\d+) \| `(\w+)` \| (.+) \|$/gm)].map((match) => match.slice(1));
 
   it('are as many as the table has rows, and all there are', () => {
     expect(rows.length).toBe(table.trim().split('\n').length - 2);
     const codes = sources.flatMap((source) =>
-      [...source.matchAll(/(?:Error\(\d+, |bad\(|placed\()'(\w+)'/g)].map(([, code]) => code!),
+      [...source.matchAll(/(?:HttpError\(\s*\d+,\s*|wrongValue\(|placed\()'(\w+)'/g)].map(([, code]) => code!),
     );
     expect(codes.length).toBeGreaterThan(15);
     expect(codes.filter((code) => !page.includes(`\`${code}\``))).toEqual([]);

@@ -1,4 +1,5 @@
 import {
+  abortAllDurableObjects,
   createExecutionContext,
   createScheduledController,
   runDurableObjectAlarm,
@@ -8,14 +9,20 @@ import { env, exports } from 'cloudflare:workers';
 import { describe, expect, it } from 'vitest';
 import type { Env } from '../../durable-objects/env.ts';
 import type { ApiError } from '../../model/span.ts';
+import { encodeMinute } from '../../model/statistics-row.ts';
+import { storeBindings } from '../../store/bindings.ts';
+import { createD1R2Store } from '../../store/d1-r2.ts';
+import { rollUpStatistics } from '../../store/roll-up.ts';
 import worker from '../../worker/index.ts';
 import type { Dependency, OperationDependency } from '../../worker/query/dependencies.ts';
 import type { RedSeries } from '../../worker/query/red.ts';
 import type { ServiceNode, ServiceSurroundings } from '../../worker/query/service-graph.ts';
 import type { Window } from '../../worker/query/time-params.ts';
+import { type CountedSpan, rowOf } from '../kit/counted-spans.ts';
 import { otlp, randomTraceId, type TestSpan } from '../kit/spans.ts';
 
 const MINUTE_US = 60_000_000;
+const DAY_MS = 86_400_000;
 const nowUs = () => Date.now() * 1000;
 
 async function send(spans: readonly TestSpan[]): Promise<void> {
@@ -248,27 +255,27 @@ it('a window without spans has no edges and no series', async () => {
 });
 
 it.each([
-  ['dependencies?start=yesterday', 'bad_parameter', 'start is "yesterday"; want ISO 8601'],
-  ['dependencies?start=2026-01-02&end=2026-01-01', 'bad_parameter', 'start is after end'],
+  ['dependencies?start=yesterday', 'bad_time', 'start is "yesterday"; want ISO 8601'],
+  ['dependencies?start=2026-01-02&end=2026-01-01', 'bad_range', 'start is after end'],
   ['dependencies?start=2026-01-01&end=2026-02-02', 'range_too_long', 'more than 30 days'],
-  ['dependencies?stop=1', 'bad_parameter', 'stop is not known; known are start, end'],
+  ['dependencies?stop=1', 'unknown_parameter', 'stop is not known; known are start, end'],
   ['dependencies?operations=yes', 'bad_parameter', 'operations is 1, or left out'],
-  ['dependencies/changes?beforeStart=2026-01-02&beforeEnd=2026-01-01', 'bad_parameter', 'is after beforeEnd'],
+  ['dependencies/changes?beforeStart=2026-01-02&beforeEnd=2026-01-01', 'bad_range', 'is after beforeEnd'],
   [
     'dependencies/changes?beforeStart=2026-01-02&beforeEnd=2026-09-01',
     'range_too_long',
     'from beforeStart to beforeEnd',
   ],
-  ['services/a/exemplars?operatoin=x', 'bad_parameter', 'operatoin is not known'],
-  ['services/a/dependencies?limit=1', 'bad_parameter', 'limit is not known'],
-  ['services/a/operations?end=soon', 'bad_parameter', 'end is "soon"'],
-  ['services/a/red?step=fast', 'bad_parameter', 'step is "fast"; want a number and a unit'],
-  ['services/a/red?step=90s', 'bad_parameter', 'want whole minutes'],
-  ['services/a/red?step=0m', 'bad_parameter', 'want whole minutes'],
+  ['services/a/exemplars?operatoin=x', 'unknown_parameter', 'operatoin is not known'],
+  ['services/a/dependencies?limit=1', 'unknown_parameter', 'limit is not known'],
+  ['services/a/operations?end=soon', 'bad_time', 'end is "soon"'],
+  ['services/a/red?step=fast', 'bad_duration', 'step is "fast"; want a number and a unit'],
+  ['services/a/red?step=90s', 'bad_duration', 'want whole minutes'],
+  ['services/a/red?step=0m', 'bad_duration', 'want whole minutes'],
   ['services/a/red?kind=serving', 'bad_parameter', 'want some of unspecified, internal, server'],
   ['services/a/red?by=host', 'bad_parameter', 'want service, operation, kind'],
   ['services/a/red?operation=b&step=1m&start=2026-01-01&end=2026-01-02', 'range_too_long', 'ask for step=1h'],
-  ['services/a/red?step=1m&start=2026-01-01&end=2026-01-03', 'too_many_steps', 'there may be 1440'],
+  ['services/a/red?step=1m&start=2026-01-01&end=2026-01-03', 'too_many_steps', 'there may be 1500'],
 ])('refuses %s and says what would be right', async (query, code, message) => {
   const response = await get(`/api/${query}`);
   const { error } = await response.json<ApiError>();
@@ -279,8 +286,13 @@ it.each([
 it('the cron rolls up what is over, and answers stay as they were', async () => {
   const db = env.DB;
   const startUs = nowUs() - 50 * MINUTE_US;
+  // A shard that has started writes its rows with the next alarm, and then once a minute.
+  await abortAllDurableObjects();
   await send(traces('rolled', 30, () => startUs));
   await decideAll();
+  const minuteMs = startUs / 1000 - ((startUs / 1000) % 60_000);
+  const rows = db.prepare('SELECT count(*) AS n FROM statistics WHERE minute_ms = ?1').bind(minuteMs);
+  expect((await rows.first<{ n: number }>())!.n).toBe(4);
   const range = `start=${startUs - 600 * MINUTE_US}&end=${nowUs()}`;
   const before = await json<{ dependencies: Dependency[] }>(`/api/dependencies?${range}`);
   const ctx = createExecutionContext();
@@ -297,4 +309,58 @@ it('the cron rolls up what is over, and answers stay as they were', async () => 
   await decideAll();
   const { dependencies } = await json<{ dependencies: Dependency[] }>(`/api/dependencies?${range}`);
   expect(dependencies.find(({ child }) => child === 'rolled-api')!.calls).toBe(36);
+});
+
+it('what is rolled up is read from roll-ups alone, by whatever endpoint', async () => {
+  const store = createD1R2Store(storeBindings(env as unknown as Env));
+  const day = Math.floor(Date.now() / DAY_MS) - 3;
+  const spans = Array.from({ length: 96 }, (_, i): CountedSpan => {
+    const caller = { service: 'old-page', name: 'load' };
+    const minute = day * 1_440 + i * 15;
+    return {
+      shard: 's',
+      minute,
+      service: 'old-api',
+      name: `op-${i % 2}`,
+      kind: 2,
+      durationUs: 5_000,
+      isError: false,
+      caller,
+    };
+  });
+  await store.writeStatistics(
+    spans.map((span) => {
+      const data = encodeMinute(rowOf(span.minute, [span]));
+      return { shard: span.shard, minuteMs: span.minute * 60_000, version: 1, data };
+    }),
+  );
+  await rollUpStatistics(store, Date.now(), 1_000);
+  await env.DB.prepare('DELETE FROM statistics WHERE minute_ms < ?1')
+    .bind((day + 1) * DAY_MS)
+    .run();
+  // A little more than the day, so that its beginning is no multiple of anything.
+  const range = `start=${(day * DAY_MS - 420_000) * 1000}&end=${((day + 1) * DAY_MS + 60_000) * 1000}`;
+  const { dependencies } = await json<{ dependencies: Dependency[] }>(`/api/dependencies?${range}`);
+  expect(dependencies).toMatchObject([{ parent: 'old-page', child: 'old-api', calls: 96 }]);
+  const lastSeenUs = spans.at(-1)!.minute * MINUTE_US;
+  expect(dependencies[0]!.lastSeenUs).toBe(lastSeenUs);
+  const ofOperations = await json<{ dependencies: Dependency[] }>(`/api/dependencies?operations=1&${range}`);
+  expect(ofOperations.dependencies.map(({ calls }) => calls)).toEqual([48, 48]);
+  type Operations = { operations: { name: string; red: { calls: number }[] }[] };
+  const { operations } = await json<Operations>(`/api/services/old-api/operations?${range}`);
+  expect(operations.map(({ name, red }) => [name, red[0]!.calls])).toEqual([
+    ['op-0', 48],
+    ['op-1', 48],
+  ]);
+  for (const [query, calls] of [
+    ['step=10m', 1],
+    ['step=1h', 4],
+    ['step=1h&by=operation', 2],
+    ['step=24h', 96],
+  ] as const) {
+    const { series } = await json<{ series: RedSeries[] }>(`/api/services/old-api/red?${query}&${range}`);
+    const counts = series.map(({ steps }) => new Set(steps.map((step) => step.calls)));
+    for (const each of counts) expect([...each].sort((a, b) => b - a)[0]).toBe(calls);
+    expect(series.reduce((sum, { total }) => sum + total.calls, 0)).toBe(96);
+  }
 });

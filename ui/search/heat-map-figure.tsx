@@ -17,7 +17,7 @@ export type Picked = ReturnType<typeof pickFromHeatMap>;
 interface Props {
   /** The listed ones. */
   traces: readonly TraceSummary[];
-  /** All of them. */
+  /** All of them, where there are more than the list has; else the dots say it all. */
   histogram: TraceHistogram | null;
   /** The time that was searched. */
   searched: TimeRange;

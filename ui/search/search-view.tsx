@@ -93,6 +93,7 @@ function Results({ query, onSearch }: ResultsProps) {
     onSearch({ ...query, line, range: times ? { kind: 'custom', ...times } : query.range });
   }
 
+  const hasMore = results.reached.value.cursor !== null;
   const longestUs = traces.reduce((longest, trace) => Math.max(longest, trace.durationUs), 0);
   return (
     <section
@@ -102,13 +103,13 @@ function Results({ query, onSearch }: ResultsProps) {
     >
       <HeatMapFigure
         traces={traces}
-        histogram={results.histogram.value}
+        histogram={hasMore ? results.histogram.value : null}
         searched={results.range.value}
         pointed={pointed}
         onPick={narrow}
       />
       <p class="summary" role="status">
-        {describeFound(traces.length, results.reached.value.cursor !== null, results.histogram.value)},{' '}
+        {describeFound(traces.length, hasMore, results.histogram.value)},{' '}
         {query.order === 'newest' ? 'newest first' : 'slowest first'}
       </p>
       <ol class="list">

@@ -4,6 +4,7 @@
  */
 
 import { crc32 } from 'node:zlib';
+import { MAX_SHARDS } from '../../model/limits.ts';
 import {
   SEARCH_ORDERS,
   type SearchOrder,
@@ -37,11 +38,25 @@ export interface SearchCursor {
   readonly print: number;
 }
 
+type Fields = [
+  version: number,
+  place: [startUs: number, durationUs: number, traceId: string],
+  startUs: number,
+  endUs: number,
+  order: number,
+  id: number,
+  shards: number[],
+  owners: number | null,
+  snapshot: string,
+  print: number,
+];
+
 export function formatCursor({ after, startUs, endUs, order, lists, snapshot, print }: SearchCursor): string {
   const { traceId, durationUs } = after;
   const { id, shards, owners } = lists;
-  const place = [after.startUs, durationUs, traceId];
-  const fields = [VERSION, place, startUs, endUs, SEARCH_ORDERS.indexOf(order), id, shards, owners, snapshot, print];
+  const number = SEARCH_ORDERS.indexOf(order);
+  const place: Fields[1] = [after.startUs, durationUs, traceId];
+  const fields: Fields = [VERSION, place, startUs, endUs, number, id, [...shards], owners, snapshot, print];
   const text = JSON.stringify(fields);
   return Buffer.from(checksumOf(text) + text).toString('base64url');
 }
@@ -53,18 +68,39 @@ export function parseCursor(text: string): SearchCursor {
   if (!/^[\w-]+$/.test(text) || decoded.slice(0, CHECKSUM_CHARS) !== checksumOf(fields)) {
     throw badCursor('is not one that this API gave out');
   }
-  const [version, place, startUs, endUs, order, id, shards, owners, snapshot, print] = JSON.parse(fields);
-  if (version !== VERSION) throw badCursor('is of another version: search again from the first page');
-  const [afterStartUs, durationUs, traceId] = place;
-  return {
-    after: { startUs: afterStartUs, durationUs, traceId },
-    startUs,
-    endUs,
-    order: SEARCH_ORDERS[order]!,
-    lists: { id, shards, owners },
-    snapshot,
-    print,
-  };
+  const cursor = readFields(fields);
+  if (!cursor) throw badCursor('is of another version: search again from the first page');
+  return cursor;
+}
+
+/** null where they are not as this version writes them: whoever knows how to make a checksum can send anything. */
+function readFields(text: string): SearchCursor | null {
+  const fields = parseJson(text);
+  if (!Array.isArray(fields) || fields[0] !== VERSION || !Array.isArray(fields[1])) return null;
+  const [, place, startUs, endUs, order, id, shards, owners, snapshot, print] = fields as Fields;
+  const [afterUs, durationUs, traceId] = place;
+  const isRight =
+    [afterUs, durationUs, startUs, endUs, id, print].every(isCount) &&
+    typeof traceId === 'string' &&
+    SEARCH_ORDERS[order] !== undefined &&
+    Array.isArray(shards) &&
+    [...shards, ...(owners === null ? [] : [owners])].every((shard) => isCount(shard) && shard <= MAX_SHARDS) &&
+    typeof snapshot === 'string';
+  if (!isRight) return null;
+  const after = { startUs: afterUs, durationUs, traceId };
+  return { after, startUs, endUs, order: SEARCH_ORDERS[order]!, lists: { id, shards, owners }, snapshot, print };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 /** A number that is another for other conditions. */

@@ -15,7 +15,7 @@ export interface QueryLimits {
 
 export const QUERY_LIMITS: QueryLimits = { perKey: 128, queryMs: 15_000, streamMs: 60_000 };
 
-/** What asks shards or store for what spans say. */
+/** What asks shards or store for what spans say, whoever's API it is. */
 export const QUERY_PATHS = [
   '/api/traces/*',
   '/api/services/*',

@@ -41,7 +41,7 @@ export function parseTraceSearch(params: Params, nowMs: number): TraceQuery {
 /** The search of what counts traces, all of them in whatever order. Throws HttpError 400. */
 export function parseCountSearch(params: Params, nowMs: number): TraceSearch {
   checkNames(params, CONDITIONS);
-  return { ...parseConditions(params), ...parseRange(params, nowMs), order: 'newest', limit: MAX_SEARCH_LIMIT };
+  return { ...parseConditions(params), ...parseRange(params, nowMs), order: 'slowest', limit: MAX_SEARCH_LIMIT };
 }
 
 /** The search of `GET /api/traces/stream`; its limit may be beyond that of a page. Throws HttpError 400. */

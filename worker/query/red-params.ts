@@ -3,20 +3,20 @@
 import { SPAN_KINDS, type SpanKind } from '../../model/span.ts';
 import { HttpError } from '../errors.ts';
 import type { RedQuery } from './red.ts';
-import { bad, type Params, parseDuration, parseWindow } from './time-params.ts';
+import { bad, type Params, parseDuration, parseWindow, wrongValue } from './time-params.ts';
 
 const MINUTE_US = 60_000_000;
 const HOUR_US = 60 * MINUTE_US;
-/** A day by minutes. */
-const MAX_STEPS = 1_440;
+/** A day by minutes, and what it takes to begin and end with whole ones. */
+const MAX_STEPS = 1_500;
 /** Where no step is given: the finest of these with which there are no more than so many. */
 const STEPS_MINUTES = [1, 5, 15, 60, 360, 1_440];
-const WANTED_STEPS = 120;
-/** Rows of operations are twenty times those of services, and only roll-ups of hours have both. */
+const WANTED_STEPS = 125;
+/** Rows of operations are twenty times those of services: beyond this, roll-ups of hours are what can be read in time. */
 export const MAX_FINE_MINUTES = 360;
 const GRAINS = ['service', 'operation', 'kind'] as const;
 
-/** Throws HttpError 400: `bad_parameter`, `range_too_long`, `too_many_steps`. */
+/** Throws HttpError 400: what `parseWindow` throws, `bad_duration`, `bad_parameter`, `range_too_long`, `too_many_steps`. */
 export function parseRedQuery(service: string, params: Params, nowMs: number): RedQuery & { readonly service: string } {
   const window = parseWindow(params, ['step', 'operation', 'kind', 'by'], nowMs);
   const minutes = (window.endUs - window.startUs) / MINUTE_US;
@@ -53,7 +53,7 @@ export function parseRedQuery(service: string, params: Params, nowMs: number): R
 function parseStep(params: Params): number | undefined {
   const stepUs = parseDuration(params, 'step');
   if (stepUs !== undefined && (stepUs < MINUTE_US || stepUs % MINUTE_US !== 0)) {
-    throw bad('step', `is ${JSON.stringify(params.step)}; want whole minutes, at least one: 1m, 5m, 1h`);
+    throw wrongValue('bad_duration', 'step', params.step, 'whole minutes, at least one: 1m, 5m, 1h');
   }
   return stepUs;
 }
@@ -70,6 +70,6 @@ function parseKinds(text: string | undefined): SpanKind[] | undefined {
 function parseGrain(text: string | undefined): RedQuery['by'] | undefined {
   if (!text) return undefined;
   const grain = GRAINS.find((each) => each === text);
-  if (!grain) throw bad('by', `is ${JSON.stringify(text)}; want ${GRAINS.join(', ')}`);
+  if (!grain) throw wrongValue('bad_parameter', 'by', text, GRAINS.join(', '));
   return grain;
 }

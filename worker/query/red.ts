@@ -84,7 +84,14 @@ export async function readRed(env: Env, config: CurrentConfig, store: Store, que
   const all = new RedSum(query);
   const served = new RedSum({ ...query, kinds: SERVED });
   const isOfServices = query.by === 'service' && query.operation === undefined;
-  const pieces = readStatistics(env, config, store, { ...query, grain: isOfServices ? 'service' : 'operation' });
+  const { startUs, endUs, stepUs } = query;
+  const pieces = readStatistics(env, config, store, {
+    startUs,
+    endUs,
+    grain: isOfServices ? 'service' : 'operation',
+    // One step takes all there is, in whatever pieces.
+    ...(stepUs < endUs - startUs ? { stepUs } : {}),
+  });
   for await (const piece of pieces) {
     all.add(piece);
     if (query.by === 'service' && !query.kinds) served.add(piece);

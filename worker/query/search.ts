@@ -26,7 +26,7 @@ interface Entry {
   readonly key: SortKey;
   /** null where the store has to be asked. */
   readonly summary: TraceSummary | null;
-  /** Earlier parts of it are in the store. */
+  /** The store may have earlier parts of it. */
   readonly isPart: boolean;
 }
 
@@ -110,15 +110,17 @@ class SearchPage {
   private async look(at: Position, limit: number) {
     const { env, store, query } = this;
     const inOrder = (a: SortKey, b: SortKey) => compareFound(query.order, a, b);
-    const live = at.pages ?? (await readLists(env, at.lists, at.after ?? BEFORE_ALL, limit));
     const { cursor: _, ...search } = query;
-    const stored = await store.search({
-      ...search,
-      limit,
-      ...(at.after && { after: at.after }),
-      ...(at.snapshot !== null && { snapshot: at.snapshot }),
-      isOver: this.isOver,
-    });
+    const [live, stored] = await Promise.all([
+      at.pages ?? readLists(env, at.lists, at.after ?? BEFORE_ALL, limit),
+      store.search({
+        ...search,
+        limit,
+        ...(at.after && { after: at.after }),
+        ...(at.snapshot !== null && { snapshot: at.snapshot }),
+        isOver: this.isOver,
+      }),
+    ]);
     const horizon = [...[...live.values()].map(({ reached }) => reached), reachedBy(stored, at.after)]
       .filter((key) => key !== null)
       .sort(inOrder)[0];

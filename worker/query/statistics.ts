@@ -26,21 +26,18 @@ export async function* readStatistics(
 ): AsyncGenerator<Piece> {
   const [fromMs, toMs] = [startUs / 1000, endUs / 1000];
   // Shards first: what one has not handed over to the store by then is in its answer.
-  const unwritten = await Promise.all(
-    allShards(env, config).map(async (shard, i) => {
-      return (await readUnwritten(shard, fromMs, toMs, grain)).map((row) => ({ ...row, shard: `shard-${i}` }));
-    }),
-  );
-  const replaced = new Set(unwritten.flat().map(({ minuteMs, shard }) => `${minuteMs} ${shard}`));
+  const shards = allShards(env, config).map((shard) => readUnwritten(shard, fromMs, toMs, grain));
+  const unwritten = (await Promise.all(shards)).flat();
+  const replaced = new Set(unwritten.map(({ minuteMs, shard }) => `${minuteMs} ${shard}`));
   yield* readPieces(store, {
     fromMs,
     toMs,
     grain,
     ...(stepUs === undefined ? {} : { stepMs: stepUs / 1000 }),
-    except: new Set(unwritten.flat().map(({ minuteMs }) => minuteMs)),
+    except: new Set(unwritten.map(({ minuteMs }) => minuteMs)),
     isReplaced: (minuteMs, shard) => replaced.has(`${minuteMs} ${shard}`),
   });
-  for (const { minuteMs, bytes } of unwritten.flat()) yield { row: decodeMinute(bytes), startMs: minuteMs };
+  for (const { minuteMs, bytes } of unwritten) yield { row: decodeMinute(bytes), startMs: minuteMs };
 }
 
 /** All of the window as one. */
@@ -60,11 +57,11 @@ async function readUnwritten(
   fromMs: number,
   toMs: number,
   grain: Grain,
-): Promise<PackedMinute[]> {
-  const rows: PackedMinute[] = [];
+): Promise<(PackedMinute & { readonly shard: string })[]> {
+  const rows: (PackedMinute & { readonly shard: string })[] = [];
   for (let nextMs: number | null = fromMs; nextMs !== null; ) {
     const answer = await shard.unwrittenStatistics(nextMs, toMs, grain);
-    rows.push(...answer.rows);
+    rows.push(...answer.rows.map((row) => ({ ...row, shard: answer.shard })));
     nextMs = answer.nextMs;
   }
   return rows;

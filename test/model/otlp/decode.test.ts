@@ -54,6 +54,25 @@ it('finds a resource and a scope that stand behind their spans', () => {
   ]);
 });
 
+it('takes a message that comes several times as one', () => {
+  const resources = [{ a: 'first', b: 'first' }, { b: 'second' }].map((each) => ({
+    resource: { attributes: Object.entries(each).map(([key, value]) => ({ key, value: text(value) })) },
+  }));
+  const scopes = [{ scope: { name: 'lib' } }, { scope: { version: '1' } }, { spans: [{ name: 'one' }] }];
+  const body = [
+    ...resources.flatMap((each) => [...within(encode(each))]),
+    ...wrap(
+      0x12,
+      scopes.flatMap((each) => [...within(within(encode({ scopeSpans: [each] })))]),
+    ),
+  ];
+  const bytes = Uint8Array.from(wrap(0x0a, body));
+  const spans = decodeSpans(bytes, 'kept');
+  expect(spans).toStrictEqual(referenceSpans(bytes, 'kept'));
+  expect(spans[0]!.resource.attributes).toEqual({ a: 'first', b: 'second' });
+  expect(spans[0]!.scope).toEqual({ name: 'lib', version: '1' });
+});
+
 it('takes ids of links as they are, however long', () => {
   const ids = [0, 1, 8, 16, 17, 300_000].map((length) => new Uint8Array(length).fill(0xa7));
   const links = ids.map((id) => ({ traceId: id, spanId: id }));
