@@ -9,6 +9,7 @@ const OPERATIONS = [
     statistics: { spans: 1_499, p50Us: 18_640, p95Us: 26_362, p99Us: 28_747 },
   },
   { service: 'stock', name: 'SELECT stock', kind: 'client' },
+  { service: 'shop', name: 'rare', kind: 'internal', statistics: { spans: 19, p50Us: 10, p95Us: 20, p99Us: 30 } },
 ] as const;
 const row = (operation: number, percentile?: number) => ({
   spanId: '0000000000000001',
@@ -21,12 +22,13 @@ const row = (operation: number, percentile?: number) => ({
 });
 
 it('names the rank of slow spans only, and never rounds it up to 100', () => {
-  expect([nameRank(row(0)), nameRank(row(0, 94.9)), nameRank(row(0, 95.9)), nameRank(row(0, 99.97))]).toEqual([
-    '',
-    '',
-    'p95',
-    'p99.9',
-  ]);
+  const names = [undefined, 94.9, 95.9, 99.97, 100].map((percentile) => nameRank(row(0, percentile), OPERATIONS));
+  expect(names).toEqual(['', '', 'p95', 'p99.9', 'p99.9']);
+});
+
+it('calls nothing slow among few', () => {
+  expect(nameRank(row(2, 100), OPERATIONS)).toBe('');
+  expect(explainRank(row(2, 100), OPERATIONS)).toBe('19 around it: p50 10 µs, p95 20 µs, p99 30 µs');
 });
 
 it('says among how many, and what is usual', () => {

@@ -142,7 +142,7 @@ function Told({ state, node }: { state: TraceState; node: number }) {
       {rank !== '' && (
         <>
           <dt title="Among the spans of its operation, kept or not">Usual</dt>
-          <dd class={nameRank(row) === '' ? '' : 'slow'}>{rank}</dd>
+          <dd class={nameRank(row, insight.timeline!.operations) === '' ? '' : 'slow'}>{rank}</dd>
         </>
       )}
       {networkUs !== undefined && (

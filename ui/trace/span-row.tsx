@@ -150,7 +150,7 @@ function TimeCell({ state, node, span, timelinePx }: TimeProps) {
   const { rows, critical, timeline } = state.insight.value;
   const told = rows[node];
   const range = state.rangeOf(node);
-  const rank = told === undefined ? '' : nameRank(told);
+  const rank = told === undefined ? '' : nameRank(told, timeline!.operations);
   const labelPx = LABEL_PX + (rank === '' ? 0 : RANK_PX);
   const bar = layoutBar(range, viewport, Math.min(0.5, labelPx / Math.max(timelinePx, 1)));
   const isSynthetic = state.tree.value.synthetic[node] === 1;
