@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { describeChanges, knownChanges } from '../../ui/logic/graph-changes.ts';
 import { layoutServiceMap, type MapCall, pathThrough } from '../../ui/logic/service-map.ts';
 
 const call = (parent: string, child: string, part: Partial<MapCall> = {}): MapCall => ({
@@ -69,4 +70,22 @@ it('pathThrough goes through every point', () => {
   ];
   expect(pathThrough(points)).toMatch(/^M0 0C.* 10 20C.* 30 20$/);
   expect(pathThrough([])).toBe('');
+});
+
+describe('changes', () => {
+  const calls = [call('a', 'b'), call('a', 'c')];
+
+  it('are marked and told where there is something to compare with', () => {
+    const changes = { appeared: [calls[0]!], vanished: [call('a', 'old')] };
+    expect(knownChanges(calls, changes)).toBe(changes);
+    expect(describeChanges(calls, changes)).toBe('Against the time before, as long as this one: 1 new, 1 gone.');
+    expect(describeChanges(calls, NO_CHANGES)).toBe('The same calls as in the time before.');
+  });
+
+  it('are none where nothing was counted before', () => {
+    const changes = { appeared: calls, vanished: [] };
+    expect(knownChanges(calls, changes)).toEqual(NO_CHANGES);
+    expect(describeChanges(calls, changes)).toBe('In the time before no call was counted.');
+    expect(knownChanges(calls, { ...changes, vanished: [call('a', 'old')] }).appeared).toBe(calls);
+  });
 });

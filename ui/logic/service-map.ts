@@ -46,7 +46,7 @@ export interface ServiceMap<Call> {
 
 export const NODE_WIDTH = 168;
 export const NODE_HEIGHT = 52;
-const LABEL = { width: 96, height: 18, labelpos: 'c' } as const;
+const LABEL = { width: 128, height: 18, labelpos: 'c' } as const;
 const MARGIN = 16;
 const LEAST_WIDTH = 1.25;
 const MORE_WIDTH = 5;

@@ -138,7 +138,7 @@ function Edges({ map, service, chosen, seconds }: EdgesProps) {
         </marker>
       </defs>
       {map.edges.map((edge) => {
-        const { parent, child, calls, confidence, p95Us } = edge.call;
+        const { parent, child, calls, confidence } = edge.call;
         const isNear = service === '' || parent === service || child === service;
         const isChosen = chosen.value === edge.call;
         const choose = () => {
@@ -163,15 +163,7 @@ function Edges({ map, service, chosen, seconds }: EdgesProps) {
           >
             <path class="catch" d={edge.path} stroke-width={CATCH_PX} />
             <path class="line" d={edge.path} stroke-width={edge.width} marker-end="url(#arrow)" />
-            {hasLabels && isNear && (
-              <>
-                <rect x={edge.x - LABEL_PX / 2} y={edge.y - 8} width={LABEL_PX} height="16" rx="4" />
-                <text x={edge.x} y={edge.y + 4}>
-                  {CHANGE_NAMES[edge.change]}
-                  {edge.change !== 'vanished' && `${formatRate(calls / seconds)} · ${formatDuration(p95Us)}`}
-                </text>
-              </>
-            )}
+            {hasLabels && isNear && <Label edge={edge} rate={calls / seconds} />}
           </g>
         );
       })}
@@ -179,8 +171,25 @@ function Edges({ map, service, chosen, seconds }: EdgesProps) {
   );
 }
 
-const LABEL_PX = 96;
+/** Room for a character of a label, and on both sides of it. */
+const CHARACTER_PX = 5.6;
+const AIR_PX = 8;
 const CHANGE_NAMES: Readonly<Record<Change, string>> = { none: '', appeared: 'new · ', vanished: 'gone' };
+
+function Label({ edge, rate }: { edge: MapEdge<Dependency>; rate: number }) {
+  const { x, y, change, call } = edge;
+  const numbers = change === 'vanished' ? '' : `${formatRate(rate)} · ${formatDuration(call.p95Us)}`;
+  const text = CHANGE_NAMES[change] + numbers;
+  const width = text.length * CHARACTER_PX + AIR_PX;
+  return (
+    <>
+      <rect x={x - width / 2} y={y - 8} width={width} height="16" rx="4" />
+      <text x={x} y={y + 4}>
+        {text}
+      </text>
+    </>
+  );
+}
 
 /** How red: wholly from one call in five on, and to be seen from the first one. */
 function errorWeight({ errorShare }: MapEdge<Dependency>): number {

@@ -1,6 +1,7 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { formatCalls, formatRate, formatShare } from '../logic/amounts.ts';
+import { describeChanges, knownChanges } from '../logic/graph-changes.ts';
 import type { PageRange } from '../logic/page-range.ts';
 import { formatSearchPath } from '../logic/search-query.ts';
 import type { Change } from '../logic/service-map.ts';
@@ -26,8 +27,6 @@ import {
 } from '../shell/statistics-api.ts';
 import { EdgeDetail, lineThrough } from './edge-detail.tsx';
 import { MapPicture } from './map-picture.tsx';
-
-const UNCHANGED: GraphChanges = { appeared: [], vanished: [] };
 
 /** Which service calls which, as a picture and as a table. */
 export function MapView() {
@@ -76,7 +75,7 @@ export function MapView() {
           <div class="map-and-detail">
             <MapPicture
               graph={graph.value}
-              changes={changes.value ?? UNCHANGED}
+              changes={knownChanges(graph.value.dependencies, changes.value)}
               service={service}
               range={range}
               chosen={chosen}
@@ -87,22 +86,23 @@ export function MapView() {
               service !== '' && <NodeDetail key={service} graph={graph.value} service={service} range={range} />
             )}
           </div>
-          <Legend changes={changes.value} />
-          <CallTable graph={graph.value} changes={changes.value ?? UNCHANGED} range={range} />
+          <Legend changes={describeChanges(graph.value.dependencies, changes.value)} />
+          <CallTable
+            graph={graph.value}
+            changes={knownChanges(graph.value.dependencies, changes.value)}
+            range={range}
+          />
         </div>
       )}
     </main>
   );
 }
 
-function Legend({ changes }: { changes: GraphChanges | null }) {
+function Legend({ changes }: { changes: string }) {
   return (
     <p class="table-note">
       With each service its rate, p95 and errors; with each call its rate and p95. Lines are as thick as there are
-      calls, red as far as they failed, dashed where few were seen.{' '}
-      {changes && (changes.appeared.length > 0 || changes.vanished.length > 0)
-        ? `Against the time before, as long as this one: ${changes.appeared.length} new, ${changes.vanished.length} gone.`
-        : changes && 'The same calls as in the time before.'}
+      calls, red as far as they failed, dashed where few were seen. {changes}
     </p>
   );
 }
