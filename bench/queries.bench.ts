@@ -3,7 +3,7 @@
  * HTTP, each with values of its own; what is stored is indexed as the cron would have done it. `TRACES=10000` for one size.
  */
 
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { LocalEdge } from '../scripts/local.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
 import { largeTrace } from '../test/kit/large-trace.ts';
@@ -14,10 +14,17 @@ import { REGIONS, SERVICES, USERS, type WrittenTraces, writeTraces } from './sto
 
 const SIZES = process.env.TRACES ? process.env.TRACES.split(',').map(Number) : [10_000, 100_000, 1_000_000];
 const REQUESTS = 60;
+/** Each makes 24 roll-ups of each length: of a day there are 144, 24 and 1. */
+const ROLL_UP_RUNS = 8;
 const HOUR_US = 3_600_000_000;
 
 // What workerd has and Node has not.
 Object.assign(globalThis, { scheduler: { wait: () => setImmediate() } });
+Object.assign(Uint8Array.prototype, {
+  toBase64(this: Uint8Array) {
+    return Buffer.from(this.buffer, this.byteOffset, this.byteLength).toString('base64');
+  },
+});
 
 interface Question {
   readonly name: string;
@@ -144,7 +151,13 @@ async function storedIn(server: LocalEdge, traces: number): Promise<WrittenTrace
   const indexedMs = performance.now() - began - wroteMs;
   // In workerd: reading rows takes what Node does not have.
   const edge = await miniflare.getWorker('tailrace');
-  for (let run = 0; run < 30; run++) await edge.scheduled({ cron: '*/10 * * * *', scheduledTime: new Date(nowMs) });
+  const runs: Promise<unknown>[] = [];
+  for (let run = 0; run < ROLL_UP_RUNS; run++) {
+    // Answered only when the counters have been flushed, ten seconds later.
+    runs.push(edge.scheduled({ cron: '*/10 * * * *', scheduledTime: new Date(nowMs) }));
+    await setTimeout(1_500);
+  }
+  await Promise.all(runs);
   const { objects } = await bucket.list({ prefix: 'segments/' });
   const bytes = objects.reduce((sum, { size }) => sum + size, 0);
   console.log(

@@ -8,6 +8,7 @@ import { Histogram } from '../model/histogram.ts';
 import { encodeTracesData } from '../model/otlp/encode.ts';
 import { concatBytes } from '../model/slice-frame.ts';
 import type { SpanData, SpanDataAttributes } from '../model/span-data.ts';
+import { projectRow } from '../model/statistics-roll-up.ts';
 import { type Cell, encodeMinute, type OperationName } from '../model/statistics-row.ts';
 import type { StatisticsRow, Store, TracePart } from '../store/store.ts';
 
@@ -39,10 +40,10 @@ class Minute {
     if (parent !== null) count(this.edges, parent * NAMES.length + operation, durationUs, isError);
   }
 
-  row(minute: number): Uint8Array {
+  row(minuteMs: number): StatisticsRow {
     const sorted = (counts: Map<number, Count>) => [...counts].sort(([a], [b]) => a - b);
-    return encodeMinute({
-      minute,
+    const data = encodeMinute({
+      minute: minuteMs / 60_000,
       operations: NAMES,
       cells: sorted(this.cells).map(([operation, cell]) => ({ operation, kind: SERVER, ...toCell(cell) })),
       edges: sorted(this.edges).map(([key, cell]) => ({
@@ -52,6 +53,7 @@ class Minute {
         client: new Histogram(),
       })),
     });
+    return { shard: 'bench', minuteMs, version: 1, data, services: projectRow(data, 'service') };
   }
 }
 
@@ -98,7 +100,7 @@ export async function writeTraces(
     for (let i = written; i < Math.min(written + PER_BLOCK, traces); i++) {
       const at = startUs + Math.floor(((i + random()) / traces) * DAY_US);
       while (at >= (minuteMs + 60_000) * 1_000) {
-        rows.push({ shard: 'bench', minuteMs, version: 1, data: minute.row(minuteMs / 60_000) });
+        rows.push(minute.row(minuteMs));
         minuteMs += 60_000;
         minute = new Minute();
       }
@@ -112,7 +114,7 @@ export async function writeTraces(
     progress(written + parts.length);
   }
   await writing;
-  rows.push({ shard: 'bench', minuteMs, version: 1, data: minute.row(minuteMs / 60_000) });
+  rows.push(minute.row(minuteMs));
   for (let i = 0; i < rows.length; i += 20) await store.writeStatistics(rows.slice(i, i + 20));
   return { startUs, endUs, sample };
 }

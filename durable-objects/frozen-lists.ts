@@ -5,6 +5,7 @@
 
 import type { SearchOrder } from '../model/query/conditions.ts';
 import { compareFound } from '../model/query/search-order.ts';
+import { keyOf } from '../store/page.ts';
 import type { SortKey } from '../store/store.ts';
 import type { FoundTraces } from './search.ts';
 import type { Steps } from './steps.ts';
@@ -20,7 +21,7 @@ const MAX_ROWS = 64;
 const ENTRY_BYTES = 32;
 const LIST_BYTES = 256;
 /** About how many nanoseconds it takes to write an entry. */
-const ENTRY_COST = 400;
+const ENTRY_COST = 200;
 
 export interface FrozenList {
   readonly madeMs: number;
@@ -153,20 +154,16 @@ export async function freeze(
   const entries = new Uint8Array(count * ENTRY_BYTES);
   const view = viewOf(entries);
   for (let i = 0, at = 0; i < count; i++, at += ENTRY_BYTES) {
-    const { startUs, durationUs, traceId } = found[i]!;
+    const { startUs, durationUs, words } = found[i]!;
     view.setFloat64(at, startUs, true);
     view.setFloat64(at + 8, durationUs, true);
-    for (const [k, word] of parseWords(traceId).entries()) view.setUint32(at + 16 + 4 * k, word, true);
+    for (let k = 0; k < 4; k++) view.setUint32(at + 16 + 4 * k, words[k]!, true);
     steps.spend(ENTRY_COST);
     if (steps.isDue) await steps.next();
   }
   const beyond = found[MAX_FROZEN_TRACES];
   const isBeyondFirst = beyond && (cutAt === null || compareFound(order, beyond, cutAt) < 0);
-  return { madeMs: nowMs, order, cutAt: isBeyondFirst ? sortKeyOf(beyond) : cutAt, entries };
-}
-
-function sortKeyOf({ startUs, durationUs, traceId }: SortKey): SortKey {
-  return { startUs, durationUs, traceId };
+  return { madeMs: nowMs, order, cutAt: isBeyondFirst ? keyOf(beyond) : cutAt, entries };
 }
 
 function printOf([w0, w1, w2, w3]: TraceWords): number {

@@ -6,6 +6,7 @@
 import type { TraceSearch } from '../model/query/conditions.ts';
 import { matchesFacts } from '../model/query/matches-search.ts';
 import { compareFound } from '../model/query/search-order.ts';
+import { keyOf } from '../store/page.ts';
 import type { SortKey } from '../store/store.ts';
 import { FORGOTTEN, LATE, NO_FACTS } from './columns/trace-columns.ts';
 import type { Journal } from './journal.ts';
@@ -17,7 +18,7 @@ import { type Steps, sortInSteps } from './steps.ts';
 import { formatWords, type TraceWords } from './trace-words.ts';
 
 /** About how many nanoseconds it takes to look at a trace and at one of its spans, and to compare two keys. */
-const TRACE_COST = 800;
+const TRACE_COST = 600;
 const SPAN_COST = 200;
 const COMPARE_COST = 150;
 
@@ -30,9 +31,28 @@ export const BEFORE_ALL: SortKey = {
 
 export type LiveConditions = Omit<TraceSearch, 'limit'>;
 
-export interface FoundTrace extends SortKey {
+/** A trace and where it stood when it was found. Its id becomes text only where that is needed: there may be many. */
+export class FoundTrace implements SortKey {
+  readonly startUs: number;
+  readonly durationUs: number;
+  readonly words: TraceWords;
   /** The store may have earlier parts of it. */
   readonly isPart: boolean;
+  /** Its row in the columns. */
+  readonly row: number;
+
+  constructor(live: LiveTraces, row: number) {
+    const { startUs, durationUs } = live.factsOf(row);
+    this.startUs = startUs;
+    this.durationUs = durationUs;
+    this.words = live.words(row);
+    this.isPart = isPart(live, row);
+    this.row = row;
+  }
+
+  get traceId(): string {
+    return formatWords(this.words);
+  }
 }
 
 export interface FoundTraces {
@@ -44,8 +64,7 @@ export interface FoundTraces {
 
 /** A trace that only its OTLP tells of. */
 interface Candidate {
-  readonly words: TraceWords;
-  readonly key: SortKey;
+  readonly trace: FoundTrace;
   readonly place: Place;
 }
 
@@ -53,12 +72,7 @@ interface Candidate {
 export async function searchLive(journal: Journal, search: LiveConditions, steps: Steps): Promise<FoundTraces> {
   const { live } = journal;
   const columns = new ColumnTests(live, search);
-  /** By trace id: one that has left and come back may be met twice. */
-  const found = new Map<string, FoundTrace>();
-  const take = (trace: number) => {
-    const { startUs, durationUs, traceId } = keyOf(live, trace);
-    found.set(traceId, { startUs, durationUs, traceId, isPart: isPart(live, trace) });
-  };
+  const found: FoundTrace[] = [];
   const candidates: Candidate[] = [];
   let cutAt: SortKey | null = null;
   for (let trace = 0; trace < live.traces.end; trace++) {
@@ -71,26 +85,27 @@ export async function searchLive(journal: Journal, search: LiveConditions, steps
     const isLook = columns.asksNames || live.traces.facts[trace] === NO_FACTS;
     steps.spend(TRACE_COST + (isLook ? live.traces.spanCount[trace]! * SPAN_COST : 0));
     const verdict = matchesFacts(live.factsOf(trace), search) ? columns.ask(trace) : 'no';
-    if (verdict === 'yes') take(trace);
+    if (verdict === 'yes') found.push(new FoundTrace(live, trace));
     const [place] = verdict === 'unsure' ? live.places(trace) : [];
-    if (place) candidates.push({ words: live.words(trace), key: keyOf(live, trace), place });
+    if (place) candidates.push({ trace: new FoundTrace(live, trace), place });
   }
   await sortInSteps(candidates, (a, b) => newestPlaceFirst(a.place, b.place), steps, COMPARE_COST);
   const walk = new OtlpWalk(journal, search, steps);
-  for (const { words, key } of candidates) {
+  for (const { trace } of candidates) {
     if (steps.isDue) await steps.next();
     if (steps.isOver) {
-      if (cutAt === null || compareFound(search.order, key, cutAt) < 0) cutAt = key;
-    } else if (await walk.matches(words)) {
-      const trace = live.traces.find(...words);
+      if (cutAt === null || compareFound(search.order, trace, cutAt) < 0) cutAt = keyOf(trace);
+    } else if (await walk.matches(trace.words)) {
+      const row = live.traces.find(...trace.words);
       // It may have changed since, or have left.
-      if (trace === -1 || !isHere(live, trace)) continue;
-      if (matchesFacts(live.factsOf(trace), search)) take(trace);
+      if (row !== -1 && isHere(live, row) && matchesFacts(live.factsOf(row), search)) {
+        found.push(new FoundTrace(live, row));
+      }
     }
   }
-  const inOrder = [...found.values()];
-  await sortInSteps(inOrder, (a, b) => compareFound(search.order, a, b), steps, COMPARE_COST);
-  return { found: inOrder, cutAt };
+  await sortInSteps(found, (a, b) => compareFound(search.order, a, b), steps, COMPARE_COST);
+  // One that has left and come back was met twice; where it has left for good, the store has it, or it was dropped.
+  return { found: found.filter(({ words, row }) => live.traces.find(...words) === row), cutAt };
 }
 
 /** The trace is live, or kept and not all of it stored. */
@@ -101,11 +116,6 @@ export function isHere(live: LiveTraces, trace: number): boolean {
 /** The store may have earlier parts of it. */
 export function isPart({ traces }: LiveTraces, trace: number): boolean {
   return traces.storedEnd[trace]! > 0 || (traces.bits[trace]! & (FORGOTTEN | LATE)) !== 0;
-}
-
-function keyOf(live: LiveTraces, trace: number): SortKey {
-  const { startUs, durationUs } = live.factsOf(trace);
-  return { startUs, durationUs, traceId: formatWords(live.words(trace)) };
 }
 
 function newestPlaceFirst(a: Place, b: Place): number {

@@ -4,6 +4,7 @@ import type { TallyGrid } from '../store/store.ts';
 import type { LiveTally } from './protocol.ts';
 import type { FoundTraces } from './search.ts';
 import type { Steps } from './steps.ts';
+import type { TraceWords } from './trace-words.ts';
 
 /** About how many nanoseconds it takes to find a trace's cell. */
 const CELL_COST = 200;
@@ -12,16 +13,16 @@ const CELL_COST = 200;
 export async function tallyFound(
   { found, cutAt }: FoundTraces,
   { startsUs, durationsUs }: TallyGrid,
-  isErased: (traceId: string) => boolean,
+  isErased: (words: TraceWords) => boolean,
   steps: Steps,
 ): Promise<Pick<LiveTally, 'counts' | 'exact'>> {
   const counts = startsUs.map(() => durationsUs.map(() => 0));
   let isExact = cutAt === null;
-  for (const { startUs, durationUs, traceId, isPart } of found) {
+  for (const { startUs, durationUs, words, isPart } of found) {
     steps.spend(CELL_COST);
     if (steps.isDue) await steps.next();
     if (isPart) isExact = false;
-    else if (!isErased(traceId)) counts[lastUpTo(startsUs, startUs)]![lastUpTo(durationsUs, durationUs)]!++;
+    else if (!isErased(words)) counts[lastUpTo(startsUs, startUs)]![lastUpTo(durationsUs, durationUs)]!++;
   }
   return { counts, exact: isExact };
 }

@@ -323,7 +323,7 @@ export class TraceShard extends DurableObject<Env> implements ShardApi {
     const steps = this.steps(Date.now());
     const stage = await this.stage();
     const found = await searchLive(this.journal, search, steps);
-    const tally = await tallyFound(found, grid, (traceId) => this.erased.has(traceId), steps);
+    const tally = await tallyFound(found, grid, (words) => this.erased.hasWords(words), steps);
     return { ...tally, stage, table: this.source.table };
   }
 
