@@ -2,7 +2,7 @@
 
 import type { CompareAnswer, ComparedSpan, LoneSpan, MatchedPair } from '../../model/difference.ts';
 
-/** `slower` and `faster` are those that matter: of a tenth of the span, or of a hundredth of the longer trace. */
+/** `slower` and `faster` where the difference matters, for the span and for the trace. */
 export const DIFFERENCES = ['slower', 'faster', 'onlyInA', 'onlyInB', 'same'] as const;
 export type DifferenceKind = (typeof DIFFERENCES)[number];
 
@@ -20,7 +20,7 @@ export interface ComparedRow {
   readonly attributes: MatchedPair['attributes'];
 }
 
-/** Changes below a microsecond's worth of either measure are none. */
+/** Of the longer one of each. */
 const LEAST_SHARE_OF_SPAN = 0.1;
 const LEAST_SHARE_OF_TRACE = 0.01;
 
@@ -45,7 +45,7 @@ function ofPair(pair: MatchedPair, traceUs: number): ComparedRow {
   const { service, name, depth, a, b, longerUs, attributes } = pair;
   const longest = Math.max(a.durationUs ?? 0, b.durationUs ?? 0);
   const size = Math.abs(longerUs ?? 0);
-  // Both: a tenth of a span that took nothing is nothing, a hundredth of the trace may be the noise of a long span.
+  // Both: a tenth of a short span is nothing to the trace, and a hundredth of the trace may be the noise of a long span.
   const matters = size >= LEAST_SHARE_OF_SPAN * longest && size >= LEAST_SHARE_OF_TRACE * traceUs && size > 0;
   return {
     key: `${a.spanId} ${b.spanId}`,

@@ -125,6 +125,7 @@ describe('compare', () => {
     await other.press('Enter');
     await page.waitForURL(`**/compare?a=${strange}&b=${quick}`);
     const row = (name: string) => page.getByRole('row').filter({ has: page.getByRole('rowheader', { name }) });
+    await row('GET /cart').waitFor();
     expect(await row('GET /cart').getByRole('cell').allTextContents()).toEqual([
       'failed, 480 ms',
       '90 ms',

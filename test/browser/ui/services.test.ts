@@ -32,14 +32,13 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([browser?.close(), edge?.close()]));
 
-/** The cells of the table's row that begins with `name`. */
-const cells = async (page: Page, table: string, name: string) =>
-  page
-    .getByRole('table', { name: table })
-    .getByRole('row')
-    .filter({ has: page.getByRole('rowheader', { name }) })
-    .getByRole('cell')
-    .allTextContents();
+/** The cells of the table's row that begins with `name`, when it is there. */
+async function cells(page: Page, table: string, name: string): Promise<string[]> {
+  const header = page.getByRole('rowheader', { name });
+  const row = page.getByRole('table', { name: table }).getByRole('row').filter({ has: header }).first();
+  await row.waitFor();
+  return row.getByRole('cell').allTextContents();
+}
 
 describe('services', () => {
   it('are listed with what every trace counted, and lead to their operations, charts and examples', async () => {
