@@ -18,7 +18,8 @@ const SPANS = 8;
 export const USERS = 100_000;
 export const REGIONS = ['eu-west', 'eu-north', 'us-east', 'us-west', 'ap-south'];
 const PER_BLOCK = 1_000;
-export const DAY_US = 86_400_000_000;
+export const HOUR_US = 3_600_000_000;
+const DAY_US = 24 * HOUR_US;
 const [SERVER, ERROR] = [2, 2];
 /** Names as rows of statistics have them: ascending. */
 const NAMES: readonly OperationName[] = SERVICES.flatMap((service) => OPERATIONS.map((name) => ({ service, name })));
