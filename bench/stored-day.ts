@@ -1,17 +1,21 @@
 /** A local edge with a day of stored traces, indexed and rolled up as the crons would have done it. */
 
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { setImmediate } from 'node:timers/promises';
 import type { LocalEdge } from '../scripts/local.ts';
 import { createD1R2Store } from '../store/d1-r2.ts';
+import { rollUpStatistics } from '../store/roll-up.ts';
 import { seededRandom } from '../test/kit/random.ts';
 import { whole } from './measure.ts';
 import { HOUR_US, type WrittenTraces, writeTraces } from './stored-traces.ts';
 
-/** Each makes 24 roll-ups of each length: of a day there are 144, 24 and 1. */
-const ROLL_UP_RUNS = 8;
+const MAX_ROLL_UPS = 200;
 
 // What workerd has and Node has not.
 Object.assign(globalThis, { scheduler: { wait: () => setImmediate() } });
+Object.assign(Uint8Array, {
+  fromBase64: (text: string) => new Uint8Array(Buffer.from(text, 'base64')),
+  fromHex: (text: string) => new Uint8Array(Buffer.from(text, 'hex')),
+});
 Object.assign(Uint8Array.prototype, {
   toBase64(this: Uint8Array) {
     return Buffer.from(this.buffer, this.byteOffset, this.byteLength).toString('base64');
@@ -32,15 +36,7 @@ export async function storedIn(server: LocalEdge, traces: number): Promise<Writt
   let steps = 0;
   while ((await store.index(nowMs)).hasMore) steps++;
   const indexedMs = performance.now() - began - wroteMs;
-  // In workerd: reading rows takes what Node does not have.
-  const edge = await miniflare.getWorker('tailrace');
-  const runs: Promise<unknown>[] = [];
-  for (let run = 0; run < ROLL_UP_RUNS; run++) {
-    // Answered only when the counters have been flushed, ten seconds later.
-    runs.push(edge.scheduled({ cron: '*/10 * * * *', scheduledTime: new Date(nowMs) }));
-    await setTimeout(1_500);
-  }
-  await Promise.all(runs);
+  while ((await rollUpStatistics(store, nowMs, MAX_ROLL_UPS)) > 0);
   const { objects } = await bucket.list({ prefix: 'segments/' });
   const bytes = objects.reduce((sum, { size }) => sum + size, 0);
   console.log(

@@ -180,7 +180,6 @@ function makeTrace(startUs: number, below: (limit: number) => number, random: ()
     revision: 1,
     covers: 'whole',
     otlp: concatBytes(otlp),
-    operations: [...new Set(operations)].map((each) => [NAMES[each]!.service, NAMES[each]!.name] as const),
     summary: {
       traceId: id,
       rootService: NAMES[operations[0]!]!.service,

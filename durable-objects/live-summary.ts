@@ -1,7 +1,6 @@
 /** What a live trace's headers tell of its summary. */
 
 import { type CompletenessNote, toCompleteness } from '../model/completeness.ts';
-import { MAX_OPERATIONS_PER_TRACE } from '../model/limits.ts';
 import type { Completeness, ServiceCount, TraceSummary } from '../model/span.ts';
 import { AT_LIMIT, EARLY, FORGOTTEN } from './columns/trace-columns.ts';
 import type { LiveView } from './live-view.ts';
@@ -48,16 +47,6 @@ function completenessOf({ rootEnded, missingParents, openCount }: LiveView, bits
   if ((bits & AT_LIMIT) !== 0) notes.push('limit_reached');
   if ((bits & FORGOTTEN) !== 0) notes.push('parts_forgotten');
   return toCompleteness({ rootEnded, missingParents, openSpans: openCount, notes });
-}
-
-/** Its distinct services with their span names, at most `MAX_OPERATIONS_PER_TRACE`. */
-export function operationsOf(view: LiveView): [service: string, operation: string][] {
-  const ids = new Map<number, [string, string]>();
-  for (let i = 0; i < view.spanCount && ids.size < MAX_OPERATIONS_PER_TRACE; i++) {
-    const id = view.operation(i);
-    if (!ids.has(id)) ids.set(id, [view.service(i), view.name(i)]);
-  }
-  return [...ids.values()];
 }
 
 function byName(a: ServiceCount, b: ServiceCount): number {

@@ -7,7 +7,7 @@ import type { RetentionClass } from '../model/span.ts';
 import type { TracePart } from '../store/store.ts';
 import { IS_STORED } from './columns/span-columns.ts';
 import { FORGOTTEN, LATE, MERGED } from './columns/trace-columns.ts';
-import { operationsOf, summarize } from './live-summary.ts';
+import { summarize } from './live-summary.ts';
 import type { LiveTraces } from './live-traces.ts';
 import type { Place } from './log.ts';
 import type { SealRecord } from './records.ts';
@@ -89,7 +89,6 @@ function tracePart(
   // Of a trace that began before what is remembered, earlier parts may have been stored and forgotten.
   const isWhole = (traces.bits[trace]! & FORGOTTEN) === 0 && view.rootEnded && view.startUs > rememberedSinceMs * 1000;
   const facts = summarize(view, traces.bits[trace]!, (i) => isWhole || (spans.bits[view.row(i)]! & IS_STORED) === 0);
-  const operations = operationsOf(view);
   return {
     traceId,
     revision,
@@ -97,6 +96,5 @@ function tracePart(
     // The first part of a trace is the whole so far, and for the store there is nothing to replace.
     covers: isWhole && (storedEnd > 0 || (traces.bits[trace]! & LATE) !== 0) ? 'whole' : 'part',
     summary: { traceId, ...facts, state: live.state(trace), decision: traces.decision[trace]! },
-    operations,
   };
 }

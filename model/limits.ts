@@ -64,8 +64,6 @@ export const MAX_TRACE_BYTES = 16 * 1024 * 1024;
 /** One R2 block before compression, and the traces in it. */
 export const MAX_BLOCK_BYTES = 8 * 1024 * 1024;
 export const MAX_BLOCK_TRACES = 1_000;
-/** Service and operation pairs a summary is searchable by. */
-export const MAX_OPERATIONS_PER_TRACE = 128;
 /** Services and operations a shard's catalog remembers. */
 export const MAX_OPERATIONS_PER_SERVICE = 2_000;
 export const MAX_SERVICES = 1_000;

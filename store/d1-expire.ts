@@ -2,7 +2,7 @@
 
 import { MAX_ROUNDS } from './bounds.ts';
 import { type BlockRow, findBlock, objectKeyOf, postponeBlock } from './d1-blocks.ts';
-import { hasPart, readAges } from './d1-traces.ts';
+import { hasPart, readRows } from './d1-traces.ts';
 import { StoreError } from './errors.ts';
 import { mergeDigests } from './merge.ts';
 import { readIndex } from './r2-sections.ts';
@@ -132,9 +132,9 @@ async function planBlock(
   options: Options,
 ): Promise<Plan> {
   const ids = [...entries.keys()];
-  const rows = (await readAges(db, ids)).filter((row) => hasPart(row, block.blockKey));
+  const rows = (await readRows(db, ids)).filter((row) => hasPart(row, block.blockKey));
   const known = rows.map((row) => row.trace_id);
-  const elsewhere = (await Promise.all(others.map((other) => readAges(other, known)))).flat();
+  const elsewhere = (await Promise.all(others.map((other) => readRows(other, known)))).flat();
   const holds = await readHolds(db, known);
   const traces = rows.map((row) => {
     const same = elsewhere.filter((other) => other.trace_id === row.trace_id);

@@ -13,14 +13,15 @@ import {
   decodePlaces,
   encodeTraceRow,
   type PartPlace,
+  ROW_COLUMNS,
   type StoredRow,
   type TraceColumns,
 } from './trace-row.ts';
 
 /** The rows of one statement as JSON; D1 takes 2 MB in one parameter. */
 const MAX_STATEMENT_BYTES = 1_000_000;
-/** Traces read back at once: their rows are a few hundred KB at the very most each, and few hundred bytes as a rule. */
-const READ_BACK_TRACES = 50;
+/** Traces read back at once, some hundred bytes each as a rule: an invocation has a thousand calls of D1. */
+const READ_BACK_TRACES = 250;
 
 const INSERT_BLOCK = `INSERT INTO blocks
   (block_key, bytes, trace_count, min_start_us, max_start_us, retention, decided_ms, content, bloom)
@@ -33,7 +34,7 @@ const NEXT = '(SELECT sequence.value + 1 FROM sequence)';
 
 const INSERT_TRACES = `INSERT INTO traces
   (start_us, trace_id, duration_us, status, revision, search_text, summary, parts, seq)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, ${NEXT}
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, '', value ->> 5, value ->> 6, ${NEXT}
 FROM json_each(?1) WHERE ${IS_CURRENT} AND NOT EXISTS (SELECT 1 FROM erased WHERE erased.trace_id = value ->> 1)
 ON CONFLICT DO NOTHING
 RETURNING trace_id`;
@@ -42,14 +43,14 @@ RETURNING trace_id`;
 const NOTE_CHANGES = `INSERT INTO changes (seq, trace_id, block_key, at_s, start_us, duration_us, status)
 SELECT ${NEXT}, traces.trace_id, ?2, unixepoch(), traces.start_us, traces.duration_us, traces.status
 FROM json_each(?1) AS new JOIN traces ON traces.trace_id = new.value ->> 1
-WHERE traces.parts = new.value ->> 8 AND ${IS_CURRENT}`;
+WHERE traces.parts = new.value ->> 7 AND ${IS_CURRENT}`;
 
 /** Only rows that still are as they were read: their parts name every change there ever was. */
 const UPDATE_TRACES = `UPDATE traces SET
   start_us = new.value ->> 0, duration_us = new.value ->> 2, status = new.value ->> 3, revision = new.value ->> 4,
-  search_text = new.value ->> 5, summary = new.value ->> 6, parts = new.value ->> 7
+  search_text = '', summary = new.value ->> 5, parts = new.value ->> 6
 FROM json_each(?1) AS new
-WHERE traces.trace_id = new.value ->> 1 AND traces.parts = new.value ->> 8 AND ${IS_CURRENT}
+WHERE traces.trace_id = new.value ->> 1 AND traces.parts = new.value ->> 7 AND ${IS_CURRENT}
 RETURNING trace_id`;
 
 /** After a statement that changed rows. */
@@ -63,12 +64,8 @@ const DOUBT_SEGMENTS = `UPDATE segments SET late_traces = late_traces + 1 FROM b
 WHERE changes() > 0 AND block_key = ?1
 AND segments.max_start_us >= blocks.min_start_us AND segments.min_start_us <= blocks.max_start_us`;
 
-const SELECT_TRACES = 'SELECT traces.* FROM json_each(?1) AS wanted JOIN traces ON traces.trace_id = wanted.value';
-
-/** All but the names to search by, which may be the most of a row. */
-const SELECT_AGES = `SELECT start_us, trace_id, duration_us, status, revision, '' AS search_text, summary, parts, seq
-FROM json_each(?1) AS wanted JOIN traces ON traces.trace_id = wanted.value`;
-const AGES_AT_ONCE = 250;
+const SELECT_TRACES = `SELECT ${ROW_COLUMNS} FROM json_each(?1) AS wanted
+JOIN traces ON traces.trace_id = wanted.value`;
 
 const SELECT_ERASED = 'SELECT erased.* FROM json_each(?1) AS wanted JOIN erased ON erased.trace_id = wanted.value';
 
@@ -132,11 +129,6 @@ export async function readRows(db: D1Database, traceIds: readonly string[]): Pro
   return readByIds(db, SELECT_TRACES, traceIds);
 }
 
-/** The same without operations, many at once: an invocation has a thousand calls of D1. @throws what D1 threw */
-export async function readAges(db: D1Database, traceIds: readonly string[]): Promise<StoredRow[]> {
-  return readByIds(db, SELECT_AGES, traceIds, AGES_AT_ONCE);
-}
-
 /** Whether the row has a part in the block. */
 export function hasPart(row: TraceColumns | undefined, blockKey: string): boolean {
   return row !== undefined && decodePlaces(row).some(({ objectKey }) => blockKeyOf(objectKey) === blockKey);
@@ -148,18 +140,8 @@ function rowOf(block: StoredBlock, part: TracePart, stored: TraceColumns | undef
   const place: PartPlace = { objectKey: block.blockKey + block.suffix, offset, length, revision: part.revision };
   const digest = mergePart(stored ? decodeDigest(stored) : null, part);
   const row = encodeTraceRow(digest, [...(stored ? decodePlaces(stored) : []), place]);
-  const { start_us, trace_id, duration_us, status, revision, search_text, summary, parts } = row;
-  return JSON.stringify([
-    start_us,
-    trace_id,
-    duration_us,
-    status,
-    revision,
-    search_text,
-    summary,
-    parts,
-    stored?.parts ?? null,
-  ]);
+  const { start_us, trace_id, duration_us, status, revision, summary, parts } = row;
+  return JSON.stringify([start_us, trace_id, duration_us, status, revision, summary, parts, stored?.parts ?? null]);
 }
 
 /** Nothing to do for a block that is in another object by now: its row is there. */
@@ -207,15 +189,10 @@ function readErased(db: D1Database, traceIds: readonly string[]): Promise<{ trac
   return readByIds(db, SELECT_ERASED, traceIds);
 }
 
-async function readByIds<Row>(
-  db: D1Database,
-  sql: string,
-  traceIds: readonly string[],
-  atOnce = READ_BACK_TRACES,
-): Promise<Row[]> {
+async function readByIds<Row>(db: D1Database, sql: string, traceIds: readonly string[]): Promise<Row[]> {
   const rows: Row[] = [];
-  for (let i = 0; i < traceIds.length; i += atOnce) {
-    const ids = JSON.stringify(traceIds.slice(i, i + atOnce));
+  for (let i = 0; i < traceIds.length; i += READ_BACK_TRACES) {
+    const ids = JSON.stringify(traceIds.slice(i, i + READ_BACK_TRACES));
     rows.push(...(await db.prepare(sql).bind(ids).all<Row>()).results);
   }
   return rows;

@@ -1,7 +1,7 @@
 /** Walking along the rows of traces, newest first. */
 
 import type { SortKey } from './store.ts';
-import type { StoredRow } from './trace-row.ts';
+import { ROW_COLUMNS, type StoredRow } from './trace-row.ts';
 
 /** The part of a range of time that is still ahead. */
 export interface Walk {
@@ -14,7 +14,7 @@ export interface Walk {
 }
 
 /** A walk along the primary key, which has what comes behind no id as `g`. */
-export const WALK = `SELECT * FROM traces WHERE start_us >= ?1 AND start_us <= ?2 AND (start_us, trace_id) < (?2, ?3)
+export const WALK = `SELECT ${ROW_COLUMNS} FROM traces WHERE start_us >= ?1 AND start_us <= ?2 AND (start_us, trace_id) < (?2, ?3)
 ORDER BY start_us DESC, trace_id DESC LIMIT ?4`;
 
 /** At most `limit` rows. @throws what D1 threw */

@@ -6,14 +6,11 @@
  */
 
 import { notesOf, toCompleteness } from '../model/completeness.ts';
-import { MAX_OPERATIONS_PER_TRACE } from '../model/limits.ts';
 import { cutName } from '../model/names.ts';
 import type { ServiceCount, TraceSummary } from '../model/span.ts';
 import { MAX_SERVICES_PER_SUMMARY } from './bounds.ts';
 import { withLongest } from './retention.ts';
 import type { TracePart } from './store.ts';
-
-export type Operation = readonly [service: string, operation: string];
 
 /** What a store knows of a trace besides its bytes. */
 export interface TraceDigest {
@@ -21,8 +18,6 @@ export interface TraceDigest {
   /** Of the newest part that covered the whole; null when none did. */
   readonly wholeRevision: number | null;
   readonly summary: TraceSummary;
-  /** Sorted, no pair twice, at most `MAX_OPERATIONS_PER_TRACE`. */
-  readonly operations: readonly Operation[];
 }
 
 /** The digest after a part of the trace came to what was known before, null when that was nothing. */
@@ -31,7 +26,6 @@ export function mergePart(known: TraceDigest | null, part: TracePart): TraceDige
     revision: part.revision,
     wholeRevision: part.covers === 'whole' ? part.revision : null,
     summary: boundSummary(part.summary),
-    operations: uniteOperations(part.operations, []),
   };
   if (known === null) return digest;
   if (part.covers === 'whole') {
@@ -58,7 +52,6 @@ function addDigests(a: TraceDigest, b: TraceDigest): Omit<TraceDigest, 'wholeRev
   return {
     revision: Math.max(a.revision, b.revision),
     summary: addSummaries(a.summary, b.summary),
-    operations: uniteOperations(a.operations, b.operations),
   };
 }
 
@@ -141,15 +134,6 @@ function boundServices(services: readonly ServiceCount[]): readonly ServiceCount
   const largest = services.toSorted((a, b) => b.spanCount - a.spanCount || compareText(a.name, b.name));
   const kept = new Set(largest.slice(0, MAX_SERVICES_PER_SUMMARY));
   return services.filter((service) => kept.has(service));
-}
-
-function uniteOperations(a: readonly Operation[], b: readonly Operation[]): Operation[] {
-  const sorted = [...a, ...b]
-    .map(([service, operation]): Operation => [cutName(service), cutName(operation)])
-    .sort((x, y) => compareText(x[0], y[0]) || compareText(x[1], y[1]));
-  return sorted
-    .filter(([service, name], i) => i === 0 || service !== sorted[i - 1]![0] || name !== sorted[i - 1]![1])
-    .slice(0, MAX_OPERATIONS_PER_TRACE);
 }
 
 function compareText(a: string, b: string): number {

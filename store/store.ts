@@ -25,8 +25,6 @@ export interface TracePart {
    */
   readonly covers: 'whole' | 'part';
   readonly summary: TraceSummary;
-  /** Service and operation pairs in the part, for search. At most `MAX_OPERATIONS_PER_TRACE`. */
-  readonly operations: readonly (readonly [service: string, operation: string])[];
 }
 
 /** A trace as it is stored. */

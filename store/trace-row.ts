@@ -7,7 +7,6 @@ import { type Decision, RETENTION_CLASSES, TRACE_STATES, type TraceSummary } fro
 import { StoreError } from './errors.ts';
 import type { TraceDigest } from './merge.ts';
 import { blockKeyOf } from './object-key.ts';
-import { formatSearchText, parseSearchText } from './search-text.ts';
 
 /** Where a part of a trace is: a range of a block's object that is exactly one entry. */
 export interface PartPlace {
@@ -30,9 +29,12 @@ export interface SummaryColumns {
 /** The columns of a trace. */
 export interface TraceColumns extends SummaryColumns {
   readonly revision: number;
-  readonly search_text: string;
   readonly parts: string;
 }
+
+/** Those of a stored row; `search_text` is empty, or of a time when names were searched in it. */
+export const ROW_COLUMNS =
+  'traces.start_us, traces.trace_id, traces.duration_us, traces.status, traces.revision, traces.summary, traces.parts, traces.seq';
 
 /** A row that was read. */
 export interface StoredRow extends TraceColumns {
@@ -81,7 +83,7 @@ const PlacesJson = v.pipe(
 
 /** The columns of a trace with these parts. */
 export function encodeTraceRow(digest: TraceDigest, places: readonly PartPlace[]): TraceColumns {
-  const { traceId, startUs, durationUs, status, services } = digest.summary;
+  const { traceId, startUs, durationUs, status } = digest.summary;
   const ordered = places.toSorted(byRevision);
   return {
     start_us: startUs,
@@ -89,10 +91,6 @@ export function encodeTraceRow(digest: TraceDigest, places: readonly PartPlace[]
     duration_us: durationUs,
     status,
     revision: digest.revision,
-    search_text: formatSearchText(
-      digest.operations,
-      services.map((service) => service.name),
-    ),
     summary: JSON.stringify(summaryJson(digest)),
     parts: JSON.stringify(ordered.map((place) => [place.objectKey, place.offset, place.length, place.revision])),
   };
@@ -164,7 +162,6 @@ export function decodeDigest(row: TraceColumns): TraceDigest {
     revision: row.revision,
     wholeRevision: parseColumn(row, 'summary', SummaryJson, row.summary)[8] ?? null,
     summary: decodeSummary(row),
-    operations: parseSearchText(row.search_text),
   };
 }
 

@@ -1,8 +1,11 @@
 import { useSignal } from '@preact/signals';
-import { formatTracePath, parseTraceIdInput } from './logic/route.ts';
+import { CompareView } from './compare/compare-view.tsx';
+import { formatTracePath, parseTraceIdInput, type Route } from './logic/route.ts';
+import { MapView } from './map/map-view.tsx';
 import { Icon } from './parts/icon.tsx';
 import { Notice } from './parts/notice.tsx';
 import { SearchView } from './search/search-view.tsx';
+import { ServicesView } from './services/services-view.tsx';
 import { logOut } from './shell/api.ts';
 import { loggedIn, type Theme, theme } from './shell/preferences.ts';
 import { navigate, route } from './shell/router.ts';
@@ -23,6 +26,12 @@ function View() {
   switch (shown.view) {
     case 'search':
       return <SearchView />;
+    case 'services':
+      return <ServicesView />;
+    case 'map':
+      return <MapView />;
+    case 'compare':
+      return <CompareView />;
     case 'trace':
       return <TraceView key={shown.traceId} traceId={shown.traceId} />;
     case 'unknown':
@@ -48,6 +57,11 @@ function TopBar() {
         </svg>
         <span>Tailrace</span>
       </a>
+      <nav aria-label="Views">
+        <ViewLink href="/" name="Traces" views={['search', 'trace', 'compare']} />
+        <ViewLink href="/services" name="Services" views={['services']} />
+        <ViewLink href="/map" name="Map" views={['map']} />
+      </nav>
       <OpenTrace />
       <div class="tools">
         <ThemeToggle />
@@ -58,6 +72,14 @@ function TopBar() {
         )}
       </div>
     </header>
+  );
+}
+
+function ViewLink({ href, name, views }: { href: string; name: string; views: readonly Route['view'][] }) {
+  return (
+    <a href={href} aria-current={views.includes(route.value.view) ? 'page' : undefined}>
+      {name}
+    </a>
   );
 }
 

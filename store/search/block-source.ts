@@ -2,7 +2,7 @@
 
 import { compareFound } from '../../model/query/search-order.ts';
 import type { UncoveredBlock } from '../d1-find-blocks.ts';
-import { readAges } from '../d1-traces.ts';
+import { readRows } from '../d1-traces.ts';
 import { StoreError } from '../errors.ts';
 import { findInTerms } from '../find-in-terms.ts';
 import { readSections } from '../r2-sections.ts';
@@ -18,7 +18,7 @@ export async function openBlockStream(
   search: PageSearch,
 ): Promise<Stream> {
   const { exact, unsure } = await findInBlock(bucket, block, search);
-  const rows = await readAges(database, [...exact, ...unsure]);
+  const rows = await readRows(database, [...exact, ...unsure]);
   const { order, after } = search;
   const candidates = rows
     .map((row): Candidate => ({ key: keyOfRow(row), db, row, isExact: exact.has(row.trace_id), before: null }))

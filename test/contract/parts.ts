@@ -44,8 +44,8 @@ export async function find(store: Pick<Store, 'search'>, search: StoreSearch): P
 }
 
 export function makePart(words: PartWords): TracePart {
-  const { traceId, revision = 1, covers = 'whole', operations = [['shop', 'GET /']] } = words;
-  return { traceId, revision, covers, operations, summary: makeSummary(words), otlp: makeOtlp(words) };
+  const { traceId, revision = 1, covers = 'whole' } = words;
+  return { traceId, revision, covers, summary: makeSummary(words), otlp: makeOtlp(words) };
 }
 
 function makeSummary(words: PartWords): TraceSummary {

@@ -64,8 +64,7 @@ describe('layoutEvents', () => {
       timeUs: 1_000 + i,
       attributes: {},
     }));
-    const bounds = { startUs: 1_000, endUs: 11_000 };
-    const marks = layoutEvents(span('a', null, { events }), bounds, { startUs: 0, endUs: 10_000 });
+    const marks = layoutEvents(span('a', null, { events }), 0, { startUs: 0, endUs: 10_000 });
     expect(marks.length).toBeGreaterThan(100);
     expect(marks.length).toBeLessThanOrEqual(251);
     expect(marks.filter((mark) => mark.exception).length).toBe(1);
@@ -73,8 +72,12 @@ describe('layoutEvents', () => {
 
   it('leaves out what is outside the viewport', () => {
     const events = [{ name: 'early', timeUs: 1_000, attributes: {} }];
-    expect(
-      layoutEvents(span('a', null, { events }), { startUs: 1_000, endUs: 2_000 }, { startUs: 500, endUs: 900 }),
-    ).toEqual([]);
+    expect(layoutEvents(span('a', null, { events }), 0, { startUs: 500, endUs: 900 })).toEqual([]);
+  });
+
+  it('stand where their span stands, when its clock was moved', () => {
+    const events = [{ name: 'halfway', timeUs: 1_050, attributes: {} }];
+    const [mark] = layoutEvents(span('a', null, { events }), 300, { startUs: 0, endUs: 1_000 });
+    expect(mark!.fraction).toBeCloseTo(0.35);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatTracePath, parseRoute, parseTraceIdInput } from '../../ui/logic/route.ts';
+import { formatComparePath, formatTracePath, parseRoute, parseTraceIdInput } from '../../ui/logic/route.ts';
 
 const ID = '4bf92f3577b34da6a3ce929d0e0e4736';
 
@@ -8,6 +8,12 @@ describe('parseRoute', () => {
     expect(parseRoute('/')).toEqual({ view: 'search' });
     expect(parseRoute(formatTracePath(ID))).toEqual({ view: 'trace', traceId: ID });
     expect(parseRoute(`/trace/${ID.toUpperCase()}/`)).toEqual({ view: 'trace', traceId: ID });
+    expect(parseRoute('/services')).toEqual({ view: 'services' });
+    expect(parseRoute('/map')).toEqual({ view: 'map' });
+    expect(parseRoute(new URL(formatComparePath(ID, 'typical'), 'https://edge.example').pathname)).toEqual({
+      view: 'compare',
+    });
+    expect(parseRoute('/constructor').view).toBe('unknown');
     expect(parseRoute('/trace/')).toEqual({ view: 'unknown', path: '/trace/' });
     expect(parseRoute('/sdk/tailrace.js').view).toBe('unknown');
   });

@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { SEARCH_ORDERS } from '../../model/query/conditions.ts';
+import { LOOKBACKS, type Lookback } from '../../ui/logic/page-range.ts';
 import {
-  apiParameters,
+  countParameters,
   formatSearch,
-  isUnfiltered,
-  LOOKBACKS,
-  type Lookback,
+  formatSearchPath,
+  PAGE_LIMITS,
+  pageParameters,
   parseSearch,
   type SearchQuery,
 } from '../../ui/logic/search-query.ts';
@@ -13,11 +15,9 @@ import {
 const NOW_US = 1_790_000_000_000_000;
 
 const anyQuery: fc.Arbitrary<SearchQuery> = fc.record({
-  service: fc.string(),
-  operation: fc.string(),
-  minDuration: fc.string(),
-  maxDuration: fc.string(),
-  status: fc.constantFrom('', 'ok', 'error'),
+  line: fc.string(),
+  order: fc.constantFrom(...SEARCH_ORDERS),
+  limit: fc.constantFrom(...PAGE_LIMITS),
   range: fc.oneof(
     fc.record({ kind: fc.constant('lookback'), lookback: fc.constantFrom(...(Object.keys(LOOKBACKS) as Lookback[])) }),
     fc.record({ kind: fc.constant('custom'), startUs: fc.nat(), endUs: fc.nat() }),
@@ -35,36 +35,32 @@ describe('the address of a search', () => {
 
   it('is empty for the query that a first visit makes', () => {
     expect(formatSearch(parseSearch(''))).toBe('');
-    expect(isUnfiltered(parseSearch(''))).toBe(true);
+    expect(formatSearchPath('', parseSearch('').range)).toBe('/');
   });
 
   it('falls back where it cannot be read', () => {
-    expect(parseSearch('?status=broken&lookback=3y&start=soon')).toEqual(parseSearch(''));
+    expect(parseSearch('?order=oldest&limit=7&lookback=3y&start=soon')).toEqual(parseSearch(''));
   });
 });
 
-describe('apiParameters', () => {
-  it('asks for what was chosen, from the time it is asked', () => {
-    const query = parseSearch(
-      '?service=shop&operation=GET+%2F&minDuration=1.5s&maxDuration=2m&status=error&lookback=15m',
-    );
-    expect(Object.fromEntries(apiParameters(query, NOW_US))).toEqual({
-      service: 'shop',
-      operation: 'GET /',
-      minDuration: '1500ms',
-      maxDuration: '120000ms',
-      status: 'error',
+describe('parameters of the API', () => {
+  const query = parseSearch('?q=service%3Dshop+duration%3E1s&order=slowest&limit=200&lookback=15m');
+
+  it('ask for what was chosen, from the time it is asked', () => {
+    expect(Object.fromEntries(pageParameters(query, NOW_US))).toEqual({
+      q: 'service=shop duration>1s',
       start: String(NOW_US - 900_000_000),
-      limit: '50',
+      order: 'slowest',
+      limit: '200',
     });
   });
 
-  it('sends a duration that it cannot read as it is, so that the API says what is wrong with it', () => {
-    expect(apiParameters(parseSearch('?minDuration=fast'), NOW_US).get('minDuration')).toBe('fast');
+  it('of a count have neither order nor limit, which it would refuse', () => {
+    expect([...countParameters(query, NOW_US).keys()]).toEqual(['q', 'start']);
   });
 
-  it('sends both ends of a custom range', () => {
-    const parameters = apiParameters(parseSearch('?start=1000&end=2000'), NOW_US);
-    expect([parameters.get('start'), parameters.get('end')]).toEqual(['1000', '2000']);
+  it('have both ends of a range that has two', () => {
+    const parameters = countParameters(parseSearch('?start=1000&end=2000'), NOW_US);
+    expect(Object.fromEntries(parameters)).toEqual({ start: '1000', end: '2000' });
   });
 });

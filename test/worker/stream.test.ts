@@ -154,7 +154,11 @@ it('slows a sender that keeps to its credit, and loses nothing of it', async () 
   }
   await stream.answer(ids.length);
   expect(stream.answers.filter(({ status }) => status === 'accepted')).toHaveLength(ids.length);
-  const held = await Promise.all(ids.map(trace));
+  // A key has so many queries at a time.
+  const held = [
+    ...(await Promise.all(ids.slice(0, 100).map(trace))),
+    ...(await Promise.all(ids.slice(100).map(trace))),
+  ];
   expect(held.filter((found) => found?.spans.length === 1)).toHaveLength(ids.length);
 });
 

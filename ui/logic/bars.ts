@@ -50,12 +50,15 @@ export interface EventMark {
   readonly exception: boolean;
 }
 
-/** The marks of a span's events inside the viewport, neighbours merged, so that their number is bounded. */
-export function layoutEvents(span: Span, bounds: TimeRange, viewport: TimeRange): EventMark[] {
+/**
+ * The marks of a span's events inside the viewport, neighbours merged, so that their number is bounded. `startUs` is where the
+ * span stands: its events move with it.
+ */
+export function layoutEvents(span: Span, startUs: number, viewport: TimeRange): EventMark[] {
   const length = viewport.endUs - viewport.startUs;
   const marks: { fraction: number; names: string[]; exception: boolean }[] = [];
   for (const event of span.events.toSorted((a, b) => a.timeUs - b.timeUs)) {
-    const fraction = (event.timeUs - bounds.startUs - viewport.startUs) / length;
+    const fraction = (event.timeUs - span.startUs + startUs - viewport.startUs) / length;
     if (fraction < 0 || fraction > 1) continue;
     const last = marks.at(-1);
     const exception = event.name === 'exception';

@@ -37,11 +37,6 @@ export function formatDuration(us: number): string {
   return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} m`;
 }
 
-/** The form the API takes: a whole number of `ms` where that is exact, else of `us`. */
-export function formatDurationParameter(us: number): string {
-  return us % 1000 === 0 ? `${us / 1000}ms` : `${us}us`;
-}
-
 function threeDigits(value: number): string {
   const digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
   const text = value.toFixed(digits);

@@ -3,13 +3,20 @@
 import { isTraceId } from '../../model/ids.ts';
 
 export type Route =
-  | { readonly view: 'search' }
+  | { readonly view: 'search' | 'services' | 'map' | 'compare' }
   | { readonly view: 'trace'; readonly traceId: string }
   | { readonly view: 'unknown'; readonly path: string };
 
+const VIEWS: Readonly<Record<string, Route>> = {
+  '/': { view: 'search' },
+  '/services': { view: 'services' },
+  '/map': { view: 'map' },
+  '/compare': { view: 'compare' },
+};
+
 /** Every path has a route; one that names no view is `unknown`. */
 export function parseRoute(path: string): Route {
-  if (path === '/') return { view: 'search' };
+  if (Object.hasOwn(VIEWS, path)) return VIEWS[path]!;
   const trace = /^\/trace\/([^/]+)\/?$/.exec(path);
   if (trace) return { view: 'trace', traceId: trace[1]!.toLowerCase() };
   return { view: 'unknown', path };
@@ -17,6 +24,11 @@ export function parseRoute(path: string): Route {
 
 export function formatTracePath(traceId: string, spanId?: string): string {
   return `/trace/${traceId}${spanId === undefined ? '' : `?span=${spanId}`}`;
+}
+
+/** `b` is a trace's id, or `typical` for one that took as long as its operation usually does. */
+export function formatComparePath(a: string, b: string): string {
+  return `/compare?${new URLSearchParams({ a, b })}`;
 }
 
 /**

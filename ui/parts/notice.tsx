@@ -33,7 +33,11 @@ export function FailureNotice({ failure, onRetry }: { failure: Error; onRetry: (
 
 const TITLES: Readonly<Record<string, string>> = {
   unreachable: 'No connection to the edge',
-  bad_parameter: 'The edge does not understand this search',
+  bad_parameter: 'The edge does not understand this',
+  bad_range: 'This time ends before it begins',
+  range_too_long: 'This time is longer than can be asked for',
+  too_many_queries: 'Too many questions at a time',
+  timeout: 'The answer took too long',
   not_configured: 'This edge is not configured yet',
   page_error: 'This page met an error of its own',
 };

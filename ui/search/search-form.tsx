@@ -1,73 +1,126 @@
-import { useSignal, useSignalEffect } from '@preact/signals';
+import { type Signal, useSignal, useSignalEffect } from '@preact/signals';
 import { parseDuration } from '../logic/duration.ts';
-import { LOOKBACKS, type Lookback, type SearchQuery, searchRange } from '../logic/search-query.ts';
-import { formatLocalInput, parseLocalInput } from '../logic/time.ts';
+import { findFault, type LineFault, type LineField, readFields, setField } from '../logic/query-line.ts';
+import { PAGE_LIMITS, type SearchQuery } from '../logic/search-query.ts';
 import { Icon } from '../parts/icon.tsx';
+import { RangeField } from '../parts/range-field.tsx';
 import { fetchOperations } from '../shell/api.ts';
 import { services } from '../shell/catalog.ts';
-import { nowUs } from '../shell/clock.ts';
+import { QueryBox } from './query-box.tsx';
 
 interface Props {
   query: SearchQuery;
+  /** The query line as it is typed. */
+  draft: Signal<string>;
+  /** What the edge found wrong with the line that it was asked for. */
+  refused: LineFault | null;
   busy: boolean;
   onSearch: (query: SearchQuery) => void;
-  /** Searches again for what is in the form; an Enter in a field comes here after the field's own change. */
-  onSubmit: () => void;
 }
 
-/** What to look for. Choices search at once, typed values on Enter or when the field is left. */
-export function SearchForm({ query, busy, onSearch, onSubmit }: Props) {
-  const change = (part: Partial<SearchQuery>) => onSearch({ ...query, ...part });
-  const operations = useOperations(query.service);
+/**
+ * What to look for: a line of text, and controls that write the most frequent conditions into it. Controls search at once, the
+ * line on Enter. A line with a fault is not sent.
+ */
+export function SearchForm({ query, draft, refused, busy, onSearch }: Props) {
+  /** A line is typed for a while before it can be right: its fault is shown once it is finished. */
+  const isFinished = useSignal(true);
+  const found = findFault(draft.value);
+  const fault = isFinished.value ? found : null;
+  const fields = found === null ? readFields(draft.value) : null;
+  const operations = useOperations(fields?.service ?? '');
+
+  function search(line: string, part: Partial<SearchQuery> = {}) {
+    isFinished.value = true;
+    draft.value = line;
+    if (findFault(line) === null) onSearch({ ...query, ...part, line: line.trim() });
+  }
+  function set(changes: Partial<Record<LineField, string>>) {
+    let line = draft.value;
+    for (const [field, value] of Object.entries(changes)) line = setField(line, field as LineField, value);
+    search(line);
+  }
   return (
     <form
       class="search-form"
       onSubmit={(event) => {
         event.preventDefault();
-        onSubmit();
+        search(draft.value);
       }}
     >
-      <Choice
-        label="Service"
-        value={query.service}
-        any="All services"
-        options={services.value}
-        onChange={(service) => change({ service, operation: '' })}
-      />
-      <Choice
-        label="Operation"
-        value={query.operation}
-        any="All operations"
-        options={operations}
-        onChange={(operation) => change({ operation })}
-      />
-      <DurationField
-        label="Min duration"
-        hint="250ms"
-        value={query.minDuration}
-        onChange={(minDuration) => change({ minDuration })}
-      />
-      <DurationField
-        label="Max duration"
-        hint="2s"
-        value={query.maxDuration}
-        onChange={(maxDuration) => change({ maxDuration })}
-      />
-      <label class="field">
-        <span>Status</span>
-        <select
-          value={query.status}
-          onChange={(event) => change({ status: event.currentTarget.value as SearchQuery['status'] })}
-        >
-          <option value="">Any</option>
-          <option value="ok">Without errors</option>
-          <option value="error">With errors</option>
-        </select>
-      </label>
-      <RangeField query={query} change={change} />
-      <button type="submit" class="button primary find" aria-busy={busy}>
-        <Icon name="search" /> {busy ? 'Searching…' : 'Find traces'}
-      </button>
+      <div class="query-row">
+        <QueryBox
+          draft={draft}
+          fault={fault ?? (draft.value.trim() === query.line ? refused : null)}
+          onTyped={(isDone) => {
+            isFinished.value = isDone;
+          }}
+        />
+        <button type="submit" class="button primary find" aria-busy={busy}>
+          <Icon name="search" /> {busy ? 'Searching…' : 'Find traces'}
+        </button>
+      </div>
+      <fieldset class="fields" disabled={fields === null}>
+        <legend class="visually-hidden">Frequent conditions</legend>
+        <Choice
+          label="Service"
+          value={fields?.service ?? ''}
+          any="All services"
+          options={services.value}
+          onChange={(service) => set({ service, operation: '' })}
+        />
+        <Choice
+          label="Operation"
+          value={fields?.operation ?? ''}
+          any="All operations"
+          options={operations}
+          onChange={(operation) => set({ operation })}
+        />
+        <DurationField
+          label="Min duration"
+          hint="250ms"
+          value={fields?.minDuration ?? ''}
+          onChange={(minDuration) => set({ minDuration })}
+        />
+        <DurationField
+          label="Max duration"
+          hint="2s"
+          value={fields?.maxDuration ?? ''}
+          onChange={(maxDuration) => set({ maxDuration })}
+        />
+        <label class="field">
+          <span>Status</span>
+          <select value={fields?.status ?? ''} onChange={(event) => set({ status: event.currentTarget.value })}>
+            <option value="">Any</option>
+            <option value="ok">Without errors</option>
+            <option value="error">With errors</option>
+          </select>
+        </label>
+        <RangeField range={query.range} onChange={(range) => search(draft.value, { range })} />
+        <label class="field">
+          <span>Order</span>
+          <select
+            value={query.order}
+            onChange={(event) => search(draft.value, { order: event.currentTarget.value as SearchQuery['order'] })}
+          >
+            <option value="newest">Newest first</option>
+            <option value="slowest">Slowest first</option>
+          </select>
+        </label>
+        <label class="field">
+          <span>At a time</span>
+          <select
+            value={query.limit}
+            onChange={(event) => search(draft.value, { limit: Number(event.currentTarget.value) })}
+          >
+            {PAGE_LIMITS.map((limit) => (
+              <option key={limit} value={limit}>
+                {limit.toLocaleString('en')}
+              </option>
+            ))}
+          </select>
+        </label>
+      </fieldset>
     </form>
   );
 }
@@ -96,72 +149,30 @@ function Choice(props: {
   );
 }
 
+const WANTED_DURATION = 'Want a number and a unit: 250ms, 1.5s, 2m';
+
+/** A bound that is written into the line when it is finished; what is no duration stays here, marked. */
 function DurationField(props: { label: string; hint: string; value: string; onChange: (value: string) => void }) {
-  const wrong = props.value !== '' && parseDuration(props.value) === null;
+  const wrong = useSignal<string | null>(null);
   return (
     <label class="field short">
       <span>{props.label}</span>
       <input
         type="text"
-        value={props.value}
+        value={wrong.value ?? props.value}
         placeholder={props.hint}
         spellcheck={false}
         autocomplete="off"
-        aria-invalid={wrong}
-        title={wrong ? 'Want a number and a unit: 250ms, 1.5s, 2m' : undefined}
-        onChange={(event) => props.onChange(event.currentTarget.value.trim())}
+        aria-invalid={wrong.value !== null}
+        title={wrong.value === null ? undefined : WANTED_DURATION}
+        onChange={(event) => {
+          const text = event.currentTarget.value.trim();
+          wrong.value = text !== '' && parseDuration(text) === null ? text : null;
+          event.currentTarget.setCustomValidity(wrong.value === null ? '' : WANTED_DURATION);
+          if (wrong.value === null) props.onChange(text);
+        }}
       />
     </label>
-  );
-}
-
-const RANGE_NAMES: Readonly<Record<Lookback, string>> = {
-  '15m': 'Last 15 minutes',
-  '1h': 'Last hour',
-  '6h': 'Last 6 hours',
-  '24h': 'Last 24 hours',
-  '7d': 'Last 7 days',
-};
-
-function RangeField({ query, change }: { query: SearchQuery; change: (part: Partial<SearchQuery>) => void }) {
-  const { range } = query;
-  function choose(value: string) {
-    if (value === 'custom') change({ range: { kind: 'custom', ...searchRange(query, nowUs()) } });
-    else change({ range: { kind: 'lookback', lookback: value as Lookback } });
-  }
-  function edge(name: 'startUs' | 'endUs', text: string) {
-    const us = parseLocalInput(text);
-    if (us !== null && range.kind === 'custom') change({ range: { ...range, [name]: us } });
-  }
-  return (
-    <>
-      <label class="field">
-        <span>Time</span>
-        <select
-          value={range.kind === 'custom' ? 'custom' : range.lookback}
-          onChange={(event) => choose(event.currentTarget.value)}
-        >
-          {(Object.keys(LOOKBACKS) as Lookback[]).map((lookback) => (
-            <option key={lookback} value={lookback}>
-              {RANGE_NAMES[lookback]}
-            </option>
-          ))}
-          <option value="custom">Custom…</option>
-        </select>
-      </label>
-      {range.kind === 'custom' &&
-        (['startUs', 'endUs'] as const).map((name) => (
-          <label class="field" key={name}>
-            <span>{name === 'startUs' ? 'From' : 'To'}</span>
-            <input
-              type="datetime-local"
-              step="1"
-              value={formatLocalInput(range[name])}
-              onChange={(event) => edge(name, event.currentTarget.value)}
-            />
-          </label>
-        ))}
-    </>
   );
 }
 

@@ -1,6 +1,6 @@
 /** What the reader chose, kept in this browser. Where storage is forbidden, a choice lasts as long as the page. */
 
-import { effect, type Signal, signal } from '@preact/signals';
+import { computed, effect, type Signal, signal } from '@preact/signals';
 
 export type Theme = 'auto' | 'light' | 'dark';
 
@@ -13,6 +13,11 @@ export const nameShare = kept<number>('name-share', 0.36, (text) =>
 
 /** True when someone logged in with a key in this browser, so that there is something to log out of. */
 export const loggedIn = kept<boolean>('logged-in', false, (text) => text === 'true');
+
+const darkSystem = signal(false);
+
+/** What the page looks like, for what is drawn by script. */
+export const isDark = computed(() => (theme.value === 'auto' ? darkSystem.value : theme.value === 'dark'));
 
 function kept<T extends string | number | boolean>(name: string, initial: T, parse: (text: string) => T): Signal<T> {
   const key = `tailrace.${name}`;
@@ -29,6 +34,11 @@ function kept<T extends string | number | boolean>(name: string, initial: T, par
 
 /** Puts the theme on the document; the tokens in styles/tokens.css follow `color-scheme`. */
 export function startTheme(): void {
+  const dark = window.matchMedia('(prefers-color-scheme: dark)');
+  darkSystem.value = dark.matches;
+  dark.addEventListener('change', () => {
+    darkSystem.value = dark.matches;
+  });
   effect(() => {
     document.documentElement.dataset.theme = theme.value;
   });

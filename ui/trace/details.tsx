@@ -1,8 +1,9 @@
 import type { ComponentChildren } from 'preact';
 import type { Span, SpanEvent } from '../../model/span.ts';
 import { serviceOf } from '../../model/tree.ts';
-import { spanRange } from '../logic/bars.ts';
 import { formatDuration } from '../logic/duration.ts';
+import { explainClock, explainRank, nameRank } from '../logic/explain-span.ts';
+import { movedClock } from '../logic/insight.ts';
 import { formatTracePath } from '../logic/route.ts';
 import { formatTime } from '../logic/time.ts';
 import { CopyButton } from '../parts/copy-button.tsx';
@@ -16,14 +17,21 @@ export function Details({ state }: { state: TraceState }) {
   const node = state.active.value;
   const span = state.tree.value.spans[node];
   if (span === undefined) return null;
-  const range = spanRange(span, state.bounds.value);
+  const range = state.rangeOf(node);
+  const isSynthetic = state.tree.value.synthetic[node] === 1;
   return (
     <aside class="details" aria-label="Span details">
       <header>
         <div>
           <h2>{span.name}</h2>
           <p class="sub">
-            <ServiceName name={serviceOf(span)} /> <span class="tag">{span.kind}</span>
+            {isSynthetic ? (
+              <span class="tag">not received</span>
+            ) : (
+              <>
+                <ServiceName name={serviceOf(span)} /> <span class="tag">{span.kind}</span>
+              </>
+            )}
             {span.state !== 'ended' && <span class={`tag ${span.state}`}>{span.state}</span>}
           </p>
         </div>
@@ -54,6 +62,14 @@ export function Details({ state }: { state: TraceState }) {
         </div>
       </dl>
       <Status span={span} />
+      {isSynthetic ? (
+        <p class="remark">
+          This span did not come. Others name it as their parent, and it stands here over their time: its own start, end
+          and name are not known.
+        </p>
+      ) : (
+        <Told state={state} node={node} />
+      )}
       <Section title="Attributes" count={Object.keys(span.attributes).length}>
         <AttributeTable attributes={span.attributes} />
       </Section>
@@ -94,6 +110,80 @@ function Section({ title, count, children }: { title: string; count: number; chi
   );
 }
 
+/** What the edge found out about the span. */
+function Told({ state, node }: { state: TraceState; node: number }) {
+  const insight = state.insight.value;
+  const row = insight.rows[node];
+  if (row === undefined) return null;
+  const span = state.tree.value.spans[node]!;
+  const rank = explainRank(row, insight.timeline!.operations);
+  const clock = movedClock(insight, node);
+  const networkUs = insight.networkUs.get(node);
+  const gaps = insight.gaps.get(node) ?? [];
+  return (
+    <dl class="told">
+      <dt title="How long it ran without a child of its own running">Self time</dt>
+      <dd>
+        {formatDuration(row.selfUs)}
+        {!!row.durationUs && <span class="muted"> {Math.round((100 * row.selfUs) / row.durationUs)} %</span>}
+      </dd>
+      {row.criticalUs !== undefined && (
+        <>
+          <dt title="How long the trace waited for this span itself">Waited for</dt>
+          <dd>
+            {formatDuration(row.criticalUs)}
+            <span class="muted">
+              {' '}
+              {Math.round((100 * row.criticalUs) / Math.max(1, state.totalUs.value))} % of the trace
+            </span>
+          </dd>
+        </>
+      )}
+      {rank !== '' && (
+        <>
+          <dt title="Among the spans of its operation, kept or not">Usual</dt>
+          <dd class={nameRank(row, insight.timeline!.operations) === '' ? '' : 'slow'}>{rank}</dd>
+        </>
+      )}
+      {networkUs !== undefined && (
+        <>
+          <dt title="What the server’s span does not cover of this one: network, proxies, queues">Network</dt>
+          <dd>{formatDuration(networkUs)}</dd>
+        </>
+      )}
+      {gaps.length > 0 && (
+        <>
+          <dt title="Stretches in which none of its children ran">Gaps</dt>
+          <dd>
+            {gaps
+              .slice(0, MAX_GAPS)
+              .map(({ startUs, endUs }) => `${formatDuration(endUs - startUs)} from ${formatDuration(startUs)}`)
+              .join(', ')}
+            {gaps.length > MAX_GAPS && `, and ${gaps.length - MAX_GAPS} more`}
+          </dd>
+        </>
+      )}
+      {clock !== null && (
+        <>
+          <dt title="Calls between services rule out that this clock is right">Clock</dt>
+          <dd>
+            moved by {explainClock(clock)}; recorded at {formatTime(span.startUs)}
+          </dd>
+        </>
+      )}
+      {row.versions !== undefined && (
+        <>
+          <dt>Received</dt>
+          <dd>{row.versions} times; the best version is shown</dd>
+        </>
+      )}
+    </dl>
+  );
+}
+
+/** Gaps of a span that are listed. */
+const MAX_GAPS = 5;
+
 function Status({ span }: { span: Span }) {
   if (span.status.code !== 'error' && span.status.message === undefined) return null;
   return (
@@ -122,7 +212,8 @@ function EventEntry({ event, span }: { event: SpanEvent; span: Span }) {
 
 function Identity({ state, span }: { state: TraceState; span: Span }) {
   const parent = span.parentSpanId;
-  const known = parent !== undefined && state.tree.value.spans.some((other) => other.spanId === parent);
+  const { spans, synthetic } = state.tree.value;
+  const known = parent !== undefined && spans.some((other, node) => other.spanId === parent && synthetic[node] === 0);
   return (
     <dl class="identity">
       <dt>Span id</dt>

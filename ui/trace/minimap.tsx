@@ -1,7 +1,6 @@
-import { signal, useSignalEffect } from '@preact/signals';
+import { useSignalEffect } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { serviceOf } from '../../model/tree.ts';
-import { spanRange } from '../logic/bars.ts';
 import { type Brush, moveBrush, startBrush } from '../logic/brush.ts';
 import { formatDuration } from '../logic/duration.ts';
 import { layoutTicks } from '../logic/ticks.ts';
@@ -9,18 +8,13 @@ import { isWhole, timeAt, wholeRange } from '../logic/viewport.ts';
 import { useSize } from '../parts/use-size.ts';
 import { resolveColours } from '../shell/canvas-colours.ts';
 import { serviceColour } from '../shell/catalog.ts';
-import { theme } from '../shell/preferences.ts';
+import { isDark } from '../shell/preferences.ts';
 import type { TraceState } from './trace-state.ts';
 
 /** How near to an edge of the viewport a press takes hold of it. */
 const GRIP_PX = 7;
 /** A press that moves less is a click, which changes nothing. */
 const LEAST_DRAG_PX = 3;
-
-const darkSystem = signal(window.matchMedia('(prefers-color-scheme: dark)').matches);
-window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', (event) => {
-  darkSystem.value = event.matches;
-});
 
 /** The whole trace in small, with the viewport as a brush. */
 export function Minimap({ state }: { state: TraceState }) {
@@ -31,7 +25,7 @@ export function Minimap({ state }: { state: TraceState }) {
 
   useSignalEffect(() => {
     // The theme changes what the colours resolve to.
-    void [theme.value, darkSystem.value];
+    void isDark.value;
     if (canvas.current && size.value.width > 0) draw(canvas.current, state, size.value);
   });
 
@@ -93,7 +87,7 @@ export function Minimap({ state }: { state: TraceState }) {
 const TOP_PX = 18;
 const BOTTOM_PX = 4;
 
-/** Draws every span as a line at its row's height; errors last, so that none is hidden. */
+/** Draws every span as a line at its row's height, the critical path on them; errors last, so that none is hidden. */
 function draw(canvas: HTMLCanvasElement, state: TraceState, size: { width: number; height: number }): void {
   const scale = window.devicePixelRatio;
   canvas.width = size.width * scale;
@@ -101,14 +95,13 @@ function draw(canvas: HTMLCanvasElement, state: TraceState, size: { width: numbe
   const context = canvas.getContext('2d')!;
   context.scale(scale, scale);
   const { spans } = state.tree.value;
-  const bounds = state.bounds.value;
   const perUs = size.width / wholeRange(state.totalUs.value).endUs;
   const rowPx = Math.min(5, (size.height - TOP_PX - BOTTOM_PX) / spans.length);
   const barPx = Math.max(1, rowPx * 0.7);
   const names = spans.map(serviceOf);
-  const colours = resolveColours(canvas, [...new Set(names)].map(serviceColour).concat('var(--error)'));
+  const colours = resolveColours(canvas, [...new Set(names)].map(serviceColour).concat('var(--error)', 'var(--ink)'));
   const fill = (node: number) => {
-    const range = spanRange(spans[node]!, bounds);
+    const range = state.rangeOf(node);
     context.fillRect(
       range.startUs * perUs,
       TOP_PX + node * rowPx,
@@ -119,6 +112,20 @@ function draw(canvas: HTMLCanvasElement, state: TraceState, size: { width: numbe
   for (let node = 0; node < spans.length; node++) {
     context.fillStyle = colours.get(serviceColour(names[node]!))!;
     fill(node);
+  }
+  if (state.showCritical.value) {
+    context.fillStyle = colours.get('var(--ink)')!;
+    for (const [node, stretches] of state.insight.value.critical) {
+      for (const { startUs, endUs } of stretches) {
+        const top = TOP_PX + node * rowPx;
+        context.fillRect(
+          startUs * perUs,
+          top + barPx / 2,
+          Math.max(1, (endUs - startUs) * perUs),
+          Math.max(1, barPx / 2),
+        );
+      }
+    }
   }
   context.fillStyle = colours.get('var(--error)')!;
   for (let node = 0; node < spans.length; node++) if (spans[node]!.status.code === 'error') fill(node);

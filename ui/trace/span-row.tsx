@@ -3,15 +3,20 @@
 
 import type { Span } from '../../model/span.ts';
 import { serviceOf } from '../../model/tree.ts';
-import { type Bar, layoutBar, layoutEvents, spanRange } from '../logic/bars.ts';
+import { type Bar, layoutBar, layoutEvents } from '../logic/bars.ts';
 import { formatDuration } from '../logic/duration.ts';
+import { explainRank, nameRank } from '../logic/explain-span.ts';
+import { layoutStretches } from '../logic/insight.ts';
 import { ROW_PX, rowKey } from '../logic/rows.ts';
+import type { TimeRange } from '../logic/viewport.ts';
 import { Icon } from '../parts/icon.tsx';
 import { serviceColour } from '../shell/catalog.ts';
 import type { TraceState } from './trace-state.ts';
 
 /** Room a bar's label needs beside it. */
 const LABEL_PX = 84;
+/** More, where the label says how slow the span is. */
+const RANK_PX = 44;
 /** Deeper rows are indented no further and say their depth. */
 const MAX_INDENT = 14;
 
@@ -33,6 +38,7 @@ export function SpanRow({ state, node, row, timelinePx }: Props) {
   const hasChildren = tree.end[node]! > node + 1;
   const folded = hasChildren && state.isFolded(node);
   const failed = span.status.code === 'error';
+  const isSynthetic = tree.synthetic[node] === 1;
   function choose() {
     state.activate(node);
     state.detailsOpen.value = true;
@@ -41,7 +47,7 @@ export function SpanRow({ state, node, row, timelinePx }: Props) {
     // biome-ignore lint/a11y/useKeyWithClickEvents: the treegrid has the focus and the keys.
     <div
       id={`row-${rowKey(span)}`}
-      class={`row ${active ? 'active' : ''} ${failed ? 'failed' : ''} ${found}`}
+      class={`row ${active ? 'active' : ''} ${failed ? 'failed' : ''} ${isSynthetic ? 'synthetic' : ''} ${found}`}
       role="row"
       aria-level={tree.depth[node]! + 1}
       aria-rowindex={row + 2}
@@ -52,7 +58,7 @@ export function SpanRow({ state, node, row, timelinePx }: Props) {
       onDblClick={() => state.zoomToNode(node)}
     >
       <NameCell state={state} node={node} span={span} folded={folded} hasChildren={hasChildren} />
-      <TimeCell state={state} span={span} labelShare={Math.min(0.5, LABEL_PX / Math.max(timelinePx, 1))} />
+      <TimeCell state={state} node={node} span={span} timelinePx={timelinePx} />
     </div>
   );
 }
@@ -69,6 +75,7 @@ function NameCell({ state, node, span, folded, hasChildren }: NameProps) {
   const tree = state.tree.value;
   const depth = tree.depth[node]!;
   const mark = tree.mark[node]!;
+  const versions = state.insight.value.rows[node]?.versions ?? 1;
   const hidden = tree.end[node]! - node - 1;
   const sums = state.errors.value;
   const hiddenErrors = folded ? sums[tree.end[node]!]! - sums[node + 1]! : 0;
@@ -101,11 +108,17 @@ function NameCell({ state, node, span, folded, hasChildren }: NameProps) {
         </span>
       )}
       <span class="names">
-        <span class="operation">{span.name}</span> <span class="service">{serviceOf(span)}</span>
+        <span class="operation">{span.name}</span>{' '}
+        {tree.synthetic[node] === 0 && <span class="service">{serviceOf(span)}</span>}
       </span>
-      {mark === 'missing_parent' && (
-        <span class="tag" title={`Its parent ${span.parentSpanId} was not received`}>
-          parent missing
+      {tree.synthetic[node] === 1 && (
+        <span class="tag" title="Others name it as their parent; it stands over their time">
+          not received
+        </span>
+      )}
+      {versions > 1 && (
+        <span class="tag" title={`It was received ${versions} times; the best version is shown`}>
+          × {versions}
         </span>
       )}
       {mark === 'cycle' && (
@@ -125,11 +138,22 @@ function NameCell({ state, node, span, folded, hasChildren }: NameProps) {
   );
 }
 
-function TimeCell({ state, span, labelShare }: { state: TraceState; span: Span; labelShare: number }) {
-  const bounds = state.bounds.value;
+interface TimeProps {
+  state: TraceState;
+  node: number;
+  span: Span;
+  timelinePx: number;
+}
+
+function TimeCell({ state, node, span, timelinePx }: TimeProps) {
   const viewport = state.viewport.value;
-  const range = spanRange(span, bounds);
-  const bar = layoutBar(range, viewport, labelShare);
+  const { rows, critical, timeline } = state.insight.value;
+  const told = rows[node];
+  const range = state.rangeOf(node);
+  const rank = told === undefined ? '' : nameRank(told, timeline!.operations);
+  const labelPx = LABEL_PX + (rank === '' ? 0 : RANK_PX);
+  const bar = layoutBar(range, viewport, Math.min(0.5, labelPx / Math.max(timelinePx, 1)));
+  const isSynthetic = state.tree.value.synthetic[node] === 1;
   const label = span.durationUs === undefined ? span.state : formatDuration(span.durationUs);
   return (
     <div class="time-cell" role="gridcell">
@@ -137,6 +161,8 @@ function TimeCell({ state, span, labelShare }: { state: TraceState; span: Span; 
         {`starts at ${formatDuration(range.startUs)}, `}
         {span.durationUs === undefined ? `${span.state}, without an end` : `takes ${label}`}
         {span.events.length > 0 && `, ${span.events.length} events`}
+        {told?.criticalUs !== undefined && `, waited for during ${formatDuration(told.criticalUs)}`}
+        {rank !== '' && `, ${explainRank(told!, timeline!.operations)}`}
       </span>
       {bar === null ? (
         <span class={`off ${range.endUs < viewport.startUs ? 'left' : 'right'}`} aria-hidden="true">
@@ -145,11 +171,13 @@ function TimeCell({ state, span, labelShare }: { state: TraceState; span: Span; 
       ) : (
         <>
           <span
-            class={`bar ${span.state}`}
+            class={`bar ${isSynthetic ? 'synthetic' : span.state}`}
             style={{ left: `min(${bar.left * 100}%, 100% - 2px)`, width: `${(bar.right - bar.left) * 100}%` }}
           />
+          <Stretches kind="gap" stretches={state.insight.value.gaps.get(node)} viewport={viewport} />
+          {state.showCritical.value && <Stretches kind="critical" stretches={critical.get(node)} viewport={viewport} />}
           {span.events.length > 0 &&
-            layoutEvents(span, bounds, viewport).map((mark) => (
+            layoutEvents(span, range.startUs, viewport).map((mark) => (
               <span
                 key={mark.fraction}
                 class={`event-mark ${mark.exception ? 'exception' : ''}`}
@@ -159,11 +187,30 @@ function TimeCell({ state, span, labelShare }: { state: TraceState; span: Span; 
             ))}
           <span class={`bar-label ${bar.label} ${span.state}`} style={labelStyle(bar)} aria-hidden="true">
             {label}
+            {rank !== '' && <span class="rank">{rank}</span>}
           </span>
         </>
       )}
     </div>
   );
+}
+
+interface StretchProps {
+  kind: 'critical' | 'gap';
+  stretches: readonly TimeRange[] | undefined;
+  viewport: TimeRange;
+}
+
+/** Parts of a bar that are marked. */
+function Stretches({ kind, stretches, viewport }: StretchProps) {
+  if (stretches === undefined) return null;
+  return layoutStretches(stretches, viewport).map(({ left, right }) => (
+    <span
+      key={left}
+      class={kind}
+      style={{ left: `min(${left * 100}%, 100% - 2px)`, width: `${(right - left) * 100}%` }}
+    />
+  ));
 }
 
 function labelStyle(bar: Bar): { left: string } | { right: string } {

@@ -7,6 +7,7 @@ import { Icon } from '../parts/icon.tsx';
 import { ServiceName } from '../parts/service-name.tsx';
 import { StateBadge } from '../parts/state-badge.tsx';
 import { currentUs } from '../shell/clock.ts';
+import { Insights } from './insights.tsx';
 import { TraceActions } from './trace-actions.tsx';
 import type { TraceState } from './trace-state.ts';
 
@@ -19,6 +20,9 @@ export function TraceHeader({ state, onKept }: { state: TraceState; onKept: () =
   const missing = listMissing(trace.completeness);
   const errorCount = state.errors.value[tree.spans.length]!;
   const counts = countServices(state);
+  const spanCount = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  const { startUs, timeline } = state.insight.value;
+  const duplicates = timeline?.duplicates ?? tree.duplicates;
   return (
     <header class="trace-header">
       <div class="title">
@@ -30,7 +34,7 @@ export function TraceHeader({ state, onKept }: { state: TraceState; onKept: () =
       </div>
       <dl class="facts">
         <Fact name="Duration" value={formatDuration(state.totalUs.value)} strong />
-        <Fact name="Spans" value={tree.spans.length.toLocaleString('en')} strong />
+        <Fact name="Spans" value={spanCount.toLocaleString('en')} strong />
         <div class={errorCount > 0 ? 'failed' : ''}>
           <dt>Errors</dt>
           <dd class="strong">
@@ -46,8 +50,7 @@ export function TraceHeader({ state, onKept }: { state: TraceState; onKept: () =
         <div class="started">
           <dt>Started</dt>
           <dd>
-            {formatTime(state.bounds.value.startUs)}{' '}
-            <span class="muted">{formatAge(state.bounds.value.startUs, currentUs.value)}</span>
+            {formatTime(startUs)} <span class="muted">{formatAge(startUs, currentUs.value)}</span>
           </dd>
         </div>
         <div class="id">
@@ -68,8 +71,9 @@ export function TraceHeader({ state, onKept }: { state: TraceState; onKept: () =
             {trace.state === 'live' ? 'So far' : 'Incomplete'}: {missing.join(', ')}.
           </span>
         )}{' '}
-        {tree.duplicates > 0 && <span class="muted">Merged {tree.duplicates} duplicate spans.</span>}
+        {duplicates > 0 && <span class="muted">{duplicates.toLocaleString('en')} duplicates left out.</span>}
       </p>
+      <Insights state={state} />
       <ul class="legend" aria-label="Services; choose one to find its spans">
         {[...counts].map(([name, count]) => (
           <li key={name}>
@@ -108,10 +112,12 @@ function Fact({ name, value, strong }: { name: string; value: string; strong?: b
   );
 }
 
-/** Spans of each service, in order of first appearance. */
+/** Spans of each service that were received, in order of first appearance. */
 function countServices(state: TraceState): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const span of state.tree.value.spans) {
+  const { spans, synthetic } = state.tree.value;
+  for (const [node, span] of spans.entries()) {
+    if (synthetic[node] === 1) continue;
     const name = serviceOf(span);
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }

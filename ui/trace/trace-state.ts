@@ -1,10 +1,11 @@
 /** The state behind the trace view, and everything that changes it. Layout is in ../logic; drawing is in components. */
 
 import { batch, computed, signal } from '@preact/signals';
+import { completeTree } from '../../model/complete-tree.ts';
 import type { Span, Trace } from '../../model/span.ts';
-import { buildTree } from '../../model/tree.ts';
-import { spanRange, traceBounds } from '../logic/bars.ts';
+import type { TimelineAnswer } from '../../model/timeline.ts';
 import { findSpans, nextMatch } from '../logic/find.ts';
+import { readTimeline } from '../logic/insight.ts';
 import { errorSums, foldAll, reveal, rowKey, rowOfNode, visibleRows } from '../logic/rows.ts';
 import { isWhole, panBy, type TimeRange, wholeRange, zoomAbout, zoomToSpan } from '../logic/viewport.ts';
 
@@ -12,12 +13,19 @@ import { isWhole, panBy, type TimeRange, wholeRange, zoomAbout, zoomToSpan } fro
 const ZOOM_STEP = 0.6;
 const PAN_STEP = 0.2;
 
-/** State of the view of one trace, which `trace` may later replace by a newer version of itself. */
-export function createTraceState(loaded: Trace) {
-  const trace = signal(loaded);
-  const tree = computed(() => buildTree(trace.value.spans));
-  const bounds = computed(() => traceBounds(trace.value.spans));
-  const totalUs = computed(() => bounds.value.endUs - bounds.value.startUs);
+/** A trace, and what the edge tells of it; null where that did not come. */
+export interface LoadedTrace {
+  readonly trace: Trace;
+  readonly timeline: TimelineAnswer | null;
+}
+
+/** State of the view of one trace, which `replace` may later replace by a newer version of itself. */
+export function createTraceState(first: LoadedTrace) {
+  const loaded = signal(first);
+  const trace = computed(() => loaded.value.trace);
+  const tree = computed(() => completeTree(trace.value.spans));
+  const insight = computed(() => readTimeline(tree.value, loaded.value.timeline));
+  const totalUs = computed(() => insight.value.totalUs);
   const errors = computed(() => errorSums(tree.value));
 
   const folded = signal<ReadonlySet<string>>(new Set());
@@ -35,12 +43,20 @@ export function createTraceState(loaded: Trace) {
   /** Counts the times the active row has to be brought onto the screen. */
   const reveals = signal(0);
 
+  /** Whether the critical path is marked on the bars. */
+  const showCritical = signal(true);
+
   const findText = signal('');
   const found = computed(() => findSpans(tree.value, findText.value));
   const foundSet = computed(() => (found.value === null ? null : new Set(found.value)));
 
   function span(node: number): Span {
     return tree.peek().spans[node]!;
+  }
+
+  /** When the node's span ran, since the trace's start. */
+  function rangeOf(node: number): TimeRange {
+    return insight.value.ranges[node]!;
   }
 
   /** Makes `node` the active one, unfolding what hides it. */
@@ -77,15 +93,20 @@ export function createTraceState(loaded: Trace) {
   /** The middle of the active span if it is in the viewport, else the viewport's. */
   function focusUs(): number {
     const { startUs, endUs } = viewport.peek();
-    const range = spanRange(span(active.peek()), bounds.peek());
+    const range = rangeOf(active.peek());
     const middle = (Math.max(range.startUs, startUs) + Math.min(range.endUs, endUs)) / 2;
     return range.endUs >= startUs && range.startUs <= endUs ? middle : (startUs + endUs) / 2;
   }
 
   return {
     trace,
+    replace: (newer: LoadedTrace) => {
+      loaded.value = newer;
+    },
     tree,
-    bounds,
+    insight,
+    rangeOf,
+    showCritical,
     totalUs,
     errors,
     folded,
@@ -154,7 +175,7 @@ export function createTraceState(loaded: Trace) {
       zoom.value = null;
     },
     zoomToNode(node: number): void {
-      const range = spanRange(span(node), bounds.peek());
+      const range = rangeOf(node);
       setZoom(zoomToSpan(range.startUs, range.endUs, totalUs.peek()));
     },
   };

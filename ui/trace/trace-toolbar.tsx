@@ -20,6 +20,7 @@ export function TraceToolbar({ state, findBox, onHelp }: Props) {
       <div class="group">
         <Tool icon="unfold" label="Unfold all" onClick={state.unfoldEverything} />
         <Tool icon="fold" label="Fold all" onClick={state.foldEverything} />
+        {state.insight.value.timeline !== null && <CriticalToggle state={state} />}
       </div>
       <div class="group zoom">
         {zoomed && (
@@ -47,6 +48,23 @@ export function TraceToolbar({ state, findBox, onHelp }: Props) {
         <Tool icon="help" label="Keyboard (?)" onClick={onHelp} />
       </div>
     </div>
+  );
+}
+
+function CriticalToggle({ state }: { state: TraceState }) {
+  const isShown = state.showCritical.value;
+  return (
+    <button
+      type="button"
+      class="chip critical-toggle"
+      aria-pressed={isShown}
+      title="Mark what the trace waited for, moment by moment"
+      onClick={() => {
+        state.showCritical.value = !isShown;
+      }}
+    >
+      Critical path
+    </button>
   );
 }
 

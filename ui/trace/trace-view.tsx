@@ -4,11 +4,11 @@ import type { Trace } from '../../model/span.ts';
 import { serviceOf } from '../../model/tree.ts';
 import { LoginForm } from '../login/login-form.tsx';
 import { FailureNotice, Notice } from '../parts/notice.tsx';
-import { ApiFailure, fetchTrace, isUnauthorized } from '../shell/api.ts';
+import { ApiFailure, fetchTimeline, fetchTrace, isUnauthorized } from '../shell/api.ts';
 import { loadServices, noteServices } from '../shell/catalog.ts';
 import { search } from '../shell/router.ts';
 import { TracePage } from './trace-page.tsx';
-import { createTraceState, type TraceState } from './trace-state.ts';
+import { createTraceState, type LoadedTrace, type TraceState } from './trace-state.ts';
 
 /** How often a trace that is not decided yet is read again. */
 const LIVE_POLL_MS = 2_000;
@@ -29,9 +29,10 @@ export function TraceView({ traceId }: { traceId: string }) {
       let trace: Trace | null = null;
       try {
         if (document.visibilityState === 'visible' || state.peek() === null) {
+          const timeline = fetchTimeline(traceId, stopped.signal).catch(() => null);
           trace = await fetchTrace(traceId, stopped.signal);
+          show({ trace, timeline: await timeline });
           failure.value = null;
-          show(trace);
         }
       } catch (error) {
         if (stopped.signal.aborted) return;
@@ -43,13 +44,14 @@ export function TraceView({ traceId }: { traceId: string }) {
       }
     }
 
-    function show(trace: Trace) {
-      noteServices(new Set(trace.spans.map(serviceOf)));
+    function show(loaded: LoadedTrace) {
+      if (stopped.signal.aborted) return;
+      noteServices(new Set(loaded.trace.spans.map(serviceOf)));
       if (state.peek() !== null) {
-        state.peek()!.trace.value = trace;
+        state.peek()!.replace(loaded);
         return;
       }
-      const created = createTraceState(trace);
+      const created = createTraceState(loaded);
       const spanId = new URLSearchParams(search.peek()).get('span');
       if (spanId !== null) created.detailsOpen.value = created.activateSpan(spanId);
       state.value = created;

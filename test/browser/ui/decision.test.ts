@@ -54,7 +54,7 @@ it('keeps a trace that is live, and says what it lacks, also in the list', async
   await keepButton(page).click();
   await state(page, 'kept').waitFor();
   expect(await page.locator('.decision .incomplete').textContent()).toBe(`Incomplete: ${lacking}`);
-  await page.goto(`${edge.url}/?service=lacking`);
+  await page.goto(`${edge.url}/?q=service%3Dlacking`);
   expect(await page.locator('.result .incomplete').textContent()).toBe('41 % complete');
 });
 

@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all([browser?.close(), edge?.close()]));
 
 it('asks for a read key, keeps it out of scripts’ reach, and forgets it on demand', async () => {
-  await using opened = await openPage(browser, `${edge.url}/?status=error`);
+  await using opened = await openPage(browser, `${edge.url}/?q=status%3Derror`);
   const { page } = opened;
   await page.getByLabel('Read key').fill('the-ingest-key');
   await page.getByRole('button', { name: 'Log in' }).click();

@@ -50,7 +50,9 @@ describe('search', () => {
     await page.getByLabel('Min duration').fill('60ms');
     await page.getByLabel('Min duration').press('Enter');
     await page.waitForFunction(() => document.querySelectorAll('.result').length === 3);
-    expect(await page.evaluate(() => window.location.search)).toContain('minDuration=60ms');
+    const line = 'service=crowd operation="job 1" duration>=60ms';
+    expect(await page.evaluate(() => new URLSearchParams(window.location.search).get('q'))).toBe(line);
+    expect(await page.getByLabel('Query').inputValue()).toBe(line);
 
     await page.reload();
     await rows(page).first().waitFor();
@@ -62,14 +64,15 @@ describe('search', () => {
   });
 
   it('finds what failed', async () => {
-    await using opened = await openPage(browser, `${edge.url}/?status=error`);
+    await using opened = await openPage(browser, `${edge.url}/?q=status%3Derror`);
     await rows(opened.page).first().waitFor();
     expect(await titles(opened.page)).toEqual(['shop-page click Place order']);
   });
 
   it('loads more on demand, each trace once, and draws each as a dot that leads to it', async () => {
-    await using opened = await openPage(browser, `${edge.url}/?service=crowd`);
+    await using opened = await openPage(browser, `${edge.url}/?q=service%3Dcrowd`);
     const { page } = opened;
+    await page.getByText(`${CROWD} traces, 50 of them listed`).waitFor();
     await page.getByRole('button', { name: 'Show more' }).click();
     await page.waitForFunction((all) => document.querySelectorAll('.result').length === all, CROWD);
     expect(await page.getByRole('button', { name: 'Show more' }).count()).toBe(0);
@@ -77,7 +80,7 @@ describe('search', () => {
       .locator('.result .cover')
       .evaluateAll((links) => links.map((link) => (link as HTMLAnchorElement).href));
     expect(new Set(hrefs).size).toBe(CROWD);
-    const dots = page.locator('.scatter .dot');
+    const dots = page.locator('.heat-map .dot');
     expect(await dots.count()).toBe(CROWD);
     const target = await dots.nth(CROWD - 1).getAttribute('href');
     await dots.nth(CROWD - 1).click();
@@ -92,18 +95,97 @@ describe('search', () => {
   });
 
   it('says that nothing matches, and clears the conditions on demand', async () => {
-    await using opened = await openPage(browser, `${edge.url}/?service=nobody`);
+    await using opened = await openPage(browser, `${edge.url}/?q=service%3Dnobody`);
     const { page } = opened;
     await page.getByText('No trace matches this search').waitFor();
     await page.getByRole('button', { name: 'Clear the conditions' }).click();
     await rows(page).first().waitFor();
   });
 
-  it('shows what the edge says about a duration it cannot read', async () => {
-    await using opened = await openPage(browser, `${edge.url}/?minDuration=fast`);
-    const alert = opened.page.getByRole('alert');
-    await alert.waitFor();
-    expect(await alert.textContent()).toContain('minDuration is "fast"; want a number and a unit');
+  it('underlines what is wrong with the query line, says what would be right, and asks the edge nothing', async () => {
+    await using opened = await openPage(browser, edge.url);
+    const { page } = opened;
+    await rows(page).first().waitFor();
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(request.url()));
+    const line = page.getByLabel('Query');
+    await line.fill('service=crowd duration>60');
+    await line.press('Enter');
+    expect(await page.getByRole('alert').textContent()).toContain('at character 24: "60" is not a duration; want');
+    expect(await page.locator('.copy-of-line mark').textContent()).toBe('60');
+    const [mark, typed] = await Promise.all([page.locator('.copy-of-line mark').boundingBox(), line.boundingBox()]);
+    expect(mark!.x).toBeGreaterThan(typed!.x + 150);
+    expect(asked).toEqual([]);
+    await line.fill('service=crowd duration>60ms');
+    await line.press('Enter');
+    await page.waitForFunction(() => document.querySelectorAll('.result').length === 7);
+    expect(await page.getByLabel('Min duration').inputValue()).toBe('60ms');
+    expect(await page.getByRole('alert').count()).toBe(0);
+  });
+
+  it('finds by attributes, the slowest first, and opens such a search from its address', async () => {
+    const query = new URLSearchParams({ q: 'http.response.status_code>=500', order: 'slowest' });
+    await using opened = await openPage(browser, `${edge.url}/?${query}`);
+    await rows(opened.page).first().waitFor();
+    expect(await titles(opened.page)).toEqual(['shop-page click Place order']);
+  });
+
+  it('narrows time and duration to what is dragged over on the heat map', async () => {
+    await using opened = await openPage(browser, `${edge.url}/?q=service%3Dcrowd`);
+    const { page } = opened;
+    await page.locator('.heat-map i').first().waitFor();
+    const box = (await page.locator('.heat-map .plot').boundingBox())!;
+    await page.mouse.move(box.x + box.width * 0.02, box.y + box.height * 0.02);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.4, box.y + box.height * 0.3);
+    await page.mouse.move(box.x + box.width * 0.6, box.y + box.height * 0.5);
+    await page.mouse.up();
+    await page.waitForURL(/start=\d+&end=\d+/);
+    expect(await page.getByLabel('Query').inputValue()).toMatch(/^service=crowd duration>=\d+ms duration<=\d+ms$/);
+    await page.goBack();
+    await rows(page).first().waitFor();
+    expect(await page.getByLabel('Query').inputValue()).toBe('service=crowd');
+  });
+
+  it('says what the edge says: a fault in the line, an end before all was searched, a list that is too old', async () => {
+    await using opened = await openPage(browser, edge.url);
+    const { page } = opened;
+    await rows(page).first().waitFor();
+    // The page reads lines as the edge does, the edge is in time here, and an hour is long: its answers are put in its mouth.
+    const line = page.getByLabel('Query');
+    const error = {
+      code: 'bad_query',
+      message: 'q at character 3: a newer edge would not take this',
+      offset: 2,
+      length: 5,
+    };
+    await page.route(/q=a%3Drefused/, (route) => route.fulfill({ status: 400, json: { error } }));
+    await line.fill('a=refused');
+    await line.press('Enter');
+    expect(await page.getByRole('alert').textContent()).toBe(error.message);
+    expect(await page.locator('.copy-of-line mark').textContent()).toBe('refus');
+
+    const expired = { code: 'cursor_expired', message: 'cursor has expired: search again' };
+    await page.route(/api\/traces\?/, async (route) => {
+      if (route.request().url().includes('cursor=')) {
+        await route.fulfill({ status: 410, json: { error: expired } });
+        return;
+      }
+      const response = await route.fetch();
+      await route.fulfill({ response, json: { ...(await response.json()), complete: false, searchedToUs: 250_000 } });
+    });
+    await line.fill('service=crowd');
+    await page.getByLabel(/^Order/).selectOption('slowest');
+    await page.getByText('all were looked at down to 250 ms').waitFor();
+    await page.getByRole('button', { name: 'Search on' }).click();
+    await page.getByText('This list is too old to go on with').waitFor();
+    expect(await rows(page).count()).toBe(50);
+    await Promise.all([
+      page.waitForResponse((response) => response.url().includes('order=slowest') && response.ok()),
+      page.getByRole('button', { name: 'Search again' }).click(),
+    ]);
+    await page.getByRole('button', { name: 'Search on' }).waitFor();
+    await page.unrouteAll({ behavior: 'wait' });
   });
 
   it('says that the edge cannot be reached, and tries again', async () => {

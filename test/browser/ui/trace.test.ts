@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../kit/chromium.ts';
@@ -226,22 +225,6 @@ describe('a trace', () => {
     const row = page.getByRole('row', { name: /never ends/ });
     expect(await row.ariaSnapshot()).toContain('open, without an end');
     expect(await row.locator('.bar').evaluate((bar) => getComputedStyle(bar).maskImage)).toContain('gradient');
-  });
-
-  it('downloads as the OTLP that the edge holds', async () => {
-    await using opened = await openTrace(checkout);
-    const { page } = opened;
-    const [download] = await Promise.all([
-      page.waitForEvent('download'),
-      page.getByRole('button', { name: 'OTLP' }).click(),
-    ]);
-    const response = await fetch(`${edge.url}/api/traces/${checkout}`, {
-      headers: { accept: 'application/x-protobuf' },
-    });
-    const expected = Buffer.from(await response.arrayBuffer());
-    expect(expected.length).toBeGreaterThan(500);
-    expect((await readFile(await download.path())).equals(expected)).toBe(true);
-    expect(download.suggestedFilename()).toBe(`trace-${checkout}.otlp.binpb`);
   });
 
   it('that is unknown says so, and comes when it has arrived', async () => {
