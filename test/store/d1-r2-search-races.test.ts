@@ -6,7 +6,7 @@ import { createD1R2Store } from '../../store/d1-r2.ts';
 import type { Store, StoreSearch } from '../../store/store.ts';
 import { EVERYTHING, find, makePart, traceIdOf } from '../contract/parts.ts';
 import { expiryAt } from '../contract/retention.ts';
-import { bindings, clearBindings, db } from './bindings.ts';
+import { bindings, clearBindings, db, ringBindings } from './bindings.ts';
 import { wrapBindings } from './wrapped-bindings.ts';
 
 const { bucket } = bindings;
@@ -208,4 +208,22 @@ INSERT INTO changes SELECT i, 'x' || i, 'gone', 1, 1, 1, 'ok' FROM n`,
     .run();
   await fresh.expire(expiryAt(1));
   expect(await db.prepare('SELECT count(*) AS n FROM changes').first('n')).toBe(0);
+});
+
+test.each(['newest', 'slowest'] as const)('a trace of two databases is on one page, the %s first', async (order) => {
+  const ring = createD1R2Store(ringBindings(1));
+  const dayUs = 86_400_000_000;
+  await ring.write('first', [makePart({ traceId: a, startUs: 1_000 })]);
+  await ring.write('late', [
+    makePart({ traceId: a, startUs: dayUs + 1_000, durationUs: 30, covers: 'part', revision: 2 }),
+    makePart({ traceId: b, startUs: dayUs - 5_000, durationUs: 20, decidedUs: dayUs + 5 }),
+  ]);
+  const ids: string[] = [];
+  for (let after = {}, isEnd = false; !isEnd; ) {
+    const page = await ring.search({ ...EVERYTHING, order, limit: 1, ...after });
+    ids.push(...page.traces.map(({ key }) => key.traceId));
+    isEnd = page.reached === null;
+    after = { after: page.reached, snapshot: page.snapshot };
+  }
+  expect(ids).toEqual([a, b]);
 });
