@@ -66,6 +66,10 @@ WHERE NOT EXISTS (SELECT 1 FROM traces WHERE traces.trace_id = value)`;
 const KEEP_SEGMENT = `DELETE FROM garbage WHERE object_key = ?1
 AND EXISTS (SELECT 1 FROM segments WHERE segment_key = ?1)`;
 
+/** Of these segments those that have no row any more. */
+const GARBAGE_OLD = `INSERT INTO garbage (object_key, since_ms) SELECT value ->> 0, ?2 FROM json_each(?1)
+WHERE NOT EXISTS (SELECT 1 FROM segments WHERE segment_key = value ->> 0) ON CONFLICT DO NOTHING`;
+
 /** Whether the blocks in parameter `at` are all as they were, and uncovered. */
 const areUncovered = (at: number) => `(SELECT count(*) FROM json_each(?${at}) AS each JOIN blocks
   ON block_key = each.value ->> 0 AND suffix = each.value ->> 1 AND is_covered = 0) = json_array_length(?${at})`;
@@ -193,6 +197,7 @@ RETURNING segment_key`;
     names,
     areSame,
     shelf.db.prepare(remove).bind(names),
+    shelf.db.prepare(GARBAGE_OLD).bind(names, nowMs),
   );
   if (isDone) for (const { segmentKey } of rows) await deleteGarbage(shelf, segmentKey);
   return isDone && merged.traceCount > 0 ? 1 : 0;
@@ -247,6 +252,7 @@ async function commit(
   names: string,
   isDue: (at: number) => string,
   change: D1PreparedStatement,
+  ...after: D1PreparedStatement[]
 ): Promise<boolean> {
   const { db, bucket } = shelf;
   const { traceCount, columns } = segment;
@@ -262,8 +268,8 @@ async function commit(
     );
   }
   const keep = db.prepare(KEEP_SEGMENT).bind(segmentKey);
-  const results = await db.batch([...insert, change, keep]);
-  if (results.at(-2)!.results.length > 0) return true;
+  const results = await db.batch([...insert, change, keep, ...after]);
+  if (results[insert.length]!.results.length > 0) return true;
   if ((await findSegment(db, segmentKey)) === null) await deleteGarbage(shelf, segmentKey);
   return false;
 }

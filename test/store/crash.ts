@@ -163,7 +163,8 @@ async function failingAt(
 }
 
 /** Nothing falls due, but what a crash left behind is cleared up. */
-const clearUp = (store: Store) => store.expire(expiryAt(101, { days: { hot: 900, warm: 900, cold: 900 } }));
+const clearUp = (store: Store) =>
+  store.expire(expiryAt(501, { days: { hot: 900, warm: 900, cold: 900 }, statisticsDays: 900 }));
 
 /** What `around` is told of a call that changes something. */
 const WRITE = /^(put|delete)$|\b(INSERT|UPDATE|DELETE)\b/;
