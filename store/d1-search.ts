@@ -44,7 +44,7 @@ export async function searchRing(
   if (since) checkAge(since, present);
   const snapshot = since ?? present;
   const sources = shelves.flatMap((shelf, i) => [
-    ...(isWalk(search) ? [walkOf(shelf, search)] : sourcesOf(shelf, places[i]!, search)),
+    ...(isWalk(search) ? [walkOf(shelf, search)] : sourcesOf(shelf, places[i]!, search, shelves.length === 1)),
     changedSource(shelf.db, places[i]!.changes, search),
   ]);
   const resolver = { databases, get, snapshot, changes: places.map(({ changes }) => changes) };

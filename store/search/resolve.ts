@@ -3,7 +3,6 @@
 import { decodeSpans } from '../../model/otlp/decode.ts';
 import { mergeTrace } from '../../model/otlp/merge.ts';
 import { asksSpans, matchesFacts, matchesSpans } from '../../model/query/matches-search.ts';
-import { compareFound } from '../../model/query/search-order.ts';
 import { readRows } from '../d1-traces.ts';
 import { StoreError } from '../errors.ts';
 import { mergeDigests } from '../merge.ts';
@@ -12,7 +11,6 @@ import { decodeDigest, decodePlaces, type StoredRow } from '../trace-row.ts';
 import { keyOfRow } from './block-source.ts';
 import type { Candidate } from './candidate.ts';
 import type { Change, Snapshot } from './snapshot.ts';
-import { hasConditions } from './sources.ts';
 
 /** Rows of a trace by database, where it has one. */
 type Rows = readonly (StoredRow | null)[];
@@ -34,7 +32,7 @@ export async function resolve(
   const rows = await rowsOf(resolver.databases, candidates);
   const found: FoundTrace[] = [];
   for (const [i, candidate] of candidates.entries()) {
-    if (!stands(resolver, candidate, rows[i]!) || wasShown(resolver, candidate, rows[i]!, search)) continue;
+    if (!stands(resolver, candidate, rows[i]!) || isSpokenFor(resolver, candidate, rows[i]!, search)) continue;
     const { summary } = rows[i]!.filter((row) => row !== null)
       .map(decodeDigest)
       .reduce(mergeDigests);
@@ -71,18 +69,16 @@ function stands({ snapshot, changes }: Resolver, { key, db, before }: Candidate,
   return startUs === key.startUs && durationUs === key.durationUs && !changes[db]!.has(key.traceId);
 }
 
-/** Whether another database has the trace too, further up: without conditions it was found there by a page before. */
-function wasShown(
-  { snapshot, changes }: Resolver,
-  { key, db }: Candidate,
-  rows: Rows,
-  { after, startUs, endUs, order, ...conditions }: PageSearch,
-): boolean {
-  if (!after || hasConditions(conditions)) return false;
+/**
+ * Whether an earlier row of the trace, in another database, stands for it. Where spans are asked for, it may be found by its later
+ * rows alone.
+ */
+function isSpokenFor({ snapshot, changes }: Resolver, { key, db }: Candidate, rows: Rows, search: PageSearch): boolean {
+  if (asksSpans(search)) return false;
   return rows.some((row, other) => {
     if (row === null || other === db || row.seq > snapshot.seqs[other]!) return false;
-    const at = changes[other]!.get(key.traceId)?.key ?? keyOfRow(row);
-    return at.startUs >= startUs && at.startUs <= endUs && compareFound(order, at, after) <= 0;
+    const { startUs } = changes[other]!.get(key.traceId)?.key ?? keyOfRow(row);
+    return startUs < key.startUs || (startUs === key.startUs && other < db);
   });
 }
 

@@ -79,19 +79,30 @@ export interface Shelf {
   readonly openSegment: (row: SegmentRow) => Promise<SegmentReader>;
 }
 
-/** All places of a database. */
-export function sourcesOf({ db, database, bucket, openSegment }: Shelf, places: Places, search: PageSearch): Source[] {
+/** Facts of a trace with rows in several databases are those of all of them together. */
+function withoutFacts({ minDurationUs: _, maxDurationUs: __, status: ___, ...rest }: PageSearch): PageSearch {
+  return rest;
+}
+
+/** All places of a database. `isAlone`: it is the only one. */
+export function sourcesOf(
+  { db, database, bucket, openSegment }: Shelf,
+  places: Places,
+  search: PageSearch,
+  isAlone: boolean,
+): Source[] {
   return [
     ...places.segments.map((row) => ({
       lastStartUs: row.maxStartUs,
       open: () =>
         orCorruptSegment(row.segmentKey, async () => {
-          const stream = await openSegmentStream(await openSegment(row), db, search);
+          const stream = await openSegmentStream(await openSegment(row), db, isAlone ? search : withoutFacts(search));
           return { next: () => orCorruptSegment(row.segmentKey, stream.next) };
         }),
     })),
     ...places.blocks.map((block) => ({
-      lastStartUs: block.maxStartUs,
+      // What other blocks have of a trace may start later.
+      lastStartUs: block.manyParts.size > 0 ? search.endUs : block.maxStartUs,
       open: () => openBlockStream(database, bucket, db, block, search),
     })),
   ];

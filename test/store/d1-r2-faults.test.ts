@@ -38,7 +38,7 @@ function writesOf(...covers: PartWords['covers'][]): fc.Arbitrary<Write[]> {
   const words = fc.record({
     n: fc.integer({ min: 1, max: TRACES }),
     covers: fc.constantFrom(...covers.map((each) => each ?? 'whole')),
-    startUs: fc.integer({ min: 0, max: 20 }),
+    startUs: fc.integer({ min: 1, max: 20 }),
     durationUs: fc.integer({ min: 0, max: 20 }),
     status: fc.constantFrom('ok' as const, 'error' as const),
     rootEnded: fc.boolean(),

@@ -225,5 +225,5 @@ test.each(['newest', 'slowest'] as const)('a trace of two databases is on one pa
     isEnd = page.reached === null;
     after = { after: page.reached, snapshot: page.snapshot };
   }
-  expect(ids).toEqual([a, b]);
+  expect(ids).toEqual([b, a]);
 });
