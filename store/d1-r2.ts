@@ -1,13 +1,14 @@
 import { concatBytes } from '../model/slice-frame.ts';
 import { MAX_EXPORT_BYTES, MAX_ROUNDS } from './bounds.ts';
 import { findDueBlocks } from './d1-blocks.ts';
+import { countRing, tallyRing } from './d1-count.ts';
 import { buryTrace, scrubTrace } from './d1-erase.ts';
 import { expireBlock } from './d1-expire.ts';
 import { holdTrace, letGoTrace } from './d1-holds.ts';
 import { keepHouse } from './d1-housekeeping.ts';
 import { findTrace, readSummaries } from './d1-ring.ts';
 import { findStaleRollUps, readRollUps, stampedIn, writeRollUp } from './d1-roll-ups.ts';
-import { countRing, searchRing, tallyRing } from './d1-search.ts';
+import { searchRing } from './d1-search.ts';
 import { dropSegment, findSegment, type SegmentRow } from './d1-segments.ts';
 import { readStatistics, writeStatistics } from './d1-statistics.ts';
 import { writeBlock } from './d1-write.ts';

@@ -1,8 +1,7 @@
-/** Searching a ring of databases. */
+/** A page of a search over a ring of databases. */
 
 import { compareFound } from '../model/query/search-order.ts';
 import type { Source } from './search/candidate.ts';
-import { type Counting, countPlaces, tallyIn } from './search/count-sources.ts';
 import { mergeSources } from './search/merge-sources.ts';
 import { type Resolver, resolve } from './search/resolve.ts';
 import {
@@ -11,7 +10,6 @@ import {
   decodeChanges,
   formatSnapshot,
   parseSnapshot,
-  type Snapshot,
   selectChanges,
 } from './search/snapshot.ts';
 import {
@@ -19,12 +17,13 @@ import {
   changedSource,
   isWalk,
   type Places,
+  presentOf,
   readPlaces,
   type Shelf,
   sourcesOf,
   walkOf,
 } from './search/sources.ts';
-import type { FoundTrace, SortKey, Store, StorePage, StoreSearch, Tally, TallyGrid, TraceCount } from './store.ts';
+import type { FoundTrace, SortKey, Store, StorePage, StoreSearch } from './store.ts';
 
 /** Candidates to look up at once, at least. */
 const MIN_RESOLVED = 16;
@@ -111,57 +110,6 @@ async function putBack(
   const staying = [...found.values()].filter(({ key }) => !moved.some((changes) => changes.has(key.traceId)));
   const back = await resolve(resolver, candidates, search);
   return [...staying, ...back].sort((a, b) => compareFound(search.order, a.key, b.key));
-}
-
-/** How many match. @throws StoreError, or what D1 threw */
-export async function countRing(
-  shelves: readonly Shelf[],
-  get: Store['get'],
-  search: StoreSearch,
-): Promise<TraceCount> {
-  let count = 0;
-  const counting: Counting = {
-    async ordinals(_, { ordinals, from, to }) {
-      count += ordinals.count(from, to);
-    },
-    trace() {
-      count++;
-    },
-  };
-  const exact = await countAll(shelves, get, search, counting);
-  return { count, exact };
-}
-
-/** The same by start and duration. @throws StoreError, or what D1 threw */
-export async function tallyRing(
-  shelves: readonly Shelf[],
-  get: Store['get'],
-  search: StoreSearch,
-  grid: TallyGrid,
-): Promise<Tally> {
-  const { counts, counting } = tallyIn(grid);
-  const exact = await countAll(shelves, get, search, counting);
-  return { counts, exact };
-}
-
-async function countAll(
-  shelves: readonly Shelf[],
-  get: Store['get'],
-  { after: _, ...search }: StoreSearch,
-  counting: Counting,
-): Promise<boolean> {
-  const databases = shelves.map(({ database }) => database);
-  const places = await Promise.all(shelves.map(({ database }) => readPlaces(database, search, null, false)));
-  const resolver = { databases, get, snapshot: presentOf(places), changes: places.map(({ changes }) => changes) };
-  let exact = shelves.length === 1;
-  for (const [i, shelf] of shelves.entries()) {
-    exact = (await countPlaces(shelf, places[i]!, search, resolver, counting, search.isOver)) && exact;
-  }
-  return exact;
-}
-
-function presentOf(places: readonly Places[]): Snapshot {
-  return { atS: places[0]!.present.now_s, seqs: places.map(({ present }) => present.value) };
 }
 
 /** A key that sorts before all that can be found. */

@@ -71,13 +71,6 @@ AND EXISTS (SELECT 1 FROM segments WHERE segment_key = ?1)`,
   ]);
 }
 
-/** Traces that began in a range are going: what may have them must be written anew. */
-export function staleStatement(db: D1Database, startUs: number, endUs: number): D1PreparedStatement {
-  return db
-    .prepare('UPDATE segments SET stale = stale + 1 WHERE max_start_us >= ?1 AND min_start_us <= ?2')
-    .bind(startUs, endUs);
-}
-
 export function decodeSegmentRow(row: SegmentColumns): SegmentRow {
   return {
     segmentKey: row.segment_key,

@@ -1,6 +1,7 @@
 /** Which segments become one: those of an hour, then those of a day, so that a search opens few. */
 
 import type { SegmentRow } from './d1-segments.ts';
+import { DAY_MS } from './retention.ts';
 
 export const SEGMENT_LEVELS = { blocks: 0, hour: 1, day: 2 } as const;
 /** Traces a merged segment has at most: a merge is done in memory, at one go. */
@@ -8,7 +9,6 @@ export const MAX_MERGED_TRACES = 65_536;
 /** Segments of an hour that is not over yet that are merged before it is. */
 const MANY_SEGMENTS = 8;
 const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 /** Traces come so much later than they begin, as a rule. */
 const SETTLED_MS = 600_000;
 

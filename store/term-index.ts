@@ -5,7 +5,7 @@
 
 import { ByteReader, createByteWriter } from '../model/bytes.ts';
 import { BlockError } from './errors.ts';
-import { isSameBytes, type Term, type TermKind } from './term.ts';
+import type { TermKind } from './term.ts';
 
 export interface TermIndex {
   /** Traces in the block. */
@@ -32,14 +32,6 @@ export interface TermValue {
 }
 
 const INCOMPLETE = 1;
-
-/** Which traces have the term; `isComplete` when no others can. */
-export function lookUpTerm(index: TermIndex, term: Term): { traces: readonly number[]; isComplete: boolean } {
-  const key = index.keys.find((each) => each.kind === term.kind && isSameBytes(each.key, term.key));
-  const found = key?.values.find((each) => each.type === term.type && isSameBytes(each.value, term.value));
-  if (found) return { traces: found.traces, isComplete: !index.isIncomplete };
-  return { traces: [], isComplete: !index.isIncomplete && !key?.isIncomplete };
-}
 
 /** The index of some of the traces: `places[i]` is where the trace at place `i` is now, -1 when it is gone. */
 export function filterTerms(index: TermIndex, places: readonly number[]): TermIndex {

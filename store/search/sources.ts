@@ -25,6 +25,7 @@ import {
   type ChangeColumns,
   decodeChanges,
   type PresentColumns,
+  type Snapshot,
   selectChanges,
   selectPresent,
 } from './snapshot.ts';
@@ -61,12 +62,17 @@ export async function readPlaces(
   };
 }
 
+/** The moment of which they are. */
+export function presentOf(places: readonly Places[]): Snapshot {
+  return { atS: places[0]!.present.now_s, seqs: places.map(({ present }) => present.value) };
+}
+
 /** A search that only asks for a time: the rows are in its order. */
 export function isWalk({ order, ...search }: PageSearch): boolean {
   return order === 'newest' && !hasConditions(search);
 }
 
-export function hasConditions({ attributes, ...rest }: TraceConditions): boolean {
+function hasConditions({ attributes, ...rest }: TraceConditions): boolean {
   const { service, operation, rootService, rootOperation, minDurationUs, maxDurationUs, status } = rest;
   const one = [service, operation, rootService, rootOperation, minDurationUs, maxDurationUs, status];
   return attributes.length > 0 || one.some((condition) => condition !== undefined);

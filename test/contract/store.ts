@@ -332,11 +332,13 @@ export function storeContract(name: string, createStore: () => Promise<Store>): 
         ),
       );
       await store.write('block', parts);
+      // Some three hundred searches, each of which would read all of the block's terms.
+      for (let hasMore = true; hasMore; ) ({ hasMore } = await store.index(0));
       for (const name of nasty)
         expect(await find(store, { ...EVERYTHING, operation: name })).toHaveLength(nasty.length);
-      for (const [i, service] of services.entries()) {
+      for (const service of services) {
         expect(await find(store, { ...EVERYTHING, service })).toHaveLength(nasty.length);
-        for (const operation of [nasty[i]!, nasty[(i + 5) % nasty.length]!]) {
+        for (const operation of nasty) {
           const [found, ...more] = await find(store, { ...EVERYTHING, service, operation });
           expect(found).toMatchObject({ rootService: service, rootOperation: operation });
           expect(more).toEqual([]);

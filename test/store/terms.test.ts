@@ -15,7 +15,7 @@ import { createD1R2Store } from '../../store/d1-r2.ts';
 import { findInTerms } from '../../store/find-in-terms.ts';
 import { readSections } from '../../store/r2-sections.ts';
 import { attributeTerm, operationTerm, serviceTerm, type Term } from '../../store/term.ts';
-import { decodeTerms, encodeTerms, filterTerms, lookUpTerm } from '../../store/term-index.ts';
+import { decodeTerms, encodeTerms, filterTerms, type TermIndex } from '../../store/term-index.ts';
 import { EVERYTHING, find, makePart, traceIdOf } from '../contract/parts.ts';
 import { bindings, clearBindings, db } from './bindings.ts';
 import { BLOCK_V1_HEX } from './fixtures/block-v1.ts';
@@ -283,4 +283,12 @@ describe('terms of stored blocks', () => {
 
 function isSame(a: Term, b: Term): boolean {
   return a.type === b.type && Buffer.compare(a.key, b.key) === 0 && Buffer.compare(a.value, b.value) === 0;
+}
+
+/** Which traces have the term; `isComplete` when no others can. */
+function lookUpTerm(index: TermIndex, term: Term): { traces: readonly number[]; isComplete: boolean } {
+  const key = index.keys.find((each) => each.kind === term.kind && Buffer.compare(each.key, term.key) === 0);
+  const found = key?.values.find((each) => each.type === term.type && Buffer.compare(each.value, term.value) === 0);
+  if (found) return { traces: found.traces, isComplete: !index.isIncomplete };
+  return { traces: [], isComplete: !index.isIncomplete && !key?.isIncomplete };
 }

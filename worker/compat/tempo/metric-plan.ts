@@ -36,7 +36,6 @@ export interface MetricPlan {
 }
 
 const MEASURED = ['rate', 'count_over_time', 'quantile_over_time', 'histogram_over_time'] as const;
-export type MeasuredName = (typeof MEASURED)[number];
 
 const SUPPORTED =
   'spans are counted by resource.service.name, name, kind and status = error, their durations by the first three';
